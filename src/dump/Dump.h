@@ -1,0 +1,83 @@
+//===- Dump.h - what every dump offers, whatever wrote it ------------------===//
+//
+// openDump() looks at the content, never at the name, and chooses the reader.
+// A reader turns its container into the same three things: physical memory,
+// notes, and what there is to say about the file.
+//
+#pragma once
+
+#include "memory/Machine.h"
+#include "memory/PhysicalMemory.h"
+#include "support/Diagnostics.h"
+#include "support/MappedFile.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vmpt {
+
+/// One ELF-style note. `desc` is not owned: it lies in a file of the dump.
+struct Note {
+  std::string name; ///< Without the terminating NUL: "CORE", "VMCOREINFO".
+  uint32_t type = 0;
+  Bytes desc;
+};
+
+/// One line of `vmpt info` about the container: "compression" -> "zlib".
+struct ContainerFact {
+  std::string name;
+  std::string value;
+};
+
+struct Dump {
+  /// Keeps the files mapped that everything below points into. The first is
+  /// the dump itself.
+  std::vector<std::unique_ptr<MappedFile>> files;
+  /// Decoded pieces that notes point into (a flattened dump's note segment).
+  std::vector<std::unique_ptr<std::vector<uint8_t>>> buffers;
+
+  std::string format; ///< "ELF64 core", "kdump-compressed v6", "raw image".
+  /// "QEMU", "makedumpfile", ...: who wrote it, where that can be told.
+  std::string producer;
+  std::vector<ContainerFact> facts; ///< Further lines for `vmpt info`.
+  /// What the container lacks or its producer got wrong, a sentence each.
+  std::vector<std::string> quirks;
+
+  std::unique_ptr<PhysicalMemory> memory;
+  Machine machine;
+  std::vector<Note> notes;
+  /// The text of the VMCOREINFO note, where the container has one.
+  std::optional<std::string> vmcoreinfo;
+  /// makedumpfile's dump level, where the container says it.
+  std::optional<unsigned> dumpLevel;
+  /// Virtual minus physical address of the PT_LOADs that /proc/vmcore writes
+  /// for the direct map, where they agree.
+  std::optional<uint64_t> directMapOffset;
+};
+
+/// `--map FILE@PHYS[:LENGTH[:FILE_OFFSET]]`
+struct RawMapping {
+  std::string path;
+  PhysAddr start;
+  std::optional<uint64_t> length; ///< To the end of the file when empty.
+  uint64_t fileOffset = 0;
+};
+
+struct OpenOptions {
+  /// Further files of the same dump (the parts of a split dump).
+  std::vector<std::string> parts;
+  /// Raw pieces of memory. They are all of the memory if the path is empty.
+  std::vector<RawMapping> mappings;
+  /// Where a raw image starts, if its content does not tell.
+  std::optional<PhysAddr> rawBase;
+};
+
+/// Opens the dump at \p path, or the raw pieces alone when \p path is empty.
+/// Fails with one sentence that does not name the file.
+llvm::Expected<Dump> openDump(const std::string &path,
+                              const OpenOptions &options,
+                              Diagnostics &diagnostics);
+
+} // namespace vmpt

@@ -1,0 +1,45 @@
+//===- Machine.h - the machine that was dumped, as plain data --------------===//
+#pragma once
+
+#include "support/Bytes.h"
+
+#include "llvm/ADT/StringRef.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace vmpt {
+
+enum class Arch : uint8_t { X86_64, I386, Arm64, RiscV64 };
+
+/// "x86_64", "i386", "arm64", "riscv64": the names that Linux uses.
+llvm::StringRef getArchName(Arch arch);
+/// Also takes the common aliases (amd64, x86-64, aarch64, i686, ...).
+std::optional<Arch> parseArch(llvm::StringRef name);
+
+/// One CPU's registers as far as the dump has them.
+struct CpuRegisters {
+  /// General registers with the names of the architecture's manual, in the
+  /// order of the note (`rip`, `rsp`, ... or `pc`, `sp`, ...).
+  std::vector<std::pair<std::string, uint64_t>> general;
+  /// Control and system registers: cr0, cr2, cr3, cr4, idt, gdt, ...
+  std::vector<std::pair<std::string, uint64_t>> system;
+  /// pr_pid of NT_PRSTATUS: the thread's pid in kdump, the CPU number + 1 in
+  /// QEMU dumps.
+  std::optional<uint32_t> pid;
+
+  std::optional<uint64_t> find(llvm::StringRef name) const;
+};
+
+struct Machine {
+  /// Empty where the container does not tell.
+  std::optional<Arch> arch;
+  /// What named the architecture: "ELF e_machine", "NT_PRSTATUS size", ...
+  std::string archSource;
+  ByteOrder order = ByteOrder::little;
+  std::vector<CpuRegisters> cpus;
+};
+
+} // namespace vmpt

@@ -1,0 +1,41 @@
+#include "memory/PhysicalMemory.h"
+
+#include "llvm/Support/raw_ostream.h"
+
+namespace vmpt {
+
+char MemoryError::ID = 0;
+
+llvm::StringRef getAbsenceName(Absence absence) {
+  switch (absence) {
+  case Absence::OutsideRam:
+    return "outside RAM";
+  case Absence::Excluded:
+    return "excluded";
+  case Absence::Truncated:
+    return "truncated";
+  case Absence::Corrupt:
+    return "corrupt";
+  }
+  return "unknown";
+}
+
+void MemoryError::log(llvm::raw_ostream &os) const {
+  os << "physical address " << hex(first_.address) << " is not in the dump ("
+     << getAbsenceName(first_.absence) << ")";
+}
+
+PhysicalMemory::~PhysicalMemory() = default;
+
+const uint8_t *PhysicalMemory::tryView(PhysAddr, uint64_t) const {
+  return nullptr;
+}
+
+llvm::Error PhysicalMemory::read(PhysAddr at,
+                                 llvm::MutableArrayRef<uint8_t> out) const {
+  if (auto absent = tryRead(at, out))
+    return llvm::make_error<MemoryError>(*absent);
+  return llvm::Error::success();
+}
+
+} // namespace vmpt

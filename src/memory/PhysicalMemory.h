@@ -1,0 +1,106 @@
+//===- PhysicalMemory.h - the seam between dump files and all the rest -----===//
+//
+// Everything above reads a machine's physical memory through this interface
+// and never sees a file. Bytes that are not there always come with a reason;
+// they are never read as zeros.
+//
+#pragma once
+
+#include "support/Bytes.h"
+#include "support/Error.h"
+
+#include "llvm/ADT/ArrayRef.h"
+
+#include <optional>
+#include <vector>
+
+namespace vmpt {
+
+/// Why bytes of physical memory are not in the dump.
+enum class Absence : uint8_t {
+  OutsideRam, ///< The machine has no memory there, as far as the dump says.
+  Excluded,   ///< A filter (makedumpfile -d, vmpt trim) left the page out.
+  Truncated,  ///< The file should hold it, but ends before, or lost it.
+  Corrupt,    ///< The file holds it, but it cannot be decoded.
+};
+
+/// "outside RAM", "excluded", "truncated", "corrupt".
+llvm::StringRef getAbsenceName(Absence absence);
+
+/// The first byte of a read that is not there.
+struct AbsentByte {
+  PhysAddr address;
+  Absence absence;
+};
+
+/// Bytes are not in the dump: data for those who can go on, an error for
+/// those who cannot.
+class MemoryError : public llvm::ErrorInfo<MemoryError> {
+public:
+  static char ID;
+  explicit MemoryError(AbsentByte first) : first_(first) {}
+
+  PhysAddr getAddress() const { return first_.address; }
+  Absence getAbsence() const { return first_.absence; }
+  /// "physical address 0x... is not in the dump (excluded)"
+  void log(llvm::raw_ostream &os) const override;
+  std::error_code convertToErrorCode() const override {
+    return llvm::inconvertibleErrorCode();
+  }
+
+private:
+  AbsentByte first_;
+};
+
+/// A run of physical addresses of which the dump says the same.
+/// Half-open: [start, start + size); size is never 0.
+struct MemoryRange {
+  PhysAddr start;
+  uint64_t size = 0;
+  /// Empty: the bytes are there.
+  std::optional<Absence> absence;
+
+  bool operator==(const MemoryRange &) const = default;
+};
+
+/// All functions may be called from several threads at once.
+class PhysicalMemory {
+public:
+  virtual ~PhysicalMemory();
+
+  /// Copies [at, at + out.size()) to \p out and returns nothing, or returns
+  /// the first byte that is absent (\p out is then unspecified). May cross
+  /// pages and ranges.
+  virtual std::optional<AbsentByte>
+  tryRead(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const = 0;
+
+  /// The bytes [at, at + size) where they lie, without a copy, or null if
+  /// they are not all there or not contiguous in the file. Valid as long as
+  /// this object. No alignment is promised.
+  virtual const uint8_t *tryView(PhysAddr at, uint64_t size) const;
+
+  /// What the dump knows of the address space, ascending and disjoint; what
+  /// no range covers is outside RAM. Neighbours with the same absence are
+  /// joined.
+  virtual llvm::ArrayRef<MemoryRange> ranges() const = 0;
+
+  /// True if an excluded page may have been left out because it was all
+  /// zeros (makedumpfile dump level 1): then an excluded page *table* reads
+  /// as empty, see docs/architecture.md.
+  virtual bool mayExcludeZeroPages() const { return false; }
+
+  /// tryRead with the absence as an error.
+  llvm::Error read(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const;
+
+  /// An unsigned integer in the byte order of the machine.
+  template <class T>
+  llvm::Expected<T> readNumber(PhysAddr at,
+                               ByteOrder order = ByteOrder::little) const {
+    uint8_t raw[sizeof(T)];
+    if (auto absent = tryRead(at, raw))
+      return llvm::make_error<MemoryError>(*absent);
+    return loadUnaligned<T>(raw, order);
+  }
+};
+
+} // namespace vmpt
