@@ -1,0 +1,234 @@
+#include "dump/ElfCore.h"
+
+#include "dump/ElfNotes.h"
+#include "dump/ExtentMemory.h"
+#include "support/Bits.h"
+
+#include <gelf.h>
+#include <memory>
+
+namespace vmpt {
+
+namespace {
+
+struct ElfCloser {
+  void operator()(Elf *elf) const { elf_end(elf); }
+};
+using ElfHandle = std::unique_ptr<Elf, ElfCloser>;
+
+llvm::Error libelfError(const char *what) {
+  return llvm::make_error<FormatError>(llvm::Twine(what) + ": " +
+                                       elf_errmsg(-1));
+}
+
+llvm::Expected<ElfHandle> openElf(Bytes file) {
+  if (elf_version(EV_CURRENT) == EV_NONE)
+    return libelfError("libelf is older than its header");
+  // libelf wants a char *, but does not write to an image that it only reads.
+  char *image = reinterpret_cast<char *>(const_cast<uint8_t *>(file.data()));
+  ElfHandle elf(elf_memory(image, file.size()));
+  if (!elf)
+    return libelfError("not a sound ELF file");
+  if (elf_kind(elf.get()) != ELF_K_ELF)
+    return llvm::make_error<FormatError>(
+        "ELF identification is broken (class, byte order or version)");
+  return elf;
+}
+
+/// Program headers that are not all inside the file end the reading: without
+/// them nothing can be said about the memory.
+llvm::Expected<std::vector<GElf_Phdr>>
+readProgramHeaders(Elf *elf, const GElf_Ehdr &header, Bytes file) {
+  const uint64_t entrySize =
+      gelf_getclass(elf) == ELFCLASS64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
+  size_t count = 0;
+  // Resolves PN_XNUM: x86-64 dumps with paging have 65,715 headers and more.
+  if (header.e_phnum && elf_getphdrnum(elf, &count) != 0)
+    return libelfError("cannot count the program headers");
+  // libelf clips the count to the file; the file's own number tells more.
+  if (header.e_phnum != PN_XNUM)
+    count = header.e_phnum;
+  if (count == 0)
+    return llvm::make_error<FormatError>(
+        "ELF file has no program headers, so it holds no memory");
+  if (header.e_phentsize != entrySize)
+    return llvm::make_error<FormatError>(
+        "program headers of " + hex(header.e_phentsize) +
+        " bytes, expected " + hex(entrySize));
+  if (!fits(header.e_phoff, count * entrySize, file.size()))
+    return llvm::make_error<FormatError>(
+        std::to_string(count) + " program headers at offset " +
+            hex(header.e_phoff) + " run past the end of the file at " +
+            hex(file.size()) + "; the file is truncated",
+        FileOffset(header.e_phoff));
+  std::vector<GElf_Phdr> headers(count);
+  for (size_t i = 0; i < count; ++i)
+    if (!gelf_getphdr(elf, int(i), &headers[i]))
+      return libelfError("cannot read a program header");
+  return headers;
+}
+
+void nameMachine(const GElf_Ehdr &header, Dump &dump) {
+  Machine &machine = dump.machine;
+  machine.order = header.e_ident[EI_DATA] == ELFDATA2MSB ? ByteOrder::big
+                                                         : ByteOrder::little;
+  switch (header.e_machine) {
+  case EM_X86_64:
+    machine.arch = Arch::X86_64;
+    break;
+  case EM_386:
+    machine.arch = Arch::I386;
+    break;
+  case EM_AARCH64:
+    machine.arch = Arch::Arm64;
+    break;
+  case EM_RISCV:
+    machine.arch = Arch::RiscV64;
+    break;
+  default:
+    dump.quirks.push_back("ELF e_machine " + std::to_string(header.e_machine) +
+                          " is not one that vmpt knows");
+    return;
+  }
+  machine.archSource = "ELF e_machine";
+}
+
+/// p_paddr of a segment whose physical address the producer did not know.
+bool hasPhysicalAddress(const GElf_Phdr &segment, int elfClass) {
+  return segment.p_paddr !=
+         (elfClass == ELFCLASS64 ? ~uint64_t(0) : 0xffffffffu);
+}
+
+/// Adds one PT_LOAD: what the file holds of it, and why the rest is absent.
+void addSegment(const GElf_Phdr &segment, Bytes file, ExtentMemory &memory) {
+  PhysAddr start(segment.p_paddr);
+  uint64_t stored = std::min(segment.p_filesz, segment.p_memsz);
+  Bytes data = file.clip(segment.p_offset, stored);
+  memory.addData(start, data.array());
+  if (data.size() < stored)
+    memory.addAbsent(start + data.size(), stored - data.size(),
+                     Absence::Truncated);
+  if (segment.p_memsz <= stored)
+    return;
+  // QEMU writes offset -1 and size 0 for mapped device memory.
+  bool device = segment.p_offset == ~uint64_t(0) && stored == 0;
+  memory.addAbsent(start + stored, segment.p_memsz - stored,
+                   device ? Absence::OutsideRam : Absence::Excluded);
+}
+
+/// /proc/vmcore gives the direct map's virtual address with each piece of RAM
+/// (linux fs/proc/vmcore.c); QEMU repeats the physical one. The kernel image
+/// is one more segment there, so the difference that most bytes agree on
+/// counts.
+std::optional<uint64_t>
+findDirectMapOffset(const std::vector<GElf_Phdr> &segments) {
+  std::vector<std::pair<uint64_t, uint64_t>> votes;
+  for (const GElf_Phdr &segment : segments) {
+    if (segment.p_type != PT_LOAD || segment.p_vaddr == segment.p_paddr ||
+        segment.p_vaddr == 0)
+      continue;
+    uint64_t difference = segment.p_vaddr - segment.p_paddr;
+    auto vote = std::find_if(votes.begin(), votes.end(), [&](auto &entry) {
+      return entry.first == difference;
+    });
+    if (vote == votes.end() && votes.size() >= 64)
+      return std::nullopt; // virtual ranges of a paging dump, not a direct map
+    if (vote == votes.end())
+      vote = votes.insert(votes.end(), {difference, 0});
+    vote->second += segment.p_memsz;
+  }
+  auto most = std::max_element(
+      votes.begin(), votes.end(),
+      [](auto &a, auto &b) { return a.second < b.second; });
+  if (most == votes.end())
+    return std::nullopt;
+  return most->first;
+}
+
+void describe(const GElf_Ehdr &header, int elfClass, size_t segmentCount,
+              bool filtered, Dump &dump) {
+  dump.format = elfClass == ELFCLASS64 ? "ELF64 core" : "ELF32 core";
+  bool qemuNotes = std::any_of(dump.notes.begin(), dump.notes.end(),
+                               [](const Note &n) { return n.name == "QEMU"; });
+  // sizeof(a pointer) in e_ehsize is QEMU's since 7.2.
+  bool qemuHeader = header.e_ehsize == 8;
+  if (qemuNotes || qemuHeader)
+    dump.producer = "QEMU dump-guest-memory (or a VMM that writes its form)";
+  else if (filtered)
+    dump.producer = "makedumpfile -E (pages are left out inside segments)";
+  else if (dump.vmcoreinfo)
+    dump.producer = "Linux /proc/vmcore, or a tool that writes its form";
+  dump.facts.push_back({"segments", std::to_string(segmentCount)});
+  if (qemuHeader)
+    dump.quirks.push_back(
+        "e_ehsize is 8 and the section headers come first (QEMU 7.2 and "
+        "later); makedumpfile cannot read such a file");
+  if (header.e_flags & 1 && !qemuHeader)
+    dump.quirks.push_back("marked incomplete: the disk was full when "
+                          "makedumpfile wrote it");
+  if (!dump.vmcoreinfo)
+    dump.quirks.push_back("no VMCOREINFO note");
+}
+
+} // namespace
+
+bool isElf(Bytes file) {
+  return file.size() >= SELFMAG && file.clip(0, SELFMAG).text() == ELFMAG;
+}
+
+llvm::Error readElfCore(Bytes file, Dump &dump) {
+  llvm::Expected<ElfHandle> elf = openElf(file);
+  if (!elf)
+    return elf.takeError();
+  GElf_Ehdr header;
+  if (!gelf_getehdr(elf->get(), &header))
+    return libelfError("ELF header is truncated or broken");
+  if (header.e_type != ET_CORE)
+    return llvm::make_error<UnsupportedError>(
+        "ELF file of type " + llvm::Twine(header.e_type) +
+        " is not a core dump (type 4); vmpt needs a memory dump");
+  nameMachine(header, dump);
+
+  llvm::Expected<std::vector<GElf_Phdr>> segments =
+      readProgramHeaders(elf->get(), header, file);
+  if (!segments)
+    return segments.takeError();
+
+  const int elfClass = gelf_getclass(elf->get());
+  auto memory = std::make_unique<ExtentMemory>();
+  size_t loadCount = 0;
+  bool filtered = false;
+  Bytes ordered = file.withOrder(dump.machine.order);
+  for (const GElf_Phdr &segment : *segments) {
+    if (segment.p_type == PT_NOTE)
+      parseNotes(ordered.clip(segment.p_offset, segment.p_filesz),
+                 segment.p_align, dump);
+    if (segment.p_type != PT_LOAD || segment.p_memsz == 0 ||
+        !hasPhysicalAddress(segment, elfClass))
+      continue;
+    addSegment(segment, file, *memory);
+    ++loadCount;
+    if (segment.p_filesz < segment.p_memsz && segment.p_offset != ~uint64_t(0))
+      filtered = true;
+  }
+  memory->finish();
+  if (loadCount == 0)
+    return llvm::make_error<UnsupportedError>(
+        "no PT_LOAD segment has a physical address, so this is not a dump of "
+        "a machine's memory");
+  // makedumpfile -E does not keep its dump level, so it may have been 1.
+  memory->setMayExcludeZeroPages(filtered);
+  for (const MemoryRange &range : memory->ranges())
+    if (range.absence == Absence::Truncated)
+      dump.quirks.push_back("the file is truncated: physical memory from " +
+                            hex(range.start) + " to " +
+                            hex(range.start + range.size) + " is cut off");
+
+  dump.memory = std::move(memory);
+  interpretNotes(dump);
+  dump.directMapOffset = findDirectMapOffset(*segments);
+  describe(header, elfClass, loadCount, filtered, dump);
+  return llvm::Error::success();
+}
+
+} // namespace vmpt

@@ -1,0 +1,37 @@
+#include "support/Text.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+namespace vmpt {
+
+llvm::Expected<uint64_t> parseNumber(llvm::StringRef text,
+                                     const llvm::Twine &what) {
+  llvm::StringRef digits = text.trim();
+  unsigned shift = 0;
+  const bool isHex = digits.consume_front("0x") || digits.consume_front("0X");
+  static constexpr llvm::StringLiteral suffixes = "KMGT";
+  if (!digits.empty()) {
+    size_t suffix = suffixes.find(llvm::toUpper(digits.back()));
+    if (suffix != llvm::StringRef::npos) {
+      shift = 10 * unsigned(suffix + 1);
+      digits = digits.drop_back();
+    }
+  }
+  uint64_t value;
+  if (digits.getAsInteger(isHex ? 16 : 10, value) ||
+      value > (~uint64_t(0) >> shift))
+    return llvm::make_error<UsageError>(
+        what + " '" + text +
+        "' is not a number (decimal or 0x-hex, with K, M, G or T)");
+  return value << shift;
+}
+
+std::string printable(llvm::StringRef text) {
+  std::string clean = text.str();
+  for (char &c : clean)
+    if (!llvm::isPrint(c) && c != '\n' && c != '\t')
+      c = '?';
+  return clean;
+}
+
+} // namespace vmpt
