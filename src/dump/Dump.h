@@ -1,4 +1,5 @@
-//===- Dump.h - what every dump offers, whatever wrote it ------------------===//
+//===- Dump.h - what every dump offers, whatever wrote it
+//------------------===//
 //
 // openDump() looks at the content, never at the name, and chooses the reader.
 // A reader turns its container into the same three things: physical memory,

@@ -39,8 +39,9 @@ llvm::Expected<ElfHandle> openElf(Bytes file) {
 /// them nothing can be said about the memory.
 llvm::Expected<std::vector<GElf_Phdr>>
 readProgramHeaders(Elf *elf, const GElf_Ehdr &header, Bytes file) {
-  const uint64_t entrySize =
-      gelf_getclass(elf) == ELFCLASS64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
+  const uint64_t entrySize = gelf_getclass(elf) == ELFCLASS64
+                                 ? sizeof(Elf64_Phdr)
+                                 : sizeof(Elf32_Phdr);
   size_t count = 0;
   // Resolves PN_XNUM: x86-64 dumps with paging have 65,715 headers and more.
   if (header.e_phnum && elf_getphdrnum(elf, &count) != 0)
@@ -52,9 +53,9 @@ readProgramHeaders(Elf *elf, const GElf_Ehdr &header, Bytes file) {
     return llvm::make_error<FormatError>(
         "ELF file has no program headers, so it holds no memory");
   if (header.e_phentsize != entrySize)
-    return llvm::make_error<FormatError>(
-        "program headers of " + hex(header.e_phentsize) +
-        " bytes, expected " + hex(entrySize));
+    return llvm::make_error<FormatError>("program headers of " +
+                                         hex(header.e_phentsize) +
+                                         " bytes, expected " + hex(entrySize));
   if (!fits(header.e_phoff, count * entrySize, file.size()))
     return llvm::make_error<FormatError>(
         std::to_string(count) + " program headers at offset " +
@@ -137,9 +138,9 @@ findDirectMapOffset(const std::vector<GElf_Phdr> &segments) {
       vote = votes.insert(votes.end(), {difference, 0});
     vote->second += segment.p_memsz;
   }
-  auto most = std::max_element(
-      votes.begin(), votes.end(),
-      [](auto &a, auto &b) { return a.second < b.second; });
+  auto most =
+      std::max_element(votes.begin(), votes.end(),
+                       [](auto &a, auto &b) { return a.second < b.second; });
   if (most == votes.end())
     return std::nullopt;
   return most->first;

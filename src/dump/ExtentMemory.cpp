@@ -30,11 +30,10 @@ void ExtentMemory::addAbsent(PhysAddr start, uint64_t size, Absence absence) {
 
 void ExtentMemory::finish() {
   std::vector<Extent> wanted = std::move(extents_);
-  std::stable_sort(wanted.begin(), wanted.end(),
-                   [](const Extent &a, const Extent &b) {
-                     return std::tie(a.kind, a.start) <
-                            std::tie(b.kind, b.start);
-                   });
+  std::stable_sort(
+      wanted.begin(), wanted.end(), [](const Extent &a, const Extent &b) {
+        return std::tie(a.kind, a.start) < std::tie(b.kind, b.start);
+      });
   // What has been placed so far, by start; an extent only fills what is left.
   std::map<PhysAddr, Extent> placed;
   for (const Extent &extent : wanted) {

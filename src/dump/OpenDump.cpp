@@ -1,4 +1,5 @@
-//===- OpenDump.cpp - which container is it? -------------------------------===//
+//===- OpenDump.cpp - which container is it?
+//-------------------------------===//
 //
 // To add a container: write dump/X.h with `bool isX(Bytes)` and
 // `llvm::Error readX(Bytes, Dump &)`, add a row to `containers`, a page to

@@ -1,4 +1,5 @@
-//===- Raw.h - memory images without any metadata --------------------------===//
+//===- Raw.h - memory images without any metadata
+//--------------------------===//
 #pragma once
 
 #include "dump/Dump.h"

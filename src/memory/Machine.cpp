@@ -1,6 +1,5 @@
 #include "memory/Machine.h"
 
-
 namespace vmpt {
 
 llvm::StringRef getArchName(Arch arch) {

@@ -1,4 +1,5 @@
-//===- PhysicalMemory.h - the seam between dump files and all the rest -----===//
+//===- PhysicalMemory.h - the seam between dump files and all the rest
+//-----===//
 //
 // Everything above reads a machine's physical memory through this interface
 // and never sees a file. Bytes that are not there always come with a reason;
@@ -88,6 +89,10 @@ public:
   /// zeros (makedumpfile dump level 1): then an excluded page *table* reads
   /// as empty, see docs/architecture.md.
   virtual bool mayExcludeZeroPages() const { return false; }
+
+  /// The same memory for looking through much of it. Reads through it do not
+  /// count as use where use is recorded (RecordingMemory).
+  virtual const PhysicalMemory &forScanning() const { return *this; }
 
   /// tryRead with the absence as an error.
   llvm::Error read(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const;

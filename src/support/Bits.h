@@ -1,4 +1,5 @@
-//===- Bits.h - masks, alignment, sign extension ---------------------------===//
+//===- Bits.h - masks, alignment, sign extension
+//---------------------------===//
 #pragma once
 
 #include <cstdint>

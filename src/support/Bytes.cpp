@@ -43,11 +43,10 @@ llvm::Error Cursor::takeError(const char *what) const {
   if (!failed_)
     return llvm::Error::success();
   FileOffset where = bytes_.origin() + offset_;
-  return llvm::make_error<FormatError>(llvm::Twine(what) + " at offset " +
-                                           hex(where) +
-                                           " runs past the end at " +
-                                           hex(bytes_.origin() + bytes_.size()),
-                                       where);
+  return llvm::make_error<FormatError>(
+      llvm::Twine(what) + " at offset " + hex(where) +
+          " runs past the end at " + hex(bytes_.origin() + bytes_.size()),
+      where);
 }
 
 } // namespace vmpt

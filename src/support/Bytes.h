@@ -1,4 +1,5 @@
-//===- Bytes.h - the two doors to untrusted bytes --------------------------===//
+//===- Bytes.h - the two doors to untrusted bytes
+//--------------------------===//
 //
 // `Bytes` is a view of a file (or of memory) with a byte order, and the only
 // way to cut a piece out of it checks that the piece is inside. `Cursor` reads
@@ -97,9 +98,7 @@ public:
   void seek(uint64_t offset);
 
   uint64_t offset() const { return offset_; }
-  uint64_t remaining() const {
-    return failed_ ? 0 : bytes_.size() - offset_;
-  }
+  uint64_t remaining() const { return failed_ ? 0 : bytes_.size() - offset_; }
   bool ok() const { return !failed_; }
   bool atEnd() const { return failed_ || offset_ == bytes_.size(); }
   /// Success, or a FormatError: "\p what at offset X runs past the end".

@@ -1,4 +1,5 @@
-//===- Error.h - the error classes -----------------------------------------===//
+//===- Error.h - the error classes
+//-----------------------------------------===//
 //
 // Five classes tell what kind of trouble it is; MemoryError, the fifth, lives
 // with the physical memory it speaks of (memory/PhysicalMemory.h).
@@ -18,8 +19,7 @@
 namespace vmpt {
 
 /// Common part: a sentence. Each class below is a kind of trouble of its own.
-template <class Derived>
-class MessageError : public llvm::ErrorInfo<Derived> {
+template <class Derived> class MessageError : public llvm::ErrorInfo<Derived> {
 public:
   explicit MessageError(const llvm::Twine &message) : message_(message.str()) {}
 

@@ -46,16 +46,13 @@ MappedFile::open(const std::string &path) {
     return systemError("cannot find its size");
   if (size == 0)
     return llvm::make_error<UsageError>("is empty");
-  void *data =
-      ::mmap(nullptr, size_t(size), PROT_READ, MAP_SHARED, file.fd, 0);
+  void *data = ::mmap(nullptr, size_t(size), PROT_READ, MAP_SHARED, file.fd, 0);
   if (data == MAP_FAILED)
     return systemError("cannot map into memory");
   return std::unique_ptr<MappedFile>(
       new MappedFile(path, static_cast<const uint8_t *>(data), size_t(size)));
 }
 
-MappedFile::~MappedFile() {
-  ::munmap(const_cast<uint8_t *>(data_), size_);
-}
+MappedFile::~MappedFile() { ::munmap(const_cast<uint8_t *>(data_), size_); }
 
 } // namespace vmpt

@@ -1,4 +1,5 @@
-//===- MappedFile.h - a whole file, read-only, as bytes --------------------===//
+//===- MappedFile.h - a whole file, read-only, as bytes
+//--------------------===//
 #pragma once
 
 #include "support/Bytes.h"

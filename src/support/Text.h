@@ -1,4 +1,5 @@
-//===- Text.h - numbers as people write them -------------------------------===//
+//===- Text.h - numbers as people write them
+//-------------------------------===//
 #pragma once
 
 #include "support/Error.h"

@@ -1,0 +1,60 @@
+//===- VirtualMemory.h - kernel memory through the dump's page tables
+//------===//
+#pragma once
+
+#include "memory/PhysicalMemory.h"
+#include "paging/Translate.h"
+
+namespace vmpt {
+
+/// A piece of virtual memory that one physical piece lies behind.
+struct MappedRun {
+  VirtAddr start;
+  PhysAddr physical;
+  uint64_t size = 0;
+  uint64_t entry = 0; ///< The leaf entry of the run's first page.
+};
+
+/// Reads virtual addresses through one root. Never by arithmetic: what the
+/// tables do not map is an error. Safe from several threads.
+class VirtualMemory {
+public:
+  /// \p memory must outlive this object; the mode is copied.
+  VirtualMemory(const PhysicalMemory &memory, const PagingMode &mode,
+                PhysAddr root, ByteOrder order = ByteOrder::little)
+      : memory_(&memory), mode_(mode), root_(root), order_(order) {}
+
+  const PhysicalMemory &physical() const { return *memory_; }
+  const PagingMode &mode() const { return mode_; }
+  PhysAddr root() const { return root_; }
+  ByteOrder order() const { return order_; }
+
+  /// The physical address behind a virtual one: LookupError if nothing maps
+  /// it, MemoryError if a table on the way is not in the dump.
+  llvm::Expected<PhysAddr> translate(VirtAddr at) const;
+
+  /// All of the bytes, or an error; may cross pages.
+  llvm::Error read(VirtAddr at, llvm::MutableArrayRef<uint8_t> out) const;
+
+  template <class T> llvm::Expected<T> readNumber(VirtAddr at) const {
+    uint8_t raw[sizeof(T)];
+    if (llvm::Error error = read(at, raw))
+      return error;
+    return loadUnaligned<T>(raw, order_);
+  }
+  /// Bytes up to the first NUL; an error if there is none in \p limit bytes.
+  llvm::Expected<std::string> readString(VirtAddr at, size_t limit) const;
+
+  /// Whatever [first, last] maps, ascending, physical neighbours with equal
+  /// permissions joined. At most \p limit runs: tables can be hostile.
+  std::vector<MappedRun> mappedRuns(VirtAddr first, VirtAddr last,
+                                    size_t limit = 1 << 16) const;
+
+private:
+  const PhysicalMemory *memory_;
+  PagingMode mode_;
+  PhysAddr root_;
+  ByteOrder order_;
+};
+
+} // namespace vmpt

@@ -1,0 +1,45 @@
+//===- Translate.h - one address through the page tables
+//-------------------===//
+#pragma once
+
+#include "memory/PhysicalMemory.h"
+#include "paging/PagingMode.h"
+
+#include "llvm/ADT/SmallVector.h"
+
+namespace vmpt {
+
+/// One entry on the way from the root to a page.
+struct TranslationStep {
+  unsigned level;
+  PhysAddr entryAddress;
+  uint64_t entry;
+};
+
+/// Where a virtual address leads, as the MMU would find it.
+struct Translation {
+  enum class Outcome : uint8_t {
+    Mapped,
+    NotPresent,  ///< The last step's entry is not present.
+    TableAbsent, ///< `absent` names the entry that is not in the dump.
+  };
+  Outcome outcome = Outcome::NotPresent;
+  PhysAddr address;       ///< Mapped: the byte's physical address.
+  uint64_t pageBytes = 0; ///< Size of the page, or of what is not mapped.
+  AbsentByte absent = {}; ///< TableAbsent only.
+  llvm::SmallVector<TranslationStep, maxLevels> steps;
+
+  bool isMapped() const { return outcome == Outcome::Mapped; }
+};
+
+/// Only the bits that index tables are looked at; whether the address is
+/// canonical is the caller's question.
+Translation translate(const PhysicalMemory &memory, const PagingMode &mode,
+                      PhysAddr root, VirtAddr address);
+
+/// The entry of a table, zero-extended to 64 bits.
+std::optional<AbsentByte> readEntry(const PhysicalMemory &memory,
+                                    const PagingMode &mode, PhysAddr at,
+                                    uint64_t &entry);
+
+} // namespace vmpt
