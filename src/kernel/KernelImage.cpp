@@ -1,0 +1,305 @@
+//===- KernelImage.cpp - from a dump to the kernel's root
+//------------------===//
+//
+// In this order: what the user says; the VMCOREINFO note; VMCOREINFO found by
+// scanning RAM; control registers. A root from VMCOREINFO is believed when it
+// is its own fixed point (FixedPoint.h), whatever named it; where no formula
+// gives one that is, all of memory is searched for it.
+//
+#include "kernel/KernelImage.h"
+
+#include "kernel/FixedPoint.h"
+#include "kernel/KernelArch.h"
+#include "kernel/VmcoreinfoScan.h"
+#include "support/Text.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+#include <algorithm>
+
+namespace vmpt {
+
+namespace {
+
+/// One VMCOREINFO text and where it is from.
+struct InfoCandidate {
+  Vmcoreinfo info;
+  std::string source;
+};
+
+class KernelFinder {
+public:
+  KernelFinder(const Dump &dump, const PhysicalMemory &memory,
+               const KernelOverrides &overrides, Diagnostics &diagnostics)
+      : dump_(dump), memory_(memory), overrides_(overrides),
+        diagnostics_(diagnostics) {}
+
+  llvm::Expected<KernelImage> find();
+
+private:
+  std::vector<InfoCandidate> scannedCandidates();
+  bool tryCandidates(llvm::ArrayRef<InfoCandidate> candidates);
+  bool tryVmcoreinfo(const InfoCandidate &candidate);
+  bool tryArch(const KernelArch &arch, const InfoCandidate &candidate);
+  bool tryRegisters();
+  std::vector<const KernelArch *> archsFor(const Vmcoreinfo &info);
+  bool accept(const KernelArch &arch, const PagingMode &mode,
+              const std::string &modeSource, PhysAddr root,
+              const std::string &rootSource, const InfoCandidate *candidate);
+  llvm::Error notFound() const;
+
+  const Dump &dump_;
+  const PhysicalMemory &memory_;
+  const KernelOverrides &overrides_;
+  Diagnostics &diagnostics_;
+  KernelImage image_;
+};
+
+llvm::Expected<KernelImage> KernelFinder::find() {
+  std::vector<InfoCandidate> named;
+  if (overrides_.vmcoreinfoText)
+    named.push_back(
+        {Vmcoreinfo::parse(*overrides_.vmcoreinfoText), "option --vmcoreinfo"});
+  else if (dump_.vmcoreinfo)
+    named.push_back({Vmcoreinfo::parse(*dump_.vmcoreinfo), "VMCOREINFO note"});
+  else
+    image_.evidence.tried("the container has no VMCOREINFO note");
+
+  bool found = tryCandidates(named);
+  // A scan only where it can help: the user's own text settles the matter.
+  if (!found && !overrides_.vmcoreinfoText)
+    found = tryCandidates(scannedCandidates());
+  if (!found)
+    found = tryRegisters();
+  if (!found)
+    return notFound();
+  return std::move(image_);
+}
+
+std::vector<InfoCandidate> KernelFinder::scannedCandidates() {
+  std::vector<InfoCandidate> candidates;
+  for (FoundVmcoreinfo &hit : scanForVmcoreinfo(memory_))
+    candidates.push_back(
+        {std::move(hit.info),
+         (hit.isNote ? "VMCOREINFO note found in RAM at physical "
+                     : "VMCOREINFO text found in RAM at physical ") +
+             hex(hit.address)});
+  if (candidates.empty())
+    image_.evidence.tried("no VMCOREINFO stands at the start of any page");
+  return candidates;
+}
+
+/// The CPUs' own tables tell which of several kernels is the running one.
+bool leadsToRunningKernel(const Dump &dump, const PhysicalMemory &memory,
+                          const KernelImage &image, VirtAddr self) {
+  for (const CpuRegisters &cpu : dump.machine.cpus)
+    if (std::optional<uint64_t> cr3 = cpu.find("cr3")) {
+      PhysAddr table = image.mode->addressIn(*cr3);
+      Translation path =
+          translate(memory.forScanning(), *image.mode, table, self);
+      if (path.isMapped() && path.address == image.root)
+        return true;
+    }
+  return false;
+}
+
+bool KernelFinder::tryCandidates(llvm::ArrayRef<InfoCandidate> candidates) {
+  std::optional<KernelImage> first;
+  std::vector<std::string> others;
+  for (const InfoCandidate &candidate : candidates) {
+    KernelImage before = image_;
+    if (!tryVmcoreinfo(candidate))
+      continue;
+    KernelImage result = std::exchange(image_, std::move(before));
+    std::optional<uint64_t> self;
+    for (llvm::StringRef name : result.arch->rootSymbols)
+      if (!self)
+        self = result.vmcoreinfo.symbol(name);
+    bool running =
+        candidates.size() == 1 ||
+        (self && leadsToRunningKernel(dump_, memory_, result, VirtAddr(*self)));
+    if (running) {
+      image_ = std::move(result);
+      return true;
+    }
+    if (!first)
+      first = std::move(result);
+    else if (result.root != first->root)
+      others.push_back(candidate.source + " leads to root " + hex(result.root));
+  }
+  if (!first)
+    return false;
+  image_ = std::move(*first);
+  for (const std::string &other : others)
+    diagnostics_.warn("another kernel is in this memory: " + other +
+                      "; pass --root to list it");
+  return true;
+}
+
+std::vector<const KernelArch *> KernelFinder::archsFor(const Vmcoreinfo &info) {
+  std::vector<const KernelArch *> archs;
+  std::optional<Arch> named = overrides_.arch;
+  if (!named)
+    named = dump_.machine.arch;
+  if (const KernelArch *arch = named ? findKernelArch(*named) : nullptr)
+    archs.push_back(arch);
+  if (overrides_.arch)
+    return archs;
+  // A container can be wrong (QEMU names a 64-bit guest after the mode its
+  // first CPU happens to be in) or silent: the text itself is asked next.
+  for (const KernelArch *arch : getKernelArchs())
+    if (arch->owns(info))
+      archs.push_back(arch);
+  if (!named && archs.empty())
+    archs.assign(getKernelArchs().begin(), getKernelArchs().end());
+  return archs;
+}
+
+bool KernelFinder::tryVmcoreinfo(const InfoCandidate &candidate) {
+  for (const KernelArch *arch : archsFor(candidate.info))
+    if (tryArch(*arch, candidate))
+      return true;
+  return false;
+}
+
+bool KernelFinder::tryArch(const KernelArch &arch,
+                           const InfoCandidate &candidate) {
+  RootQuery query{dump_, memory_, overrides_, candidate.info};
+  std::string modeReason;
+  std::vector<const PagingMode *> modes = arch.likelyModes(query, modeReason);
+  std::optional<uint64_t> self;
+  llvm::StringRef symbol;
+  for (llvm::StringRef name : arch.rootSymbols)
+    if ((self = candidate.info.symbol(name))) {
+      symbol = name;
+      break;
+    }
+  if (overrides_.root) {
+    const PagingMode *mode = modes.front();
+    if (self)
+      for (const PagingMode *other : modes)
+        if (isFixedPoint(memory_, *other, *overrides_.root, VirtAddr(*self))) {
+          mode = other;
+          modeReason = "the root is its own fixed point in this mode";
+          break;
+        }
+    return accept(arch, *mode, modeReason, *overrides_.root, "option --root",
+                  &candidate);
+  }
+  if (!self) {
+    image_.evidence.tried(candidate.source +
+                          " has no SYMBOL(swapper_pg_dir) for " +
+                          getArchName(arch.arch));
+    return false;
+  }
+  for (const RootGuess &guess : arch.guessRoots(query, VirtAddr(*self)))
+    for (const PagingMode *mode : modes)
+      if (isFixedPoint(memory_, *mode, guess.root, VirtAddr(*self)))
+        return accept(arch, *mode, modeReason, guess.root,
+                      guess.source + "; confirmed: it is its own fixed point",
+                      &candidate);
+  std::vector<FixedPoint> points =
+      findFixedPoints(memory_, modes, VirtAddr(*self));
+  if (points.empty()) {
+    image_.evidence.tried("no page maps SYMBOL(" + symbol + ")=" + hex(*self) +
+                          " of the " + candidate.source + " to itself as a " +
+                          getArchName(arch.arch) + " root");
+    return false;
+  }
+  if (points.size() > 1)
+    diagnostics_.warn("several tables map SYMBOL(" + symbol +
+                      ") to themselves; taking " + hex(points[0].root) +
+                      " in mode " + points[0].mode->name +
+                      ", to which most others lead; also " +
+                      hex(points[1].root) + " in mode " + points[1].mode->name);
+  return accept(
+      arch, *points[0].mode,
+      "the mode in which the root is its own fixed point", points[0].root,
+      "found: the page that maps SYMBOL(" + symbol.str() + ") to itself; " +
+          std::to_string(points[0].votes) + " other tables lead to it",
+      &candidate);
+}
+
+bool KernelFinder::tryRegisters() {
+  const Vmcoreinfo none;
+  std::vector<const KernelArch *> archs = archsFor(none);
+  for (const KernelArch *arch : archs) {
+    RootQuery query{dump_, memory_, overrides_, none};
+    std::string modeReason;
+    std::vector<const PagingMode *> modes =
+        arch->likelyModes(query, modeReason);
+    // Without any evidence of an architecture a bare --root says too little.
+    if (overrides_.root && (overrides_.arch || dump_.machine.arch))
+      return accept(*arch, *modes.front(), modeReason, *overrides_.root,
+                    "option --root", nullptr);
+    std::vector<RootGuess> guesses = arch->registerRoots
+                                         ? arch->registerRoots(query)
+                                         : std::vector<RootGuess>();
+    if (guesses.empty())
+      image_.evidence.tried(llvm::Twine("the notes have no register that "
+                                        "holds a ") +
+                            getArchName(arch->arch) + " root");
+    for (const RootGuess &guess : guesses) {
+      diagnostics_.warn("no VMCOREINFO anywhere: listing the table that " +
+                        guess.source +
+                        " points to; it is a task's, so its user half is "
+                        "listed, too");
+      return accept(*arch, *modes.front(), modeReason, guess.root, guess.source,
+                    nullptr);
+    }
+  }
+  return false;
+}
+
+bool KernelFinder::accept(const KernelArch &arch, const PagingMode &mode,
+                          const std::string &modeSource, PhysAddr root,
+                          const std::string &rootSource,
+                          const InfoCandidate *candidate) {
+  image_.arch = &arch;
+  image_.mode = mode;
+  image_.root = root;
+  Evidence &evidence = image_.evidence;
+  std::string archSource = overrides_.arch ? "option --arch"
+                           : dump_.machine.arch == arch.arch
+                               ? dump_.machine.archSource
+                               : "keys of the VMCOREINFO and its root";
+  if (dump_.machine.arch && *dump_.machine.arch != arch.arch &&
+      !overrides_.arch)
+    archSource +=
+        "; the container says " + getArchName(*dump_.machine.arch).str();
+  evidence.add("architecture", getArchName(arch.arch), archSource);
+  if (candidate) {
+    image_.vmcoreinfo = candidate->info;
+    evidence.add("VMCOREINFO",
+                 std::to_string(candidate->info.text().size()) + " bytes",
+                 candidate->source);
+    if (auto release = candidate->info.release())
+      evidence.add("kernel release", printable(*release),
+                   "VMCOREINFO OSRELEASE");
+  }
+  evidence.add("paging mode", mode.name, modeSource);
+  evidence.add("root table", hex(root), rootSource);
+  static const Vmcoreinfo none;
+  RootQuery query{dump_, memory_, overrides_,
+                  candidate ? image_.vmcoreinfo : none};
+  arch.complete(query, image_);
+  return true;
+}
+
+llvm::Error KernelFinder::notFound() const {
+  return llvm::make_error<LookupError>(
+      "no kernel page tables: " + llvm::join(image_.evidence.attempts(), "; ") +
+      "; is it a Linux memory dump? If so, pass --root, --vmcoreinfo or "
+      "--map");
+}
+
+} // namespace
+
+llvm::Expected<KernelImage> findKernel(const Dump &dump,
+                                       const PhysicalMemory &memory,
+                                       const KernelOverrides &overrides,
+                                       Diagnostics &diagnostics) {
+  return KernelFinder(dump, memory, overrides, diagnostics).find();
+}
+
+} // namespace vmpt

@@ -1,0 +1,58 @@
+//===- KernelImage.h - the kernel in a dump: where its tables are, and why
+//-===//
+#pragma once
+
+#include "dump/Dump.h"
+#include "dump/Vmcoreinfo.h"
+#include "kernel/AddressMarkers.h"
+#include "kernel/Evidence.h"
+#include "kernel/KernelVersion.h"
+#include "kernel/VirtualMemory.h"
+
+namespace vmpt {
+
+struct KernelArch;
+
+/// What the user knows better than the dump. Each goes before what is found.
+struct KernelOverrides {
+  std::optional<Arch> arch;
+  std::optional<PhysAddr> root;
+  std::optional<unsigned> levels;
+  std::optional<uint64_t> physBase;
+  std::optional<std::string> vmcoreinfoText; ///< Of --vmcoreinfo FILE.
+};
+
+struct KernelImage {
+  const KernelArch *arch = nullptr;
+  ByteOrder order = ByteOrder::little;
+  Vmcoreinfo vmcoreinfo;
+  /// A copy: SME takes an address bit out of the mode.
+  std::optional<PagingMode> mode;
+  PhysAddr root; ///< The kernel's own top table.
+  /// x86: an address bit that means "encrypted" (SME, SEV); else 0.
+  uint64_t encryptionMask = 0;
+  std::vector<AddressMarker> markers;
+  Evidence evidence;
+
+  /// From OSRELEASE. A kernel that does not say is taken for a new one: new
+  /// wordings are the common case, and `info` shows that nothing was known.
+  KernelVersion version() const {
+    std::optional<KernelVersion> known =
+        parseKernelVersion(vmcoreinfo.release().value_or(""));
+    return known.value_or(KernelVersion{~0u, 0});
+  }
+
+  /// Kernel memory through the root. \p memory may be a recording one.
+  VirtualMemory virtualMemory(const PhysicalMemory &memory) const {
+    return VirtualMemory(memory, *mode, root, order);
+  }
+};
+
+/// Finds the kernel. \p memory is the dump's, or a decorator of it.
+/// The error lists what was tried and what the user can pass.
+llvm::Expected<KernelImage> findKernel(const Dump &dump,
+                                       const PhysicalMemory &memory,
+                                       const KernelOverrides &overrides,
+                                       Diagnostics &diagnostics);
+
+} // namespace vmpt

@@ -1,0 +1,50 @@
+//===- Plan.h - all that a listing needs, ready to run
+//---------------------===//
+//
+// A plan is made from a kernel image by the architecture's file in this
+// folder; running it is the same for all.
+//
+#pragma once
+
+#include "kernel/KernelImage.h"
+#include "listing/Ptdump.h"
+#include "listing/Wording.h"
+#include "paging/Walker.h"
+
+namespace vmpt {
+
+struct ListingPlan {
+  ListingPlan(const PagingMode &m, PhysAddr r, const Wording &w)
+      : mode(m), root(r), wording(w) {}
+
+  PagingMode mode;
+  PhysAddr root;
+  Wording wording;
+  PrintContext context;
+  EntryRules entryRules;
+  PtdumpRules rules;
+  std::vector<AddressMarker> markers;
+  /// First and last address of each range, in the order of the visits.
+  std::vector<std::pair<VirtAddr, VirtAddr>> ranges;
+};
+
+/// The kernel's own table as `page_tables/kernel` (`kernel_page_tables`)
+/// lists it.
+llvm::Expected<ListingPlan> planKernelListing(const KernelImage &kernel);
+
+struct ListingResult {
+  /// Table pages that are not in the dump: the first few, and how many.
+  std::vector<AbsentTable> absentTables;
+  uint64_t absentTableCount = 0;
+  /// Excluded tables read as empty, see PhysicalMemory::mayExcludeZeroPages.
+  size_t emptyTableCount = 0;
+  bool isCut = false; ///< Ended at the limit of lines.
+  size_t tableCount = 0;
+};
+
+/// Walks and prints. Fails only if the root table itself is not in the dump.
+llvm::Expected<ListingResult> runListing(const ListingPlan &plan,
+                                         const PhysicalMemory &memory,
+                                         RunSink &out, uint64_t maxLines);
+
+} // namespace vmpt

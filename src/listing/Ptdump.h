@@ -1,0 +1,126 @@
+//===- Ptdump.h - the kernel's note_page, literally
+//------------------------===//
+//
+// Many oddities of real listings (a header one entry late, sections of one
+// page, neighbours with equal text) come from the order of steps in
+// note_page(). So this is the same state machine, with the differences
+// between architectures and versions as data. It is the sink of the Walker.
+//
+// linux v6.12 arch/x86/mm/dump_pagetables.c, arch/arm64/mm/ptdump.c,
+// arch/riscv/mm/ptdump.c.
+//
+#pragma once
+
+#include "kernel/AddressMarkers.h"
+#include "listing/RunSink.h"
+#include "support/Address.h"
+
+#include "llvm/ADT/DenseSet.h"
+
+#include <array>
+
+namespace vmpt {
+
+/// How many headers one note may print when it crosses markers.
+enum class MarkerAdvance : uint8_t {
+  One,      ///< x86: one at a break.
+  OneOrTwo, ///< arm64: one at a break, and one more after each note.
+  All,      ///< riscv: as many as are crossed.
+};
+
+struct PtdumpRules {
+  /// Bits of an entry that count. Others never end a line.
+  uint64_t attributeMask = ~uint64_t(0);
+  /// x86 >= 4.17: the path's rights count too. `grantMask` bits must be set
+  /// on the whole path, `denyMask` bits anywhere on it.
+  uint64_t grantMask = 0, denyMask = 0;
+  MarkerAdvance advance = MarkerAdvance::One;
+  /// x86: the first line starts at 0 whatever comes first.
+  bool firstRunStartsAtZero = false;
+  /// Level before the first note: -1, but 0 in arm64 5.6 to 5.14, which did
+  /// not set it: then there is no first header.
+  int initialLevel = -1;
+  /// Address of the last note, the flush.
+  uint64_t flushAddress = 0;
+  /// Linux's level of an entry or a hole at each level of the walker.
+  std::array<int8_t, 5> leafLevel = {}, holeLevel = {};
+};
+
+/// A table that the listing could not look into.
+struct AbsentTable {
+  VirtAddr at;
+  PhysAddr table;
+  Absence absence;
+};
+
+class Ptdump {
+public:
+  using State = RunState;
+
+  Ptdump(const PtdumpRules &rules, llvm::ArrayRef<AddressMarker> markers,
+         RunSink &out, uint64_t maxRuns);
+
+  // What Walker asks of a sink.
+
+  uint64_t inherit(uint64_t inherited, unsigned, uint64_t entry) const {
+    return combine(inherited, entry & rules_.attributeMask);
+  }
+  State leafState(uint64_t inherited, unsigned level, uint64_t entry) const {
+    uint64_t attributes = entry & rules_.attributeMask;
+    return {attributes, entry ? combine(inherited, attributes) : 0,
+            rules_.leafLevel[level]};
+  }
+  State holeState(unsigned level) const {
+    return {0, 0, rules_.holeLevel[level]};
+  }
+  void note(VirtAddr at, uint64_t entry, const State &state) {
+    if (state == current_ && at.value < boundary_) [[likely]]
+      return;
+    noteChange(at.value, entry, state);
+  }
+  uint64_t nextBoundary() const { return boundary_; }
+  void unreadable(VirtAddr at, unsigned level, PhysAddr table,
+                  AbsentByte absent);
+  void emptyTable(PhysAddr table) { emptyTables_.insert(table.value); }
+  bool isFull() const { return runs_ >= maxRuns_; }
+
+  /// What the path above the root grants: everything.
+  uint64_t initialRights() const { return rules_.grantMask; }
+  /// The last note. Nothing may come after it.
+  void flush();
+
+  /// Excluded tables that were read as empty.
+  size_t getEmptyTableCount() const { return emptyTables_.size(); }
+  /// Absent tables and where they stood, the first few; and how many.
+  llvm::ArrayRef<AbsentTable> getAbsentTables() const { return absent_; }
+  uint64_t getAbsentTableCount() const { return absentCount_; }
+  uint64_t getRunCount() const { return runs_; }
+
+private:
+  uint64_t combine(uint64_t inherited, uint64_t attributes) const {
+    return (inherited & attributes & rules_.grantMask) |
+           ((inherited | attributes) & rules_.denyMask);
+  }
+  void noteChange(uint64_t at, uint64_t entry, const State &state);
+  void nextSection();
+  bool crosses(uint64_t at) const { return at >= boundary_; }
+
+  const PtdumpRules rules_;
+  const llvm::ArrayRef<AddressMarker> markers_;
+  RunSink &out_;
+  const uint64_t maxRuns_;
+
+  State current_;
+  uint64_t start_ = 0;
+  uint64_t firstEntry_ = 0;
+  size_t marker_ = 0;
+  /// Start of the next marker; ~0 if there is none.
+  uint64_t boundary_ = ~uint64_t(0);
+  uint64_t linesInSection_ = 0;
+  uint64_t runs_ = 0;
+  llvm::DenseSet<uint64_t> emptyTables_;
+  std::vector<AbsentTable> absent_;
+  uint64_t absentCount_ = 0;
+};
+
+} // namespace vmpt

@@ -1,0 +1,71 @@
+//===- Wording.h - how a kernel words its listing, as data
+//-----------------===//
+#pragma once
+
+#include "listing/RunSink.h"
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <array>
+
+namespace vmpt {
+
+/// One column: text if (attributes & mask) == value, other text otherwise.
+struct AttributeField {
+  uint64_t mask = 0, value = 0;
+  llvm::StringLiteral set = "", clear = "";
+  /// Linux levels at which the bit has this meaning (bit 0: pgd ... bit 4:
+  /// pte); at others the text is `clear`.
+  uint8_t levels = 0b11111;
+};
+
+struct Wording {
+  /// Whose text it is: kernel, file, version.
+  llvm::StringLiteral source;
+  unsigned addressDigits = 16;
+  /// Size counted in bytes ("BKMGTPE", x86) or in KiB ("KMGTPE").
+  bool sizeInBytes = false;
+  /// Column with the physical address of the first entry (riscv).
+  bool physicalColumn = false;
+  /// Fields first, level name last (x86); else level, then " " + each field.
+  bool levelLast = false;
+  llvm::ArrayRef<AttributeField> fields;
+  /// If none of these bits is set, `blankFields` stands for all fields; 0
+  /// means that the fields are always worded.
+  uint64_t presentMask = 0;
+  unsigned blankWidth = 0;
+  /// Runs whose attributes are all 0 get a line at all; if so, with fields?
+  bool printsEmptyRuns = true;
+};
+
+/// What the printer has to know beside the wording.
+struct PrintContext {
+  /// Names of Linux's levels 0..4 in this kernel: "pgd" or "PGD", ...
+  std::array<const char *, 5> levelNames = {};
+  /// Physical address in an entry, for the physical column.
+  PhysAddr (*physicalOf)(uint64_t entry) = nullptr;
+};
+
+/// Writes a listing as the kernel writes it.
+class TextPrinter final : public RunSink {
+public:
+  TextPrinter(const Wording &wording, const PrintContext &context,
+              llvm::raw_ostream &os)
+      : wording_(wording), context_(context), os_(os) {}
+
+  void section(llvm::StringRef name) override;
+  void run(const Run &run) override;
+  void skipped(uint64_t count) override;
+
+private:
+  void printRange(const Run &run);
+  void printFields(const Run &run);
+
+  const Wording wording_;
+  const PrintContext context_;
+  llvm::raw_ostream &os_;
+};
+
+} // namespace vmpt
