@@ -7,6 +7,7 @@
 //
 #pragma once
 
+#include "dump/MemorySummary.h"
 #include "memory/Machine.h"
 #include "memory/PhysicalMemory.h"
 #include "support/Diagnostics.h"
@@ -56,6 +57,17 @@ struct Dump {
   /// Virtual minus physical address of the PT_LOADs that /proc/vmcore writes
   /// for the direct map, where they agree.
   std::optional<uint64_t> directMapOffset;
+
+  /// Cut by `vmpt trim`: format, facts, quirks and blocks are those of the
+  /// whole dump.
+  bool isTrimmed = false;
+  std::optional<std::vector<MemoryBlock>> wholeBlocks;
+  bool trimmedZeroPages = false;
+
+  /// RAM as the dump, or the whole one it was cut from, has it.
+  std::vector<MemoryBlock> memoryBlocks() const {
+    return wholeBlocks ? *wholeBlocks : summarize(*memory);
+  }
 };
 
 /// `--map FILE@PHYS[:LENGTH[:FILE_OFFSET]]`

@@ -2,6 +2,7 @@
 
 #include "dump/ElfNotes.h"
 #include "dump/ExtentMemory.h"
+#include "dump/TrimNote.h"
 #include "support/Bits.h"
 
 #include <gelf.h>
@@ -171,6 +172,19 @@ void describe(const GElf_Ehdr &header, int elfClass, size_t segmentCount,
     dump.quirks.push_back("no VMCOREINFO note");
 }
 
+/// A dump that `vmpt trim` cut speaks of the whole one.
+void restoreTrimmed(Dump &dump, ExtentMemory &memory) {
+  auto note = std::find_if(dump.notes.begin(), dump.notes.end(), [](auto &n) {
+    return n.name == trimNoteName && n.type == trimNoteType;
+  });
+  if (note == dump.notes.end())
+    return;
+  for (const TrimmedAbsence &absence : readTrimNote(note->desc.text(), dump))
+    memory.addAbsent(absence.start, absence.size, absence.absence);
+  memory.setMayExcludeZeroPages(dump.trimmedZeroPages);
+  dump.notes.erase(note);
+}
+
 } // namespace
 
 bool isElf(Bytes file) {
@@ -212,23 +226,23 @@ llvm::Error readElfCore(Bytes file, Dump &dump) {
     if (segment.p_filesz < segment.p_memsz && segment.p_offset != ~uint64_t(0))
       filtered = true;
   }
-  memory->finish();
   if (loadCount == 0)
     return llvm::make_error<UnsupportedError>(
         "no PT_LOAD segment has a physical address, so this is not a dump of "
         "a machine's memory");
   // makedumpfile -E does not keep its dump level, so it may have been 1.
   memory->setMayExcludeZeroPages(filtered);
-  for (const MemoryRange &range : memory->ranges())
-    if (range.absence == Absence::Truncated)
-      dump.quirks.push_back("the file is truncated: physical memory from " +
-                            hex(range.start) + " to " +
-                            hex(range.start + range.size) + " is cut off");
-
-  dump.memory = std::move(memory);
   interpretNotes(dump);
   dump.directMapOffset = findDirectMapOffset(*segments);
   describe(header, elfClass, loadCount, filtered, dump);
+  restoreTrimmed(dump, *memory);
+  memory->finish();
+  for (const MemoryRange &range : memory->ranges())
+    if (range.absence == Absence::Truncated && !dump.isTrimmed)
+      dump.quirks.push_back("the file is truncated: physical memory from " +
+                            hex(range.start) + " to " +
+                            hex(range.start + range.size) + " is cut off");
+  dump.memory = std::move(memory);
   return llvm::Error::success();
 }
 

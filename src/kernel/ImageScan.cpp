@@ -7,36 +7,38 @@ namespace vmpt {
 namespace {
 
 /// Calls \p visit(virtual address, bytes) for every present piece of the runs
-/// until it returns false. Pieces overlap by \p overlap bytes, so that what
-/// crosses their border is seen once.
+/// until it returns false. A piece takes \p overlap bytes of the next one with
+/// it, so that what crosses their border is seen (once or twice).
 template <class Visit>
 void forEachPiece(const VirtualMemory &memory, llvm::ArrayRef<MappedRun> runs,
                   uint64_t overlap, Visit visit) {
   const PhysicalMemory &physical = memory.physical().forScanning();
   constexpr uint64_t pageBytes = 4096, pieceBytes = 256 * 1024;
   std::vector<uint8_t> copy;
+  // A copy of [at, at + size), or null if any of it is absent.
+  auto tryCopy = [&](PhysAddr at, uint64_t size) -> const uint8_t * {
+    copy.resize(size);
+    return physical.tryRead(at, copy) ? nullptr : copy.data();
+  };
   for (const MappedRun &run : runs) {
-    for (uint64_t done = 0; done < run.size;) {
-      uint64_t size = std::min(pieceBytes + overlap, run.size - done);
-      const uint8_t *bytes = physical.tryView(run.physical + done, size);
-      if (!bytes) { // not in one piece: page by page
-        size = std::min(pageBytes + overlap, run.size - done);
-        copy.resize(size);
-        if (physical.tryRead(run.physical + done, copy)) {
-          size = std::min(pageBytes, run.size - done);
-          copy.resize(size);
-          if (physical.tryRead(run.physical + done, copy)) {
-            done += size;
-            continue;
-          }
-        }
-        bytes = copy.data();
+    for (uint64_t done = 0, step = 0; done < run.size; done += step) {
+      const PhysAddr at = run.physical + done;
+      const uint64_t left = run.size - done;
+      step = pieceBytes;
+      uint64_t size = std::min(step + overlap, left);
+      const uint8_t *bytes = physical.tryView(at, size);
+      if (!bytes) { // not in one piece in the file: page by page
+        step = pageBytes;
+        size = std::min(step + overlap, left);
+        bytes = tryCopy(at, size);
       }
-      if (!visit(run.start + done, llvm::ArrayRef<uint8_t>(bytes, size)))
+      if (!bytes && size > step) { // the next page is absent
+        size = step;
+        bytes = tryCopy(at, size);
+      }
+      if (bytes &&
+          !visit(run.start + done, llvm::ArrayRef<uint8_t>(bytes, size)))
         return;
-      if (size <= overlap || run.size - done <= size)
-        break;
-      done += size - overlap;
     }
   }
 }

@@ -1,0 +1,162 @@
+//===- Info.cpp - vmpt info, vmpt vmcoreinfo
+//-------------------------------===//
+#include "cli/Session.h"
+#include "support/Text.h"
+
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace vmpt {
+
+namespace {
+
+constexpr unsigned nameColumn = 22;
+
+void printHeading(llvm::StringRef name) { llvm::outs() << name << '\n'; }
+
+void printLine(llvm::StringRef name, const llvm::Twine &value,
+               llvm::StringRef source = "") {
+  llvm::raw_ostream &os = llvm::outs();
+  os << "  " << printable(name);
+  os.indent(unsigned(nameColumn - std::min<size_t>(name.size(), nameColumn)));
+  os << printable(value.str());
+  if (!source.empty())
+    os << "  (" << printable(source) << ')';
+  os << '\n';
+}
+
+/// 200540160 -> "191.2M", exact numbers without a fraction.
+std::string formatSize(uint64_t bytes) {
+  const char *unit = "BKMGTPE";
+  double size = double(bytes);
+  for (; size >= 1024 && unit[1]; ++unit)
+    size /= 1024;
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << llvm::format(size == double(uint64_t(size)) ? "%.0f" : "%.1f", size)
+     << *unit;
+  return os.str();
+}
+
+void printContainer(const Dump &dump) {
+  printHeading("Container");
+  printLine("format", dump.format);
+  if (!dump.producer.empty())
+    printLine("producer", dump.producer);
+  for (const ContainerFact &fact : dump.facts)
+    printLine(fact.name, fact.value);
+  if (dump.dumpLevel)
+    printLine("dump level", std::to_string(*dump.dumpLevel));
+  for (const std::string &quirk : dump.quirks)
+    printLine("note", quirk);
+}
+
+void printMemory(const Dump &dump) {
+  printHeading("Physical memory");
+  std::array<uint64_t, 4> absent = {};
+  uint64_t present = 0;
+  for (const MemoryBlock &block : dump.memoryBlocks()) {
+    std::string parts;
+    auto add = [&](uint64_t bytes, llvm::StringRef what) {
+      if (bytes)
+        parts +=
+            (parts.empty() ? "" : ", ") + formatSize(bytes) + " " + what.str();
+    };
+    add(block.presentBytes, "present");
+    present += block.presentBytes;
+    for (size_t i = 0; i < absent.size(); ++i) {
+      add(block.absentBytes[i], getAbsenceName(Absence(i)));
+      absent[i] += block.absentBytes[i];
+    }
+    llvm::outs() << "  "
+                 << llvm::format(
+                        "0x%016llx-0x%016llx",
+                        (unsigned long long)block.start.value,
+                        (unsigned long long)(block.start.value + block.size))
+                 << "  " << parts << '\n';
+  }
+  std::string totals = formatSize(present) + " present";
+  for (size_t i = 0; i < absent.size(); ++i)
+    if (absent[i])
+      totals +=
+          ", " + formatSize(absent[i]) + " " + getAbsenceName(Absence(i)).str();
+  printLine("in all", totals);
+}
+
+void printCpus(const Machine &machine) {
+  printHeading("CPUs");
+  if (machine.cpus.empty())
+    printLine("registers", "none in the dump");
+  for (size_t i = 0; i < machine.cpus.size(); ++i) {
+    const CpuRegisters &cpu = machine.cpus[i];
+    std::string text;
+    for (const char *name : {"rip", "eip", "pc", "rsp", "esp", "sp"})
+      if (auto value = cpu.find(name))
+        text += std::string(name) + " " + hex(*value) + "  ";
+    for (const auto &[name, value] : cpu.system)
+      text += name + " " + hex(value) + "  ";
+    if (cpu.pid)
+      text += "pr_pid " + std::to_string(*cpu.pid);
+    printLine("CPU " + std::to_string(i), llvm::StringRef(text).rtrim());
+  }
+}
+
+void printKernel(const KernelImage &kernel) {
+  printHeading("Kernel");
+  for (const Fact &fact : kernel.evidence.facts())
+    printLine(fact.name, fact.value, fact.source);
+  for (const std::string &attempt : kernel.evidence.attempts())
+    printLine("tried", attempt);
+  printHeading("Address space");
+  for (const AddressMarker &marker : kernel.markers)
+    llvm::outs() << "  "
+                 << llvm::format("0x%016llx  ",
+                                 (unsigned long long)marker.start)
+                 << printable(marker.name) << '\n';
+}
+
+} // namespace
+
+llvm::Expected<int> runInfo(const Options &options) {
+  llvm::Expected<Dump> dump = openDump(options);
+  if (!dump)
+    return dump.takeError();
+  printContainer(*dump);
+  printMemory(*dump);
+  printCpus(dump->machine);
+  llvm::outs().flush();
+  if (dump->isTrimmed)
+    warn(options, "this file was cut by vmpt trim: it holds few pages, and "
+                  "what is said of the container is said of the whole dump");
+  llvm::Expected<KernelImage> kernel =
+      findKernel(options, *dump, *dump->memory);
+  if (!kernel) {
+    // What the container says stays worth having.
+    warn(options, llvm::toString(kernel.takeError()));
+    return 1;
+  }
+  printKernel(*kernel);
+  return 0;
+}
+
+llvm::Expected<int> runVmcoreinfo(const Options &options) {
+  llvm::Expected<Dump> dump = openDump(options);
+  if (!dump)
+    return dump.takeError();
+  if (dump->vmcoreinfo) {
+    llvm::outs() << *dump->vmcoreinfo;
+    return 0;
+  }
+  llvm::Expected<KernelImage> kernel =
+      findKernel(options, *dump, *dump->memory);
+  if (!kernel)
+    return kernel.takeError();
+  if (kernel->vmcoreinfo.text().empty())
+    return withFileName(options, llvm::make_error<LookupError>(
+                                     "no VMCOREINFO in the notes, nor at the "
+                                     "start of any page of memory"));
+  llvm::outs() << kernel->vmcoreinfo.text();
+  return 0;
+}
+
+} // namespace vmpt

@@ -1,0 +1,40 @@
+#include "cli/Main.h"
+
+#include "cli/Options.h"
+#include "support/Text.h"
+
+#include "llvm/Support/raw_ostream.h"
+
+namespace vmpt {
+
+static int fail(llvm::Error error) {
+  llvm::outs().flush();
+  llvm::errs() << "vmpt: error: " << printable(llvm::toString(std::move(error)))
+               << '\n';
+  return 2;
+}
+
+int runCommandLine(int argc, char **argv) {
+  llvm::Expected<std::optional<Invocation>> invocation =
+      parseCommandLine(argc, argv);
+  if (!invocation)
+    return fail(invocation.takeError());
+  if (!*invocation)
+    return 0;
+  llvm::Expected<int> status =
+      (*invocation)->command->run((*invocation)->options);
+  if (!status)
+    return fail(status.takeError());
+  llvm::outs().flush();
+  // A full disk must not pass for a whole listing. A reader that went away
+  // (`| head`) has ended the program before.
+  if (llvm::outs().has_error()) {
+    std::string reason = llvm::outs().error().message();
+    llvm::outs().clear_error();
+    return fail(llvm::make_error<UsageError>("cannot write the output: " +
+                                             llvm::Twine(reason)));
+  }
+  return *status;
+}
+
+} // namespace vmpt

@@ -1,0 +1,59 @@
+//===- Options.h - the command line, parsed
+//--------------------------------===//
+//
+// One table (Options.cpp) has every command and every option with its help;
+// the parser, --help and the check of the man page all come from it.
+//
+#pragma once
+
+#include "support/Error.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vmpt {
+
+/// All options of all commands. A command reads those that it has.
+struct Options {
+  std::string dump;
+  std::vector<std::string> parts;
+  std::vector<std::string> maps;
+  std::optional<uint64_t> rawBase;
+
+  std::optional<std::string> arch;
+  std::optional<uint64_t> root;
+  std::optional<uint64_t> levels;
+  std::optional<uint64_t> physBase;
+  std::optional<std::string> vmcoreinfo;
+
+  std::optional<uint64_t> maxLines;
+  std::optional<std::string> output;
+  std::vector<std::string> physical; ///< ADDR and LENGTH.
+  bool binary = false;
+};
+
+/// A command: what it is called, and what does it. The function prints the
+/// result on standard output and returns the exit status (0 or 1).
+struct Command {
+  const char *name;
+  const char *summary;
+  const char *description;
+  llvm::Expected<int> (*run)(const Options &);
+};
+
+extern const std::vector<Command> commands;
+
+/// What the command line asks for.
+struct Invocation {
+  const Command *command = nullptr;
+  Options options;
+};
+
+/// Nothing: all was said already (--help, --version), exit with 0.
+/// A UsageError names the nearest right command or option.
+llvm::Expected<std::optional<Invocation>> parseCommandLine(int argc,
+                                                           char **argv);
+
+} // namespace vmpt

@@ -1,0 +1,100 @@
+#include "cli/Session.h"
+
+#include "dump/Raw.h"
+#include "support/Text.h"
+
+#include "llvm/Support/raw_ostream.h"
+
+#include <unistd.h>
+
+namespace vmpt {
+
+namespace {
+
+/// At most ten times a second, and gone when the work is done.
+void showProgress(llvm::StringRef what, uint64_t done, uint64_t total) {
+  static unsigned shownPercent = ~0u;
+  unsigned percent = total ? unsigned(double(done) * 100 / double(total)) : 100;
+  if (percent == shownPercent)
+    return;
+  shownPercent = percent;
+  if (done >= total)
+    llvm::errs() << "\r\x1b[K";
+  else
+    llvm::errs() << "\rvmpt: " << what << ": " << percent << "%\x1b[K";
+}
+
+} // namespace
+
+Diagnostics &standardDiagnostics() {
+  static Diagnostics diagnostics(
+      [](llvm::StringRef message) {
+        llvm::errs() << "vmpt: warning: " << printable(message) << '\n';
+      },
+      ::isatty(STDERR_FILENO) ? Diagnostics::ProgressHandler(showProgress)
+                              : Diagnostics::ProgressHandler());
+  return diagnostics;
+}
+
+void warn(const Options &options, const llvm::Twine &message) {
+  standardDiagnostics().warn("'" + options.dump + "': " + message);
+}
+
+llvm::Error withFileName(const Options &options, llvm::Error error) {
+  const std::string &name = !options.dump.empty()   ? options.dump
+                            : !options.maps.empty() ? options.maps.front()
+                                                    : options.dump;
+  return llvm::createFileError(name, std::move(error));
+}
+
+llvm::Expected<Dump> openDump(const Options &options) {
+  OpenOptions open;
+  open.parts = options.parts;
+  if (options.rawBase)
+    open.rawBase = PhysAddr(*options.rawBase);
+  for (const std::string &text : options.maps) {
+    llvm::Expected<RawMapping> mapping = parseMapping(text);
+    if (!mapping)
+      return mapping.takeError();
+    open.mappings.push_back(std::move(*mapping));
+  }
+  if (options.dump.empty() && open.mappings.empty())
+    return llvm::make_error<UsageError>(
+        "no dump is named; give DUMP, or --map for raw pieces of memory");
+  llvm::Expected<Dump> dump =
+      openDump(options.dump, open, standardDiagnostics());
+  if (!dump)
+    return withFileName(options, dump.takeError());
+  return dump;
+}
+
+llvm::Expected<KernelImage> findKernel(const Options &options, const Dump &dump,
+                                       const PhysicalMemory &memory) {
+  KernelOverrides overrides;
+  if (options.arch) {
+    overrides.arch = parseArch(*options.arch);
+    if (!overrides.arch)
+      return llvm::make_error<UsageError>(
+          "--arch '" + *options.arch +
+          "' is not one of x86_64, i386, arm64, riscv64");
+  }
+  if (options.root)
+    overrides.root = PhysAddr(*options.root);
+  if (options.levels)
+    overrides.levels = unsigned(*options.levels);
+  overrides.physBase = options.physBase;
+  if (options.vmcoreinfo) {
+    llvm::Expected<std::unique_ptr<MappedFile>> file =
+        MappedFile::open(*options.vmcoreinfo);
+    if (!file)
+      return llvm::createFileError(*options.vmcoreinfo, file.takeError());
+    overrides.vmcoreinfoText = (*file)->bytes().text().str();
+  }
+  llvm::Expected<KernelImage> kernel =
+      findKernel(dump, memory, overrides, standardDiagnostics());
+  if (!kernel)
+    return withFileName(options, kernel.takeError());
+  return kernel;
+}
+
+} // namespace vmpt

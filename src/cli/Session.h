@@ -1,0 +1,28 @@
+//===- Session.h - what every command begins with
+//--------------------------===//
+#pragma once
+
+#include "cli/Options.h"
+#include "dump/Dump.h"
+#include "kernel/KernelImage.h"
+
+namespace vmpt {
+
+/// Warnings and progress go to standard error, progress only if that is a
+/// terminal.
+Diagnostics &standardDiagnostics();
+
+/// Opens the dump that the options name. Errors carry the file's name.
+llvm::Expected<Dump> openDump(const Options &options);
+
+/// Finds its kernel, through \p memory: the dump's own, or a decorator.
+llvm::Expected<KernelImage> findKernel(const Options &options, const Dump &dump,
+                                       const PhysicalMemory &memory);
+
+/// "'vmcore': " in front of the message, the class of the error kept.
+llvm::Error withFileName(const Options &options, llvm::Error error);
+
+/// A warning on standard error, "vmpt: warning: 'vmcore': ...".
+void warn(const Options &options, const llvm::Twine &message);
+
+} // namespace vmpt

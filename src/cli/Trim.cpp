@@ -1,0 +1,107 @@
+//===- Trim.cpp - vmpt trim: the pages that matter, and no others
+//----------===//
+#include "cli/Session.h"
+#include "dump/ElfCoreWriter.h"
+#include "dump/TrimNote.h"
+#include "kernel/KernelArch.h"
+#include "listing/Plan.h"
+#include "memory/RecordingMemory.h"
+
+#include "llvm/Support/raw_ostream.h"
+
+namespace vmpt {
+
+namespace {
+
+/// Forgets the text; only the reading matters.
+class NullSink final : public RunSink {
+  void section(llvm::StringRef) override {}
+  void run(const Run &) override {}
+  void skipped(uint64_t) override {}
+};
+
+/// The RAM of the dump, of which only \p pages are stored: each run of pages
+/// is a segment, and what follows it up to the next belongs to it as memory
+/// that is not in the file.
+std::vector<CoreSegment> cutSegments(const PhysicalMemory &memory,
+                                     llvm::ArrayRef<PhysAddr> pages) {
+  constexpr uint64_t pageBytes = RecordingMemory::pageBytes;
+  std::vector<MemoryRange> ranges;
+  auto add = [&](PhysAddr start, PhysAddr end, std::optional<Absence> absence) {
+    if (start < end)
+      ranges.push_back({start, end - start, absence});
+  };
+  size_t next = 0;
+  for (const MemoryRange &range : memory.ranges()) {
+    if (range.absence && *range.absence != Absence::Excluded)
+      continue; // the trim note tells of these
+    const PhysAddr end = range.start + range.size;
+    PhysAddr at = range.start;
+    while (!range.absence && next < pages.size() && pages[next] < end) {
+      PhysAddr first = std::max(pages[next], range.start);
+      PhysAddr last = std::min(pages[next] + pageBytes, end);
+      if (pages[next] + pageBytes > end && last == end) {
+        // The page goes on in the next range: keep it for that one, too.
+        add(at, first, Absence::Excluded);
+        add(first, last, std::nullopt);
+        at = last;
+        break;
+      }
+      ++next;
+      if (last <= first)
+        continue;
+      add(at, first, Absence::Excluded);
+      add(first, last, std::nullopt);
+      at = last;
+    }
+    add(at, end, Absence::Excluded);
+  }
+  // Joined: makeSegments() wants neighbours of one kind as one range.
+  std::vector<MemoryRange> joined;
+  for (const MemoryRange &range : ranges)
+    if (!joined.empty() && joined.back().absence == range.absence &&
+        joined.back().start + joined.back().size == range.start)
+      joined.back().size += range.size;
+    else
+      joined.push_back(range);
+  return makeSegments(joined);
+}
+
+} // namespace
+
+llvm::Expected<int> runTrim(const Options &options) {
+  if (!options.output)
+    return llvm::make_error<UsageError>("trim needs -o OUT");
+  llvm::Expected<Dump> dump = openDump(options);
+  if (!dump)
+    return dump.takeError();
+  RecordingMemory recording(*dump->memory);
+  llvm::Expected<KernelImage> kernel = findKernel(options, *dump, recording);
+  if (!kernel)
+    return kernel.takeError();
+  llvm::Expected<ListingPlan> plan = planKernelListing(*kernel);
+  if (!plan)
+    return withFileName(options, plan.takeError());
+  NullSink sink;
+  llvm::Expected<ListingResult> listing =
+      runListing(*plan, recording, sink, ~uint64_t(0));
+  if (!listing)
+    return withFileName(options, listing.takeError());
+
+  CoreContents contents;
+  contents.arch = kernel->arch->arch;
+  contents.order = dump->machine.order;
+  contents.notes = dump->notes;
+  std::string note = writeTrimNote(*dump);
+  contents.notes.push_back(
+      {trimNoteName.str(), trimNoteType,
+       Bytes({reinterpret_cast<const uint8_t *>(note.data()), note.size()})});
+  std::vector<PhysAddr> pages = recording.getPages();
+  contents.segments = cutSegments(*dump->memory, pages);
+  if (llvm::Error error = writeElfCore(*options.output, contents, *dump->memory,
+                                       standardDiagnostics()))
+    return llvm::createFileError(*options.output, std::move(error));
+  return 0;
+}
+
+} // namespace vmpt

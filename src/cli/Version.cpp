@@ -1,0 +1,22 @@
+#include "cli/Version.h"
+
+#include "dump/Libraries.h"
+
+#include "llvm/Config/llvm-config.h"
+
+namespace vmpt {
+
+void printVersion(llvm::raw_ostream &os) {
+  os << "vmpt " VMPT_VERSION "\nlibraries: LLVM Support " LLVM_VERSION_STRING;
+  for (const std::string &library : getDumpLibraries())
+    os << ", " << library;
+  os << "\nformats: ";
+  bool first = true;
+  for (const std::string &format : getDumpFormats()) {
+    os << (first ? "" : ", ") << format;
+    first = false;
+  }
+  os << '\n';
+}
+
+} // namespace vmpt

@@ -1,0 +1,39 @@
+//===- ElfCoreWriter.h - physical memory as a sound ELF64 vmcore
+//-----------===//
+#pragma once
+
+#include "dump/Dump.h"
+
+namespace vmpt {
+
+/// [start, start + storedBytes) goes into the file; up to memoryBytes the
+/// machine has RAM that does not.
+struct CoreSegment {
+  PhysAddr start;
+  uint64_t memoryBytes = 0;
+  uint64_t storedBytes = 0;
+};
+
+struct CoreContents {
+  Arch arch;
+  ByteOrder order = ByteOrder::little;
+  std::vector<Note> notes;
+  std::vector<CoreSegment> segments; ///< Ascending, disjoint.
+  /// Virtual minus physical address of the direct map, for p_vaddr; 0 where
+  /// it is not known, as QEMU does.
+  uint64_t directMapOffset = 0;
+};
+
+/// Turns memory ranges into segments: present bytes are stored, excluded ones
+/// that follow them are memory without file bytes.
+std::vector<CoreSegment> makeSegments(llvm::ArrayRef<MemoryRange> ranges);
+
+/// Writes program headers right after the ELF header (makedumpfile reads no
+/// other place), then notes, then the memory; PN_XNUM where there are too
+/// many segments. Pages of zeros become holes in the file. What cannot be
+/// read after all is an error.
+llvm::Error writeElfCore(const std::string &path, const CoreContents &contents,
+                         const PhysicalMemory &memory,
+                         Diagnostics &diagnostics);
+
+} // namespace vmpt
