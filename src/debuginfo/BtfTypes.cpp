@@ -405,17 +405,17 @@ std::optional<BtfCandidate> findBtf(Bytes haystack, uint64_t from,
                                     uint64_t minimumSize) {
   static constexpr uint8_t little[] = {0x9f, 0xeb, 1};
   static constexpr uint8_t big[] = {0xeb, 0x9f, 1};
-  for (uint64_t at = from; at < haystack.size(); ++at) {
-    // Either first byte is rare in a kernel; memchr for both is not simpler.
-    const uint8_t *byte = haystack.data() + at;
-    if (*byte != little[0] && *byte != big[0])
-      continue;
-    if (haystack.size() - at < 24 ||
-        (std::memcmp(byte, little, 3) && std::memcmp(byte, big, 3)))
-      continue;
+  const uint8_t *needle = haystack.order() == ByteOrder::big ? big : little;
+  while (from < haystack.size()) {
+    const void *hit = ::memmem(haystack.data() + from, haystack.size() - from,
+                               needle, sizeof little);
+    if (!hit)
+      break;
+    uint64_t at = uint64_t(static_cast<const uint8_t *>(hit) - haystack.data());
     auto size = getBtfSize(haystack.clip(at, haystack.size() - at));
     if (size && *size >= minimumSize)
       return BtfCandidate{at, *size};
+    from = at + 1;
   }
   return std::nullopt;
 }

@@ -107,10 +107,11 @@ struct BtfCandidate {
   uint64_t sizeBytes = 0;
 };
 
-/// The next header at or after \p from whose blob is at least \p minimumSize
-/// bytes long (a kernel's own BTF is far larger than those of modules and BPF
-/// programs). The blob may run past the end of \p haystack. What it finds
-/// still has to be parsed; a kernel's has a `struct task_struct`.
+/// The next header in the byte order of \p haystack, at or after \p from,
+/// whose blob is at least \p minimumSize bytes long (a kernel's own BTF is far
+/// larger than those of modules and BPF programs). The blob may run past the
+/// end of \p haystack. What it finds still has to be parsed; a kernel's has a
+/// `struct task_struct`.
 std::optional<BtfCandidate> findBtf(Bytes haystack, uint64_t from,
                                     uint64_t minimumSize);
 

@@ -15,6 +15,7 @@ SymbolQuery::SymbolQuery(llvm::ArrayRef<llvm::StringRef> names) {
     auto [place, isNew] = index_.try_emplace(name, slots_.size());
     if (isNew) {
       slots_.emplace_back();
+      lengths_[std::min(name.size(), maxLength)] = true;
       if (!name.empty())
         starts_[uint8_t(name.front())] = true;
     }

@@ -13,6 +13,7 @@
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -58,6 +59,10 @@ public:
   bool done() const { return open_ == 0; }
   /// False if no wanted name begins with \p first: spares the comparison.
   bool mayStartWith(char first) const { return starts_[uint8_t(first)]; }
+  /// False if no wanted name is \p length characters long.
+  bool mayBeLong(size_t length) const {
+    return lengths_[std::min(length, maxLength)];
+  }
   /// The place of a name that is wanted and still without answer, or null.
   std::optional<Symbol> *findSlot(llvm::StringRef name);
   void answer(std::optional<Symbol> *slot, Symbol symbol);
@@ -67,7 +72,9 @@ private:
   std::vector<size_t> order_; ///< names[i] is answered by slots_[order_[i]].
   std::vector<std::optional<Symbol>> slots_;
   llvm::StringMap<size_t> index_;
+  static constexpr size_t maxLength = 255; ///< And all above.
   bool starts_[256] = {};
+  bool lengths_[maxLength + 1] = {};
   size_t open_ = 0;
 };
 

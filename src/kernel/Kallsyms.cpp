@@ -73,11 +73,11 @@ Kallsyms::findAll(llvm::ArrayRef<llvm::StringRef> names) const {
   for (size_t index = 0; index < size() && !query.done(); ++index) {
     PackedName packed = getPacked(offset);
     offset = packed.end();
-    // Most names are ruled out by their first character: the second of the
-    // first token or the first of the second.
-    const Token first = tokens_[names_[packed.start]];
-    if (first.length > 1 &&
-        !query.mayStartWith(char(tokenTable_[first.start + 1])))
+    // Most names are ruled out by their length alone.
+    size_t length = 0;
+    for (uint32_t i = packed.start; i < packed.end(); ++i)
+      length += tokens_[names_[i]].length;
+    if (length < 2 || !query.mayBeLong(length - 1))
       continue;
     llvm::StringRef text = expand(packed, buffer);
     if (text.size() < 2 || !query.mayStartWith(text[1]))

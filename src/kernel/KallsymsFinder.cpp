@@ -82,17 +82,21 @@ Window Finder::readWindow(VirtAddr start, uint64_t size) const {
 void Finder::search(VirtualRange range) {
   static constexpr char digits[] =
       "0\0001\0002\0003\0004\0005\0006\0007\0008\0009";
-  const llvm::StringRef pattern(digits, sizeof digits); // with the last NUL
   for (uint64_t offset = 0; offset < range.size && !done();) {
     uint64_t size = std::min(range.size - offset, windowBytes);
     Window window = readWindow(range.start + offset, size);
-    llvm::StringRef text = window.bytes(machine_.order).text();
-    for (size_t at = text.find(pattern); at != llvm::StringRef::npos && !done();
-         at = text.find(pattern, at + 1))
-      checkTokens(range, window.start + at);
+    const uint8_t *from = window.data.data(), *end = from + size;
+    while (!done()) {
+      const void *hit =
+          ::memmem(from, size_t(end - from), digits, sizeof digits);
+      if (!hit)
+        break;
+      from = static_cast<const uint8_t *>(hit);
+      checkTokens(range, window.start + uint64_t(from++ - window.data.data()));
+    }
     if (size < windowBytes)
       break;
-    offset += windowBytes - pattern.size();
+    offset += windowBytes - sizeof digits;
   }
 }
 
