@@ -1,0 +1,160 @@
+// Symbols and types from real dumps, against what the kernel itself said.
+
+#include "kernel/DebugData.h"
+#include "kernel/KallsymsFinder.h"
+#include "kernel/KernelImage.h"
+
+#include "memory/RecordingMemory.h"
+#include "support/Expected.h"
+#include "support/Truth.h"
+
+using namespace vmpt;
+using namespace vmpt::testing;
+
+namespace {
+
+/// From _stext on; no kernel image is longer.
+constexpr uint64_t imageBytes = uint64_t(256) << 20;
+
+class DebugDataTruth : public ::testing::TestWithParam<TruthCase> {
+protected:
+  void SetUp() override {
+    if (GetParam().dump.empty())
+      GTEST_SKIP() << "no unpacked dump of this case: set VMPT_DUMPS";
+    dump = valueOf(openDump(GetParam().dump, {}, diagnostics));
+    auto found = findKernel(*dump, *dump->memory, {}, diagnostics);
+    if (!found)
+      GTEST_SKIP() << "no kernel: " << llvm::toString(found.takeError());
+    kernel = std::move(*found);
+    memory.emplace(kernel->virtualMemory(*dump->memory));
+    auto stext = kernel->vmcoreinfo.symbol("_stext");
+    if (!stext)
+      GTEST_SKIP() << "VMCOREINFO is not in this dump";
+    image = memory->mappedRuns(VirtAddr(*stext),
+                               VirtAddr(*stext + (imageBytes - 1)));
+  }
+
+  /// /proc/kallsyms without the symbols of modules and BPF programs.
+  std::vector<std::string> wantedSymbols() {
+    std::string text =
+        unpack("zstd", GetParam().directory / "sys/kallsyms.zst").value_or("");
+    std::vector<std::string> lines;
+    llvm::SmallVector<llvm::StringRef> all;
+    llvm::StringRef(text).split(all, '\n', -1, false);
+    for (llvm::StringRef line : all)
+      if (!line.contains('['))
+        lines.push_back(line.str());
+    return lines;
+  }
+  std::string lineOf(const Symbol &symbol) const {
+    char address[24];
+    std::snprintf(address, sizeof address,
+                  kernel->mode->arch == Arch::I386 ? "%08llx" : "%016llx",
+                  static_cast<unsigned long long>(symbol.address.value));
+    return std::string(address) + ' ' + symbol.type + ' ' + symbol.name;
+  }
+  void expectWanted(const Kallsyms &kallsyms) {
+    auto wanted = wantedSymbols();
+    ASSERT_FALSE(wanted.empty()) << "sys/kallsyms.zst cannot be read";
+    ASSERT_EQ(kallsyms.size(), wanted.size());
+    size_t index = 0;
+    kallsyms.forEach([&](const Symbol &symbol) {
+      EXPECT_EQ(lineOf(symbol), wanted[index++]);
+      return !HasFailure();
+    });
+  }
+
+  Diagnostics diagnostics;
+  std::optional<Dump> dump;
+  std::optional<KernelImage> kernel;
+  std::optional<VirtualMemory> memory;
+  std::vector<MappedRun> image;
+};
+
+TEST_P(DebugDataTruth, KallsymsIsWhatProcKallsymsSaid) {
+  auto kallsyms = valueOf(readKallsyms(*memory, kernel->vmcoreinfo, image));
+  ASSERT_TRUE(kallsyms);
+  expectWanted(*kallsyms);
+}
+
+TEST_P(DebugDataTruth, KallsymsIsFoundByStructureAlone) {
+  std::vector<VirtualRange> ranges;
+  for (const MappedRun &run : image)
+    ranges.push_back({run.start, run.size});
+  KallsymsMachine machine;
+  machine.wordBytes = kernel->mode->arch == Arch::I386 ? 4 : 8;
+  auto read = makeReader(*memory);
+  auto kallsyms = valueOf(findKallsyms(read, ranges, machine));
+  ASSERT_TRUE(kallsyms);
+  expectWanted(*kallsyms);
+}
+
+/// Each OFFSET() and SIZE() of VMCOREINFO was computed by the compiler.
+TEST_P(DebugDataTruth, BtfAgreesWithVmcoreinfo) {
+  auto types = readBtf(*memory, nullptr, image);
+  if (!types) {
+    auto config = unpack("zstd", GetParam().directory / "sys/config.zst");
+    ASSERT_TRUE(config &&
+                config->find("CONFIG_DEBUG_INFO_BTF=y") == std::string::npos)
+        << llvm::toString(types.takeError());
+    llvm::consumeError(types.takeError());
+    GTEST_SKIP() << "this kernel was built without BTF";
+  }
+  unsigned compared = 0;
+  llvm::SmallVector<llvm::StringRef> lines;
+  kernel->vmcoreinfo.text().split(lines, '\n', -1, false);
+  for (llvm::StringRef line : lines) {
+    auto [key, text] = line.split('=');
+    uint64_t value;
+    if (text.getAsInteger(10, value) || !key.consume_back(")"))
+      continue;
+    if (key.consume_front("SIZE(")) {
+      EXPECT_EQ((*types)->findSizeBytes(key), value) << line.str();
+      ++compared;
+    } else if (key.consume_front("OFFSET(")) {
+      auto [type, path] = key.split('.');
+      auto member = (*types)->findMember(type, path);
+      ASSERT_TRUE(member) << line.str();
+      EXPECT_EQ(member->offsetBytes(), value) << line.str();
+      ++compared;
+    }
+  }
+  EXPECT_GT(compared, 20u);
+}
+
+/// The first task's name is in every kernel the same.
+TEST_P(DebugDataTruth, TypesAndSymbolsLeadToTheFirstTask) {
+  auto kallsyms = valueOf(readKallsyms(*memory, kernel->vmcoreinfo, image));
+  ASSERT_TRUE(kallsyms);
+  auto types = readBtf(*memory, kallsyms.get(), image);
+  auto task = kallsyms->find("init_task");
+  if (!types || !task) {
+    llvm::consumeError(types ? llvm::Error::success() : types.takeError());
+    GTEST_SKIP() << "no BTF or no data symbols in this kernel";
+  }
+  auto comm = (*types)->findMember("task_struct", "comm");
+  ASSERT_TRUE(comm);
+  EXPECT_EQ(valueOf(memory->readString(task->address + comm->offsetBytes(),
+                                       comm->sizeBytes()))
+                .substr(0, 7),
+            "swapper");
+}
+
+/// What a recording has seen is enough to do the same again, and it has seen
+/// little more than the tables.
+TEST_P(DebugDataTruth, OnlyTheTablesAreRecorded) {
+  RecordingMemory recording(*dump->memory);
+  VirtualMemory recorded = kernel->virtualMemory(recording);
+  auto kallsyms = readKallsyms(recorded, Vmcoreinfo(), image);
+  ASSERT_TRUE(bool(kallsyms)) << llvm::toString(kallsyms.takeError());
+  uint64_t perSymbol = recording.getPages().size() *
+                       RecordingMemory::pageBytes / (*kallsyms)->size();
+  EXPECT_GT(perSymbol, 8u);
+  EXPECT_LT(perSymbol, 48u);
+}
+
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(DebugDataTruth);
+INSTANTIATE_TEST_SUITE_P(Truth, DebugDataTruth,
+                         ::testing::ValuesIn(findTruthCases()), testNameOf);
+
+} // namespace
