@@ -32,6 +32,9 @@ struct KernelImage {
   /// x86: an address bit that means "encrypted" (SME, SEV); else 0.
   uint64_t encryptionMask = 0;
   std::vector<AddressMarker> markers;
+  /// What the kernel image maps: text, rodata, data. Looked through for what
+  /// nothing names.
+  std::vector<MappedRun> imageRuns;
   Evidence evidence;
 
   /// From OSRELEASE. A kernel that does not say is taken for a new one: new
@@ -41,6 +44,8 @@ struct KernelImage {
         parseKernelVersion(vmcoreinfo.release().value_or(""));
     return known.value_or(KernelVersion{~0u, 0});
   }
+
+  unsigned wordBytes() const { return mode->virtualBits > 32 ? 8 : 4; }
 
   /// Kernel memory through the root. \p memory may be a recording one.
   VirtualMemory virtualMemory(const PhysicalMemory &memory) const {

@@ -149,10 +149,10 @@ void addMarkers(const RootQuery &query, KernelImage &image) {
   };
   VirtualMemory memory = image.virtualMemory(query.memory);
   // Recorded or not, the tables on this way are the listing's own.
-  std::vector<MappedRun> mapped =
+  image.imageRuns =
       memory.mappedRuns(VirtAddr(startKernelMap),
                         VirtAddr(startKernelMap + kernelImageBytes - 1));
-  if (auto array = findMarkerArray(memory, mapped, shape)) {
+  if (auto array = findMarkerArray(memory, image.imageRuns, shape)) {
     image.evidence.add(
         "address markers", std::to_string(array->markers.size()) + " sections",
         "address_markers[] in the kernel's memory at " + hex(array->address));
