@@ -14,7 +14,10 @@ namespace vmpt {
 
 llvm::Expected<int> runInfo(const Options &);
 llvm::Expected<int> runKernel(const Options &);
+llvm::Expected<int> runEfi(const Options &);
 llvm::Expected<int> runRead(const Options &);
+llvm::Expected<int> runTask(const Options &);
+llvm::Expected<int> runTasks(const Options &);
 llvm::Expected<int> runTrim(const Options &);
 llvm::Expected<int> runVmcoreinfo(const Options &);
 
@@ -23,6 +26,20 @@ const std::vector<Command> commands = {
      "Prints what /sys/kernel/debug/page_tables/kernel (arm64, riscv: "
      "kernel_page_tables) would have printed at the moment of the dump.",
      runKernel},
+    {"tasks", "list every process with its page-table root",
+     "Lists processes (with --threads, threads too): pid, tgid, ppid, state, "
+     "the mm, the physical root, the size of the page tables and of what they "
+     "map.",
+     runTasks},
+    {"task", "print a task's page tables",
+     "Prints page_tables/current_kernel as that task would have read it; with "
+     "--user-pgd page_tables/current_user. Choose by --pid, --comm, --mm or "
+     "--root, or --all.",
+     runTask},
+    {"efi", "print the page tables of EFI runtime services",
+     "Prints what page_tables/efi (arm64, riscv: efi_page_tables) would have "
+     "printed.",
+     runEfi},
     {"info", "say what the dump is, and how that is known",
      "Prints the container and what it lacks, physical memory, registers, and "
      "every fact about the kernel with where it came from.",
@@ -65,17 +82,29 @@ const OptionRow optionRows[] = {
     {"--raw-base", "PHYS", "physical address of a raw image's first byte",
      &Options::rawBase, ""},
     {"--arch", "ARCH", "x86_64, i386, arm64 or riscv64", &Options::arch,
-     "kernel info vmcoreinfo trim"},
+     "kernel tasks task efi info vmcoreinfo trim"},
     {"--root", "PHYS", "physical address of the kernel's top table",
-     &Options::root, "kernel info trim"},
+     &Options::root, "kernel tasks efi info trim"},
     {"--levels", "N", "levels of page tables (x86-64: 4 or 5)",
-     &Options::levels, "kernel info trim"},
+     &Options::levels, "kernel tasks task efi info trim"},
     {"--phys-base", "N", "x86-64: phys_base of the kernel", &Options::physBase,
-     "kernel info trim"},
+     "kernel tasks task efi info trim"},
     {"--vmcoreinfo", "FILE", "take VMCOREINFO from FILE", &Options::vmcoreinfo,
-     "kernel info vmcoreinfo trim"},
+     "kernel tasks task efi info vmcoreinfo trim"},
+    {"--root", "PHYS", "list the table at this physical address",
+     &Options::taskRoot, "task"},
+    {"--pid", "N", "the task with this pid", &Options::pid, "task"},
+    {"--comm", "NAME", "the tasks with this name", &Options::comm, "task"},
+    {"--mm", "ADDR", "the task with the mm_struct at this address",
+     &Options::mm, "task"},
+    {"--all", "", "every process that has page tables", &Options::all, "task"},
+    {"--user-pgd", "", "the table that user code runs on (x86 PTI)",
+     &Options::userPgd, "task"},
+    {"--user-only", "", "only the user half", &Options::userOnly, "task"},
+    {"--threads", "", "threads, too", &Options::threads, "tasks"},
+    {"--format", "FORMAT", "text (default) or json", &Options::format, "tasks"},
     {"--max-lines", "N", "end the listing after N lines (20 million)",
-     &Options::maxLines, "kernel"},
+     &Options::maxLines, "kernel task efi"},
     {"-o,--output", "OUT", "file to write", &Options::output, "trim"},
     {"--physical", "ADDR LENGTH", "which bytes: start and length",
      &Options::physical, "read", 2},

@@ -28,6 +28,16 @@ struct Options {
   std::optional<uint64_t> physBase;
   std::optional<std::string> vmcoreinfo;
 
+  std::optional<uint64_t> pid;
+  std::optional<std::string> comm;
+  std::optional<uint64_t> mm;
+  std::optional<uint64_t> taskRoot;
+  bool all = false;
+  bool threads = false;
+  bool userPgd = false;
+  bool userOnly = false;
+  std::optional<std::string> format; ///< "text" or "json".
+
   std::optional<uint64_t> maxLines;
   std::optional<std::string> output;
   std::vector<std::string> physical; ///< ADDR and LENGTH.

@@ -40,6 +40,14 @@ void warn(const Options &options, const llvm::Twine &message) {
   standardDiagnostics().warn("'" + options.dump + "': " + message);
 }
 
+llvm::Expected<bool> wantsJson(const Options &options) {
+  const std::string format = options.format.value_or("text");
+  if (format == "json" || format == "text")
+    return format == "json";
+  return llvm::make_error<UsageError>("--format '" + format +
+                                      "' is neither text nor json");
+}
+
 llvm::Error withFileName(const Options &options, llvm::Error error) {
   const std::string &name = !options.dump.empty()   ? options.dump
                             : !options.maps.empty() ? options.maps.front()

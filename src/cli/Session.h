@@ -19,6 +19,15 @@ llvm::Expected<Dump> openDump(const Options &options);
 llvm::Expected<KernelImage> findKernel(const Options &options, const Dump &dump,
                                        const PhysicalMemory &memory);
 
+struct ListingPlan;
+/// Prints a listing; the exit status. Gaps are named on standard error.
+llvm::Expected<int> printListing(const Options &options,
+                                 const ListingPlan &plan,
+                                 const PhysicalMemory &memory);
+
+/// --format: true for json. Another word is a UsageError.
+llvm::Expected<bool> wantsJson(const Options &options);
+
 /// "'vmcore': " in front of the message, the class of the error kept.
 llvm::Error withFileName(const Options &options, llvm::Error error);
 

@@ -13,7 +13,7 @@
 //
 #pragma once
 
-#include "kernel/KernelImage.h"
+#include "kernel/KernelDebug.h"
 
 namespace vmpt {
 
@@ -47,6 +47,11 @@ struct KernelArch {
   std::vector<RootGuess> (*registerRoots)(const RootQuery &);
   /// Everything else: offsets, masks, markers, each with its evidence.
   void (*complete)(const RootQuery &, KernelImage &);
+  /// Last user address of a process: the user half ends there.
+  VirtAddr (*lastUserAddress)(const KernelImage &);
+  /// The table that user code of a process runs on, where that is not the
+  /// one the kernel runs on (x86 PTI); null where there is no such thing.
+  PhysAddr (*userRoot)(const KernelDebug &, PhysAddr kernelRoot) = nullptr;
 };
 
 /// All of them, or the one of \p arch.

@@ -26,6 +26,16 @@ llvm::Expected<Field> findField(const TypeSources &types, llvm::StringRef type,
       types.describe() + "; pass --vmlinux");
 }
 
+std::optional<Field>
+findOptionalField(const TypeSources &types, llvm::StringRef type,
+                  std::initializer_list<llvm::StringRef> names) {
+  llvm::Expected<Field> field = findField(types, type, names);
+  if (field)
+    return *field;
+  llvm::consumeError(field.takeError());
+  return std::nullopt;
+}
+
 llvm::Expected<uint64_t> StructReader::number(VirtAddr object,
                                               const Field &field) const {
   if (field.sizeBytes == 0 || field.sizeBytes > 8)
@@ -44,6 +54,18 @@ llvm::Expected<uint64_t> StructReader::number(VirtAddr object,
   if (field.bitCount)
     value = value >> field.bitShift & lowBits(field.bitCount);
   return value;
+}
+
+std::optional<uint64_t>
+StructReader::tryNumber(VirtAddr object,
+                        const std::optional<Field> &field) const {
+  if (!field)
+    return std::nullopt;
+  llvm::Expected<uint64_t> value = number(object, *field);
+  if (value)
+    return *value;
+  llvm::consumeError(value.takeError());
+  return std::nullopt;
 }
 
 llvm::Expected<uint64_t> StructReader::word(VirtAddr at) const {

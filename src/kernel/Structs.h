@@ -26,6 +26,11 @@ struct Field {
 llvm::Expected<Field> findField(const TypeSources &types, llvm::StringRef type,
                                 std::initializer_list<llvm::StringRef> names);
 
+/// The same for what only says more.
+std::optional<Field>
+findOptionalField(const TypeSources &types, llvm::StringRef type,
+                  std::initializer_list<llvm::StringRef> names);
+
 /// Reads fields of objects in kernel memory. Integers are zero-extended from
 /// the member's own size, which has to be 1, 2, 4 or 8.
 class StructReader {
@@ -45,6 +50,10 @@ public:
       return value.takeError();
     return VirtAddr(*value);
   }
+  /// For what only says more: nothing if the kernel has no such member, or if
+  /// it cannot be read.
+  std::optional<uint64_t> tryNumber(VirtAddr object,
+                                    const std::optional<Field> &field) const;
   /// A char array: up to its NUL or its end.
   llvm::Expected<std::string> text(VirtAddr object, const Field &field) const;
 

@@ -19,6 +19,23 @@ llvm::Expected<ListingPlan> planKernelListing(const KernelImage &kernel) {
       "no listing for " + getArchName(kernel.arch->arch) + " yet");
 }
 
+llvm::Expected<ListingPlan> planTaskListing(const KernelImage &kernel,
+                                            PhysAddr root, bool userOnly) {
+  llvm::Expected<ListingPlan> plan = planKernelListing(kernel);
+  if (!plan)
+    return plan.takeError();
+  plan->root = root;
+  const bool listsBothHalves = plan->ranges.front().first == VirtAddr(0);
+  if (listsBothHalves && !userOnly)
+    return plan;
+  VirtAddr last = kernel.arch->lastUserAddress(kernel);
+  plan->ranges = {{VirtAddr(0), last}};
+  plan->rules.flushAddress = last.value + 1;
+  plan->rules.initialLevel = -1;
+  plan->markers = {{0, "User Space", 0}};
+  return plan;
+}
+
 llvm::Expected<ListingResult> runListing(const ListingPlan &plan,
                                          const PhysicalMemory &memory,
                                          RunSink &out, uint64_t maxLines) {

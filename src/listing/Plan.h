@@ -32,6 +32,13 @@ struct ListingPlan {
 /// lists it.
 llvm::Expected<ListingPlan> planKernelListing(const KernelImage &kernel);
 
+/// A task's table as `page_tables/current_kernel` lists it, or, with the root
+/// that user code runs on, `current_user`. With \p userOnly, addresses of the
+/// user half alone. arm64 and riscv have no such file: theirs is the user half
+/// in the wording of `kernel_page_tables`, under a "User Space" header.
+llvm::Expected<ListingPlan> planTaskListing(const KernelImage &kernel,
+                                            PhysAddr root, bool userOnly);
+
 struct ListingResult {
   /// Table pages that are not in the dump: the first few, and how many.
   std::vector<AbsentTable> absentTables;

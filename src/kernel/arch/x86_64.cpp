@@ -180,6 +180,40 @@ void complete(const RootQuery &query, KernelImage &image) {
   addMarkers(query, image);
 }
 
+VirtAddr lastUserAddress(const KernelImage &image) {
+  return VirtAddr(bit(image.mode->virtualBits - 1) - 1);
+}
+
+/// X86_FEATURE_PTI is word 7, bit 11 since 4.15 (linux
+/// arch/x86/include/asm/cpufeatures.h). Without symbols, the tables tell: PTI
+/// poisons the kernel's copy of user entries with NX (arch/x86/mm/pti.c).
+bool hasPti(const KernelDebug &debug, PhysAddr kernelRoot) {
+  constexpr unsigned capabilityWord = 7, capabilityBit = 11;
+  llvm::Expected<VirtAddr> cpu = debug.address("boot_cpu_data");
+  if (cpu) {
+    std::optional<Field> field =
+        findOptionalField(debug.types(), "cpuinfo_x86", {"x86_capability"});
+    if (field && field->sizeBytes > 4 * capabilityWord)
+      if (auto word = debug.reader().tryNumber(
+              *cpu, Field{field->offset + 4 * capabilityWord, 4}))
+        return *word & bit(capabilityBit);
+  }
+  llvm::consumeError(cpu.takeError());
+  const PagingMode &mode = debug.memory().mode();
+  for (unsigned index = 0; index < mode.entryCount(0) / 2; ++index) {
+    uint64_t entry = 0;
+    if (!readEntry(debug.memory().physical(), mode, kernelRoot + index * 8,
+                   entry) &&
+        mode.isPresent(entry))
+      return entry >> 63;
+  }
+  return false;
+}
+
+PhysAddr userRoot(const KernelDebug &debug, PhysAddr kernelRoot) {
+  return hasPti(debug, kernelRoot) ? kernelRoot + bit(12) : kernelRoot;
+}
+
 } // namespace
 
 extern const KernelArch x86_64KernelArch;
@@ -191,6 +225,8 @@ const KernelArch x86_64KernelArch = {
     .guessRoots = guessRoots,
     .registerRoots = registerRoots,
     .complete = complete,
+    .lastUserAddress = lastUserAddress,
+    .userRoot = userRoot,
 };
 
 } // namespace vmpt

@@ -1,0 +1,94 @@
+#include "kernel/PidTable.h"
+
+#include "llvm/ADT/DenseSet.h"
+
+namespace vmpt {
+
+namespace {
+
+class PidTableReader {
+public:
+  PidTableReader(const KernelDebug &debug) : reader_(debug.reader()) {}
+
+  llvm::Error findFields(const TypeSources &types) {
+    llvm::StringRef nodeType =
+        types.hasMember("xa_node", "slots") ? "xa_node" : "radix_tree_node";
+    struct {
+      Field *field;
+      llvm::StringRef type;
+      std::initializer_list<llvm::StringRef> names;
+    } wanted[] = {
+        {&head_, "pid_namespace", {"idr.idr_rt.xa_head", "idr.idr_rt.rnode"}},
+        {&slots_, nodeType, {"slots"}},
+        {&pidTasks_, "pid", {"tasks"}},
+        {&pidLinks_, "task_struct", {"pid_links"}},
+    };
+    for (auto &want : wanted) {
+      llvm::Expected<Field> field = findField(types, want.type, want.names);
+      if (!field)
+        return field.takeError();
+      *want.field = *field;
+    }
+    return llvm::Error::success();
+  }
+
+  llvm::Expected<std::vector<VirtAddr>> read(VirtAddr pidNamespace) {
+    llvm::Expected<VirtAddr> head = reader_.pointer(pidNamespace, head_);
+    if (!head)
+      return head.takeError();
+    visit(head->value, 0);
+    return std::move(tasks_);
+  }
+
+private:
+  /// An entry that points to a node has 10 in its low bits (01 before 4.20);
+  /// one that points to an object has 00.
+  void visit(uint64_t entry, unsigned depth) {
+    // 64 slots a node: six levels hold more pids than there can be.
+    constexpr unsigned maxDepth = 8;
+    if (entry == 0 || depth > maxDepth)
+      return;
+    if ((entry & 3) == 0)
+      return addPid(VirtAddr(entry));
+    VirtAddr node(entry & ~uint64_t(3));
+    if (!nodes_.insert(node.value).second)
+      return;
+    const size_t count = slots_.sizeBytes / reader_.wordBytes();
+    for (size_t i = 0; i < count; ++i) {
+      llvm::Expected<uint64_t> slot =
+          reader_.word(node + slots_.offset + i * reader_.wordBytes());
+      if (!slot)
+        return llvm::consumeError(slot.takeError());
+      visit(*slot, depth + 1);
+    }
+  }
+
+  /// tasks[PIDTYPE_PID].first points to task_struct.pid_links[0]. A number
+  /// that only names a group or a session has no such task.
+  void addPid(VirtAddr pid) {
+    llvm::Expected<VirtAddr> link = reader_.pointer(pid, pidTasks_);
+    if (!link)
+      return llvm::consumeError(link.takeError());
+    if (link->value)
+      tasks_.push_back(*link - pidLinks_.offset);
+  }
+
+  const StructReader &reader_;
+  Field head_, slots_, pidTasks_, pidLinks_;
+  llvm::DenseSet<uint64_t> nodes_;
+  std::vector<VirtAddr> tasks_;
+};
+
+} // namespace
+
+llvm::Expected<std::vector<VirtAddr>> readPidTable(const KernelDebug &debug) {
+  llvm::Expected<VirtAddr> pidNamespace = debug.address("init_pid_ns");
+  if (!pidNamespace)
+    return pidNamespace.takeError();
+  PidTableReader reader(debug);
+  if (llvm::Error error = reader.findFields(debug.types()))
+    return error;
+  return reader.read(*pidNamespace);
+}
+
+} // namespace vmpt
