@@ -23,7 +23,7 @@ struct AttributeField {
 
 struct Wording {
   /// Whose text it is: kernel, file, version.
-  llvm::StringLiteral source;
+  llvm::StringLiteral source = "";
   unsigned addressDigits = 16;
   /// Size counted in bytes ("BKMGTPE", x86) or in KiB ("KMGTPE").
   bool sizeInBytes = false;
