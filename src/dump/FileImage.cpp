@@ -6,6 +6,20 @@ namespace vmpt {
 
 FileImage::~FileImage() = default;
 
+bool FileImage::has(uint64_t offset, uint64_t wanted) const {
+  if (!fits(offset, wanted, size()))
+    return false;
+  while (wanted) {
+    Piece piece = pieceAt(offset);
+    if (piece.kind == Kind::Missing)
+      return false;
+    uint64_t count = std::min(piece.size, wanted);
+    wanted -= count;
+    offset += count;
+  }
+  return true;
+}
+
 bool FileImage::tryRead(uint64_t offset,
                         llvm::MutableArrayRef<uint8_t> out) const {
   if (!fits(offset, out.size(), size()))

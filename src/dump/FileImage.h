@@ -47,6 +47,8 @@ public:
   /// What is wrong with how the file is stored, a sentence each.
   virtual std::vector<std::string> quirks() const { return {}; }
 
+  /// True if no byte of [offset, offset + size) is missing.
+  bool has(uint64_t offset, uint64_t size) const;
   /// Copies [offset, offset + out.size()); false if any of it is missing.
   bool tryRead(uint64_t offset, llvm::MutableArrayRef<uint8_t> out) const;
   /// The same bytes without a copy, or null if they are not in one piece.

@@ -31,7 +31,7 @@ FlattenedImage::create(Bytes file) {
   uint64_t type = cursor.u64(), version = cursor.u64();
   cursor.seek(headerSize);
   if (auto error = cursor.takeError("header of the flattened format"))
-    return std::move(error);
+    return error;
   if (type != 1 || version != 1)
     return llvm::make_error<UnsupportedError>(
         "flattened format of type " + hex(type) + ", version " + hex(version) +
@@ -43,7 +43,7 @@ FlattenedImage::create(Bytes file) {
     return llvm::make_error<FormatError>(
         "flattened file without a single record", file.origin() + headerSize);
   image->resolveOverlaps();
-  return std::move(image);
+  return image;
 }
 
 void FlattenedImage::scan() {

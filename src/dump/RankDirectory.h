@@ -12,8 +12,8 @@ namespace vmpt {
 
 /// Over a bitmap whose bit n is bit n & 7 of byte n >> 3: one count per 512
 /// bits, the rest is counted on demand. The bitmap must outlive this object;
-/// bits beyond it are clear. Counts are 32 bits: fewer than 2^32 bits may be
-/// set.
+/// bits beyond it are clear. Counts are 32 bits: who makes one
+/// of a bitmap with 2^32 set bits or more must not use `rank`.
 class RankDirectory {
 public:
   RankDirectory() = default;
@@ -42,8 +42,6 @@ public:
   }
   /// Set bits in all.
   uint64_t total() const { return total_; }
-  /// Bits 64 * i to 64 * i + 63.
-  uint64_t getWord(uint64_t i) const { return word(i * 8); }
 
 private:
   static constexpr uint64_t blockBytes = 64;
