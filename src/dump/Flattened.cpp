@@ -69,9 +69,10 @@ void FlattenedImage::scan() {
     at += recordHeaderSize;
     uint64_t present = std::min(size, file_.size() - at);
     ++recordCount_;
-    if (present)
+    if (present) {
       records_.push_back({target, at, present});
-    size_ = std::max(size_, target + present);
+      size_ = std::max(size_, target + present);
+    }
     at += present;
     if (present < size)
       return stop(at, "ends inside a record");
