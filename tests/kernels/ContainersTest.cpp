@@ -5,7 +5,7 @@
 // same memory: every page that a kdump file has is compared with the ELF dump.
 //
 #include "Expected.h"
-#include "Truth.h"
+#include "CapturedFile.h"
 #include "dump/Dump.h"
 
 #include "gtest/gtest.h"

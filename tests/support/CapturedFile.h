@@ -1,5 +1,4 @@
-//===- Truth.h - where the captured dumps lie, if they are here
-//------------===//
+//===- CapturedFile.h - a file of the captured dumps, if it is at hand -----===//
 #pragma once
 
 #include "gtest/gtest.h"
