@@ -4,8 +4,8 @@
 // Dumps that QEMU and makedumpfile made of one stopped guest must show the
 // same memory: every page that a kdump file has is compared with the ELF dump.
 //
-#include "Expected.h"
 #include "CapturedFile.h"
+#include "Expected.h"
 #include "dump/Dump.h"
 
 #include "gtest/gtest.h"

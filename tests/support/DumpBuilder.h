@@ -38,6 +38,8 @@ struct KdumpShape {
   /// 32-bit only: 64-bit numbers are aligned to 8 bytes, not 4.
   bool padded = false;
   ByteOrder order = ByteOrder::little;
+  /// In a 64-bit header this is where a 32-bit one has the block size.
+  uint32_t timestampMicroseconds = 4096;
   /// The n-th page with data uses codec n modulo their number; a page that
   /// does not shrink is stored as it is.
   std::vector<Codec> codecs = {Codec::Zlib};

@@ -91,7 +91,7 @@ FileBytes mainHeader(const MemoryImage &image, const KdumpShape &shape,
         std::string("#1 SMP"), shape.machine, std::string("(none)")})
     out.characters(shape.sysname.empty() && name != shape.machine ? "" : name,
                    65);
-  out.unsignedLong(1700000000).unsignedLong(4096); // timeval
+  out.unsignedLong(1700000000).unsignedLong(shape.timestampMicroseconds);
   out.number32(status).number32(image.pageSize);
   out.number32(geometry.subHeaderBlocks);
   out.number32(2 * geometry.bitmapBytes / image.pageSize);
