@@ -15,6 +15,8 @@
 #include "dump/RankDirectory.h"
 #include "memory/PhysicalMemory.h"
 
+#include <mutex>
+
 namespace vmpt {
 
 /// The file that has the descriptors of the pages [startPfn, endPfn).

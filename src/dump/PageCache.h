@@ -2,17 +2,18 @@
 //--------===//
 //
 // A page is looked for in one set of four slots only, and each set has its own
-// lock, held for the copy of one page: threads meet only where they want
-// neighbours in the same set at the same moment.
+// lock, held for the copy of one page: threads meet only where they want pages
+// of the same set at the same moment.
 //
 #pragma once
 
 #include "llvm/ADT/ArrayRef.h"
 
 #include <array>
+#include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 namespace vmpt {
@@ -33,21 +34,37 @@ public:
 
 private:
   static constexpr unsigned waysPerSet = 4;
+  /// Spins: the other holder is copying a page. (A mutex's unlock would wait
+  /// for the copied bytes to reach the cache.)
+  class Lock {
+  public:
+    void lock();
+    void unlock() { isHeld_.clear(std::memory_order_release); }
+
+  private:
+    std::atomic_flag isHeld_;
+  };
   struct alignas(64) Set {
-    std::mutex mutex;
+    Lock mutex;
     uint32_t clock = 0;
     std::array<uint32_t, waysPerSet> lastUse = {};
+    std::array<uint32_t, waysPerSet> slot = {};
     std::array<uint64_t, waysPerSet> keyPlusOne = {}; ///< 0: empty.
+  };
+  struct Freer {
+    void operator()(uint8_t *memory) const { std::free(memory); }
   };
 
   uint64_t setOf(uint64_t key) const;
-  uint8_t *slot(uint64_t set, unsigned way) {
-    return pages_.get() + (set * waysPerSet + way) * pageSize_;
+  uint8_t *pageAt(const Set &set, unsigned way) {
+    return pages_.get() + set.slot[way] * pageSize_;
   }
 
   uint64_t pageSize_;
   std::vector<Set> sets_; ///< A power of two.
-  std::unique_ptr<uint8_t[]> pages_;
+  /// Slots are given out in this order, so that memory fills up densely.
+  std::atomic<uint32_t> nextSlot_ = 0;
+  std::unique_ptr<uint8_t[], Freer> pages_;
 };
 
 } // namespace vmpt

@@ -28,7 +28,7 @@ std::string makeFile() {
   auto path = std::filesystem::temp_directory_path() /
               ("vmpt-bench-" + std::to_string(::getpid()) + ".kdump");
   MemoryImage image = randomImage(1, {{0, 16384}}, pageSize, {0, 0, 0});
-  FileBytes bytes = writeKdump(image, {});
+  FileBytes bytes = writeKdump(image, {.timestampMicroseconds = 1});
   std::ofstream(path, std::ios::binary)
       .write(reinterpret_cast<const char *>(bytes.data()),
              std::streamsize(bytes.size()));
@@ -129,11 +129,13 @@ BENCHMARK_CAPTURE(libkdumpfileReads, random, Random)
     ->ArgName("threads")
     ->Arg(1)
     ->Arg(2)
+    ->MeasureProcessCPUTime()
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(libkdumpfileReads, sequential, Sequential)
     ->ArgName("threads")
     ->Arg(1)
+    ->MeasureProcessCPUTime()
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 #endif
@@ -142,12 +144,14 @@ BENCHMARK_CAPTURE(vmptReads, random, Random)
     ->ArgName("threads")
     ->Arg(1)
     ->Arg(2)
+    ->MeasureProcessCPUTime()
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(vmptReads, sequential, Sequential)
     ->ArgName("threads")
     ->Arg(1)
     ->Arg(2)
+    ->MeasureProcessCPUTime()
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 
