@@ -93,4 +93,9 @@ llvm::Expected<Dump> openDump(const std::string &path,
                               const OpenOptions &options,
                               Diagnostics &diagnostics);
 
+/// The same from bytes in memory that outlive the dump: the dump itself, then
+/// the further parts of a split one. Does not look at \p options' file names.
+llvm::Expected<Dump> openDump(llvm::ArrayRef<Bytes> files,
+                              const OpenOptions &options);
+
 } // namespace vmpt

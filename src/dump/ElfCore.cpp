@@ -36,6 +36,40 @@ llvm::Expected<ElfHandle> openElf(Bytes file) {
   return elf;
 }
 
+/// Where the headers end, as far as \p elf, the start of the file, can tell.
+uint64_t endOfHeaders(Elf *elf, const GElf_Ehdr &header) {
+  uint64_t count = header.e_phnum, end = 0;
+  if (count == PN_XNUM) {
+    end = header.e_shoff + sizeof(Elf64_Shdr);
+    GElf_Shdr section;
+    count = gelf_getshdr(elf_getscn(elf, 0), &section) ? section.sh_info : 0;
+  }
+  // A sum that wraps leaves the headers out, and readProgramHeaders says so.
+  return std::max(end, header.e_phoff + count * header.e_phentsize);
+}
+
+/// The headers in one piece, for libelf: the whole file where that needs no
+/// copy, else its start.
+llvm::Expected<Bytes> gatherHeaders(const FileImage &image, Buffers &buffers) {
+  if (const uint8_t *all = image.tryView(0, image.size()))
+    return Bytes({all, image.size()});
+  uint64_t size = std::min<uint64_t>(sizeof(Elf64_Ehdr), image.size());
+  while (true) {
+    auto start = image.slice(0, size, ByteOrder::little, "ELF headers", buffers);
+    if (!start)
+      return start.takeError();
+    auto elf = openElf(*start);
+    GElf_Ehdr header;
+    // Once more with the section header that has the count, once with all.
+    if (!elf || !gelf_getehdr(elf->get(), &header) ||
+        endOfHeaders(elf->get(), header) <= size) {
+      llvm::consumeError(elf.takeError()); // readElfCore will meet it again
+      return start;
+    }
+    size = endOfHeaders(elf->get(), header);
+  }
+}
+
 /// Program headers that are not all inside the file end the reading: without
 /// them nothing can be said about the memory.
 llvm::Expected<std::vector<GElf_Phdr>>
@@ -102,20 +136,44 @@ bool hasPhysicalAddress(const GElf_Phdr &segment, int elfClass) {
 }
 
 /// Adds one PT_LOAD: what the file holds of it, and why the rest is absent.
-void addSegment(const GElf_Phdr &segment, Bytes file, ExtentMemory &memory) {
+void addSegment(const GElf_Phdr &segment, const FileImage &image,
+                ExtentMemory &memory) {
   PhysAddr start(segment.p_paddr);
   uint64_t stored = std::min(segment.p_filesz, segment.p_memsz);
-  Bytes data = file.clip(segment.p_offset, stored);
-  memory.addData(start, data.array());
-  if (data.size() < stored)
-    memory.addAbsent(start + data.size(), stored - data.size(),
-                     Absence::Truncated);
+  for (uint64_t done = 0; done < stored;) {
+    uint64_t rest = stored - done;
+    FileImage::Piece piece{FileImage::Kind::Missing, rest, nullptr};
+    if (segment.p_offset < image.size() &&
+        done < image.size() - segment.p_offset)
+      piece = image.pieceAt(segment.p_offset + done);
+    uint64_t size = std::min(piece.size, rest);
+    if (piece.kind == FileImage::Kind::Data)
+      memory.addData(start + done, {piece.data, size});
+    else if (piece.kind == FileImage::Kind::Zeros)
+      memory.addZeros(start + done, size);
+    else
+      memory.addAbsent(start + done, size, Absence::Truncated);
+    done += size;
+  }
   if (segment.p_memsz <= stored)
     return;
   // QEMU writes offset -1 and size 0 for mapped device memory.
   bool device = segment.p_offset == ~uint64_t(0) && stored == 0;
   memory.addAbsent(start + stored, segment.p_memsz - stored,
                    device ? Absence::OutsideRam : Absence::Excluded);
+}
+
+/// As much of a PT_NOTE as the file has.
+void readNoteSegment(const GElf_Phdr &segment, const FileImage &image,
+                     Dump &dump) {
+  uint64_t start = std::min(segment.p_offset, image.size());
+  uint64_t size = std::min(segment.p_filesz, image.size() - start);
+  auto notes = image.slice(start, size, dump.machine.order, "note segment",
+                           dump.buffers);
+  if (notes)
+    parseNotes(*notes, segment.p_align, dump);
+  else
+    dump.quirks.push_back(llvm::toString(notes.takeError()));
 }
 
 /// /proc/vmcore gives the direct map's virtual address with each piece of RAM
@@ -192,7 +250,14 @@ bool isElf(Bytes file) {
 }
 
 llvm::Error readElfCore(Bytes file, Dump &dump) {
-  llvm::Expected<ElfHandle> elf = openElf(file);
+  return readElfCore(PlainImage(file), dump);
+}
+
+llvm::Error readElfCore(const FileImage &image, Dump &dump) {
+  llvm::Expected<Bytes> file = gatherHeaders(image, dump.buffers);
+  if (!file)
+    return file.takeError();
+  llvm::Expected<ElfHandle> elf = openElf(*file);
   if (!elf)
     return elf.takeError();
   GElf_Ehdr header;
@@ -205,7 +270,7 @@ llvm::Error readElfCore(Bytes file, Dump &dump) {
   nameMachine(header, dump);
 
   llvm::Expected<std::vector<GElf_Phdr>> segments =
-      readProgramHeaders(elf->get(), header, file);
+      readProgramHeaders(elf->get(), header, *file);
   if (!segments)
     return segments.takeError();
 
@@ -213,15 +278,13 @@ llvm::Error readElfCore(Bytes file, Dump &dump) {
   auto memory = std::make_unique<ExtentMemory>();
   size_t loadCount = 0;
   bool filtered = false;
-  Bytes ordered = file.withOrder(dump.machine.order);
   for (const GElf_Phdr &segment : *segments) {
     if (segment.p_type == PT_NOTE)
-      parseNotes(ordered.clip(segment.p_offset, segment.p_filesz),
-                 segment.p_align, dump);
+      readNoteSegment(segment, image, dump);
     if (segment.p_type != PT_LOAD || segment.p_memsz == 0 ||
         !hasPhysicalAddress(segment, elfClass))
       continue;
-    addSegment(segment, file, *memory);
+    addSegment(segment, image, *memory);
     ++loadCount;
     if (segment.p_filesz < segment.p_memsz && segment.p_offset != ~uint64_t(0))
       filtered = true;

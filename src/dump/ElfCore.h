@@ -8,6 +8,7 @@
 #pragma once
 
 #include "dump/Dump.h"
+#include "dump/FileImage.h"
 
 namespace vmpt {
 
@@ -17,5 +18,8 @@ bool isElf(Bytes file);
 /// Fills format, memory, machine and notes of \p dump from an ELF core file.
 /// \p file must outlive the dump.
 llvm::Error readElfCore(Bytes file, Dump &dump);
+/// The same, however the file is stored. What was stored must outlive the
+/// dump, \p image need not.
+llvm::Error readElfCore(const FileImage &image, Dump &dump);
 
 } // namespace vmpt

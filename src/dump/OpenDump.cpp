@@ -7,6 +7,9 @@
 //
 #include "dump/Dump.h"
 #include "dump/ElfCore.h"
+#include "dump/Flattened.h"
+#include "dump/Kdump.h"
+#include "dump/KdumpHeader.h"
 #include "dump/Raw.h"
 
 namespace vmpt {
@@ -23,14 +26,69 @@ constexpr Container containers[] = {
     {isElf, readElfCore},
 };
 
+/// kdump, split or not, and whatever is flattened: formats that do not care
+/// how their bytes are stored, nor in how many files.
+llvm::Expected<bool> readImages(llvm::ArrayRef<Bytes> files, Dump &dump) {
+  std::vector<std::unique_ptr<FileImage>> images;
+  for (Bytes file : files) {
+    auto image = createFileImage(file);
+    if (!image)
+      return image.takeError();
+    images.push_back(std::move(*image));
+  }
+  const FileImage &first = *images.front();
+  if (isKdump(first)) {
+    if (llvm::Error error = readKdump(std::move(images), dump))
+      return error;
+    return true;
+  }
+  if (!FlattenedImage::matches(files.front()))
+    return false;
+  uint8_t magic[4] = {};
+  if (!first.tryRead(0, magic) || !isElf(Bytes(magic)))
+    return llvm::make_error<UnsupportedError>(
+        "flattened file holds neither a kdump-compressed nor an ELF file: it "
+        "begins with " +
+        hex(loadUnaligned<uint32_t>(magic, ByteOrder::big)));
+  if (llvm::Error error = readElfCore(first, dump))
+    return error;
+  llvm::append_range(dump.quirks, first.quirks());
+  return true;
+}
+
 } // namespace
+
+llvm::Expected<Dump> openDump(llvm::ArrayRef<Bytes> files,
+                              const OpenOptions &options) {
+  Dump dump;
+  llvm::Expected<bool> done = readImages(files, dump);
+  if (!done)
+    return done.takeError();
+  Bytes file = files.front();
+  if (*done) {
+    if (FlattenedImage::matches(file))
+      dump.format = "flattened " + dump.format;
+    return dump;
+  }
+  if (files.size() > 1)
+    return llvm::make_error<UsageError>(
+        "further parts are given, but only kdump-compressed dumps are split");
+  for (const Container &container : containers)
+    if (container.matches(file)) {
+      if (llvm::Error error = container.read(file, dump))
+        return error;
+      return dump;
+    }
+  readRawImage(file, options.rawBase.value_or(PhysAddr()), dump);
+  return dump;
+}
 
 llvm::Expected<Dump> openDump(const std::string &path,
                               const OpenOptions &options,
                               Diagnostics &diagnostics) {
   (void)diagnostics;
-  Dump dump;
   if (!options.mappings.empty()) {
+    Dump dump;
     std::vector<RawMapping> mappings = options.mappings;
     // The dump's own file is memory too: from its base, else from 0.
     if (!path.empty())
@@ -40,18 +98,24 @@ llvm::Expected<Dump> openDump(const std::string &path,
       return error;
     return dump;
   }
-  llvm::Expected<std::unique_ptr<MappedFile>> file = MappedFile::open(path);
-  if (!file)
-    return file.takeError();
-  Bytes bytes = (*file)->bytes();
-  dump.files.push_back(std::move(*file));
-  for (const Container &container : containers)
-    if (container.matches(bytes)) {
-      if (llvm::Error error = container.read(bytes, dump))
-        return error;
-      return dump;
-    }
-  readRawImage(bytes, options.rawBase.value_or(PhysAddr()), dump);
+  std::vector<std::unique_ptr<MappedFile>> files;
+  std::vector<Bytes> contents;
+  auto add = [&](const std::string &name) -> llvm::Error {
+    llvm::Expected<std::unique_ptr<MappedFile>> file = MappedFile::open(name);
+    if (!file)
+      return file.takeError();
+    contents.push_back((*file)->bytes());
+    files.push_back(std::move(*file));
+    return llvm::Error::success();
+  };
+  if (llvm::Error error = add(path))
+    return error;
+  for (const std::string &part : options.parts)
+    if (llvm::Error error = add(part))
+      return llvm::createFileError(part, std::move(error));
+  llvm::Expected<Dump> dump = openDump(contents, options);
+  if (dump)
+    dump->files = std::move(files);
   return dump;
 }
 

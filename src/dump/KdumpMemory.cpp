@@ -1,0 +1,200 @@
+#include "dump/KdumpMemory.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+#include <array>
+
+namespace vmpt {
+
+namespace {
+
+constexpr uint64_t cacheBudgetBytes = 64 << 20;
+
+/// One page's worth of memory per thread and purpose, grown as needed.
+template <int Purpose> llvm::MutableArrayRef<uint8_t> scratch(size_t size) {
+  static thread_local std::vector<uint8_t> buffer;
+  if (buffer.size() < size)
+    buffer.resize(size);
+  return {buffer.data(), size};
+}
+
+bool isZero(llvm::ArrayRef<uint8_t> bytes) {
+  return llvm::all_of(bytes, [](uint8_t byte) { return byte == 0; });
+}
+
+} // namespace
+
+KdumpMemory::KdumpMemory(const KdumpHeader &header,
+                         std::vector<KdumpPart> parts,
+                         llvm::ArrayRef<uint8_t> ram, RankDirectory dumped,
+                         std::vector<std::unique_ptr<FileImage>> files,
+                         Buffers buffers)
+    : order_(header.order),
+      blockShift_(unsigned(std::countr_zero(header.blockSize))),
+      maxMapnr_(header.maxMapnr), descriptorOffset_(header.descriptorOffset()),
+      mayExcludeZeroPages_(header.dumpLevel.value_or(0) & 1),
+      files_(std::move(files)), buffers_(std::move(buffers)), ramBitmap_(ram),
+      dumped_(std::move(dumped)),
+      cache_(header.blockSize,
+             std::min(cacheBudgetBytes,
+                      dumped_.total() * uint64_t(header.blockSize))) {
+  for (const KdumpPart &part : parts) {
+    parts_.push_back({part, dumped_.rank(part.startPfn), 0});
+    parts_.back().zeroPageOffset = findZeroPage(parts_.back());
+  }
+}
+
+/// makedumpfile and QEMU write a page of zeros first, right behind the
+/// descriptors, and let all pages of zeros share it.
+uint64_t KdumpMemory::findZeroPage(const Part &part) const {
+  uint64_t offset =
+      descriptorOffset_ + dumped_.total() * KdumpHeader::descriptorSize;
+  auto page = scratch<0>(uint64_t(1) << blockShift_);
+  bool found = part.file && part.file->tryRead(offset, page) && isZero(page);
+  return found ? offset : 0;
+}
+
+const KdumpMemory::Part &KdumpMemory::partOf(uint64_t pfn) const {
+  auto after = std::upper_bound(
+      parts_.begin(), parts_.end(), pfn,
+      [](uint64_t frame, const Part &part) { return frame < part.endPfn; });
+  return *after; // The parts reach to max_mapnr.
+}
+
+KdumpMemory::Page KdumpMemory::locate(uint64_t pfn) const {
+  Page page;
+  auto absent = [&](Absence absence) {
+    page.absence = absence;
+    return page;
+  };
+  if (pfn >= maxMapnr_)
+    return absent(Absence::OutsideRam);
+  if (!dumped_.test(pfn))
+    return absent(isRam(pfn) ? Absence::Excluded : Absence::OutsideRam);
+  page.part = &partOf(pfn);
+  std::array<uint8_t, KdumpHeader::descriptorSize> raw;
+  uint64_t index = dumped_.rank(pfn) - page.part->firstIndex;
+  if (!page.part->file ||
+      !page.part->file->tryRead(
+          descriptorOffset_ + index * KdumpHeader::descriptorSize, raw))
+    return absent(Absence::Truncated);
+
+  // struct page_desc: offset, size, flags, page_flags (always 0).
+  Bytes descriptor(raw, order_);
+  page.offset = descriptor.at<uint64_t>(0);
+  page.size = descriptor.at<uint32_t>(8);
+  auto compression = parseCompression(descriptor.at<uint32_t>(12));
+  // A descriptor that was never written: the disk was full.
+  if (page.offset == 0)
+    return absent(Absence::Truncated);
+  const uint64_t blockSize = uint64_t(1) << blockShift_;
+  if (!compression || page.size == 0 || page.size > blockSize ||
+      (*compression == PageCompression::None && page.size != blockSize) ||
+      page.offset < descriptorOffset_)
+    return absent(Absence::Corrupt);
+  page.compression = *compression;
+  if (!page.part->file->has(page.offset, page.size))
+    return absent(Absence::Truncated);
+  return page;
+}
+
+bool KdumpMemory::decompress(const Page &page,
+                             llvm::MutableArrayRef<uint8_t> out) const {
+  if (const uint8_t *view = page.part->file->tryView(page.offset, page.size))
+    return decompressPage(page.compression, {view, page.size}, out);
+  auto gathered = scratch<1>(page.size);
+  return page.part->file->tryRead(page.offset, gathered) &&
+         decompressPage(page.compression, gathered, out);
+}
+
+std::optional<Absence>
+KdumpMemory::readWithinPage(uint64_t pfn, uint64_t offset,
+                            llvm::MutableArrayRef<uint8_t> out) const {
+  if (cache_.tryCopy(pfn, offset, out))
+    return std::nullopt;
+  Page page = locate(pfn);
+  if (page.absence)
+    return page.absence;
+  if (page.isRaw()) {
+    if (page.offset == page.part->zeroPageOffset)
+      std::memset(out.data(), 0, out.size());
+    else if (!page.part->file->tryRead(page.offset + offset, out))
+      return Absence::Truncated;
+    return std::nullopt;
+  }
+  const uint64_t blockSize = uint64_t(1) << blockShift_;
+  auto whole = out.size() == blockSize ? out : scratch<0>(blockSize);
+  if (!decompress(page, whole))
+    return Absence::Corrupt;
+  cache_.insert(pfn, whole);
+  if (whole.data() != out.data())
+    std::memcpy(out.data(), whole.data() + offset, out.size());
+  return std::nullopt;
+}
+
+std::optional<AbsentByte>
+KdumpMemory::tryRead(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const {
+  const uint64_t blockSize = uint64_t(1) << blockShift_;
+  while (!out.empty()) {
+    uint64_t offset = at.value & (blockSize - 1);
+    uint64_t count = std::min<uint64_t>(out.size(), blockSize - offset);
+    if (auto absence = readWithinPage(at.value >> blockShift_, offset,
+                                      out.take_front(count)))
+      return AbsentByte{at, *absence};
+    out = out.drop_front(count);
+    at += count;
+  }
+  return std::nullopt;
+}
+
+const uint8_t *KdumpMemory::tryView(PhysAddr at, uint64_t size) const {
+  const uint64_t blockSize = uint64_t(1) << blockShift_;
+  uint64_t offset = at.value & (blockSize - 1);
+  if (!fits(offset, size, blockSize))
+    return nullptr;
+  Page page = locate(at.value >> blockShift_);
+  if (page.absence || !page.isRaw())
+    return nullptr;
+  return page.part->file->tryView(page.offset + offset, size);
+}
+
+llvm::ArrayRef<MemoryRange> KdumpMemory::ranges() const {
+  // Looks at every descriptor, so it waits until somebody asks.
+  std::call_once(rangesOnce_, [this] { ranges_ = makeRanges(); });
+  return ranges_;
+}
+
+std::vector<MemoryRange> KdumpMemory::makeRanges() const {
+  std::vector<MemoryRange> ranges;
+  const uint64_t blockSize = uint64_t(1) << blockShift_;
+  for (uint64_t pfn = 0; pfn < maxMapnr_; ++pfn) {
+    auto absence = locate(pfn).absence;
+    if (absence != Absence::OutsideRam) {
+      PhysAddr start(pfn << blockShift_);
+      if (!ranges.empty() && ranges.back().absence == absence &&
+          ranges.back().start + ranges.back().size == start)
+        ranges.back().size += blockSize;
+      else
+        ranges.push_back({start, blockSize, absence});
+    }
+  }
+  return ranges;
+}
+
+std::optional<PhysAddr> KdumpMemory::findTruncatedTail() const {
+  constexpr uint64_t pagesToLookAt = 4096;
+  uint64_t looked = 0;
+  for (uint64_t pfn = maxMapnr_; pfn-- > 0 && looked < pagesToLookAt;) {
+    if (!dumped_.test(pfn))
+      continue;
+    ++looked;
+    Page page = locate(pfn);
+    if (page.absence == Absence::Truncated && page.part->file)
+      return PhysAddr(pfn << blockShift_);
+    if (!page.absence && page.offset != page.part->zeroPageOffset)
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+} // namespace vmpt

@@ -1,0 +1,79 @@
+#include "dump/PageCache.h"
+
+#include "support/Bits.h"
+
+#include "llvm/Support/ErrorHandling.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <mutex>
+#include <sys/mman.h>
+#include <thread>
+
+namespace vmpt {
+
+namespace {
+
+/// Memory that costs nothing before it is used, and then comes in pieces of
+/// 2 MiB if the system has them: a fault per page would cost about as much as
+/// a fifth of its decompression.
+uint8_t *allocateLazily(uint64_t size) {
+  constexpr uint64_t hugePage = 2 << 20;
+  size = alignUp(size, hugePage);
+  void *memory = std::aligned_alloc(hugePage, size);
+  if (!memory)
+    llvm::report_bad_alloc_error("no memory for the page cache");
+  ::madvise(memory, size, MADV_HUGEPAGE);
+  return static_cast<uint8_t *>(memory);
+}
+
+} // namespace
+
+void PageCache::Lock::lock() {
+  while (isHeld_.test_and_set(std::memory_order_acquire))
+    std::this_thread::yield();
+}
+
+PageCache::PageCache(uint64_t pageSize, uint64_t budgetBytes)
+    : pageSize_(pageSize), sets_(std::bit_floor(std::max<uint64_t>(
+                               1, budgetBytes / pageSize / waysPerSet))),
+      pages_(allocateLazily(sets_.size() * waysPerSet * pageSize)) {}
+
+/// Fibonacci hashing: page tables often lie at regular distances.
+uint64_t PageCache::setOf(uint64_t key) const {
+  return (key * 0x9e3779b97f4a7c15) >> 32 & (sets_.size() - 1);
+}
+
+bool PageCache::tryCopy(uint64_t key, uint64_t offset,
+                        llvm::MutableArrayRef<uint8_t> out) {
+  Set &set = sets_[setOf(key)];
+  std::lock_guard lock(set.mutex);
+  for (unsigned way = 0; way < waysPerSet; ++way)
+    if (set.keyPlusOne[way] == key + 1) {
+      set.lastUse[way] = ++set.clock;
+      std::memcpy(out.data(), pageAt(set, way) + offset, out.size());
+      return true;
+    }
+  return false;
+}
+
+void PageCache::insert(uint64_t key, llvm::ArrayRef<uint8_t> page) {
+  Set &set = sets_[setOf(key)];
+  std::lock_guard lock(set.mutex);
+  unsigned victim = 0;
+  for (unsigned way = 0; way < waysPerSet; ++way) {
+    if (set.keyPlusOne[way] == key + 1)
+      return; // Another thread was faster.
+    // Differences of the clock survive its wrap.
+    if (set.clock - set.lastUse[way] > set.clock - set.lastUse[victim])
+      victim = way;
+  }
+  if (set.keyPlusOne[victim] == 0)
+    set.slot[victim] = nextSlot_.fetch_add(1, std::memory_order_relaxed);
+  set.keyPlusOne[victim] = key + 1;
+  set.lastUse[victim] = ++set.clock;
+  std::memcpy(pageAt(set, victim), page.data(), pageSize_);
+}
+
+} // namespace vmpt

@@ -1,0 +1,70 @@
+//===- PageCache.h - decompressed pages, bounded, shared by threads
+//--------===//
+//
+// A page is looked for in one set of four slots only, and each set has its own
+// lock, held for the copy of one page: threads meet only where they want pages
+// of the same set at the same moment.
+//
+#pragma once
+
+#include "llvm/ADT/ArrayRef.h"
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+namespace vmpt {
+
+/// All functions may be called from several threads at once.
+class PageCache {
+public:
+  /// At most about \p budgetBytes of pages; memory is used as pages come in.
+  PageCache(uint64_t pageSize, uint64_t budgetBytes);
+
+  /// Copies \p out.size() bytes from \p offset within page \p key and returns
+  /// true, or returns false if the page is not in the cache.
+  bool tryCopy(uint64_t key, uint64_t offset,
+               llvm::MutableArrayRef<uint8_t> out);
+  /// Takes a copy of the page, in place of the one in its set that was not
+  /// asked for longest.
+  void insert(uint64_t key, llvm::ArrayRef<uint8_t> page);
+
+private:
+  static constexpr unsigned waysPerSet = 4;
+  /// Spins: the other holder is copying a page. (A mutex's unlock would wait
+  /// for the copied bytes to reach the cache.)
+  class Lock {
+  public:
+    void lock();
+    void unlock() { isHeld_.clear(std::memory_order_release); }
+
+  private:
+    std::atomic_flag isHeld_;
+  };
+  struct alignas(64) Set {
+    Lock mutex;
+    uint32_t clock = 0;
+    std::array<uint32_t, waysPerSet> lastUse = {};
+    std::array<uint32_t, waysPerSet> slot = {};
+    std::array<uint64_t, waysPerSet> keyPlusOne = {}; ///< 0: empty.
+  };
+  struct Freer {
+    void operator()(uint8_t *memory) const { std::free(memory); }
+  };
+
+  uint64_t setOf(uint64_t key) const;
+  uint8_t *pageAt(const Set &set, unsigned way) {
+    return pages_.get() + set.slot[way] * pageSize_;
+  }
+
+  uint64_t pageSize_;
+  std::vector<Set> sets_; ///< A power of two.
+  /// Slots are given out in this order, so that memory fills up densely.
+  std::atomic<uint32_t> nextSlot_ = 0;
+  std::unique_ptr<uint8_t[], Freer> pages_;
+};
+
+} // namespace vmpt

@@ -1,0 +1,160 @@
+//===- KdumpReads.cpp - pages per second from a kdump file
+//-----------------===//
+//
+// Each pass opens the file anew (not timed) and reads every page once, so that
+// no page comes from a cache. libkdumpfile does the same, where it is
+// installed. VMPT_BENCH_KDUMP names the file; without it, one is made.
+//
+#include "DumpBuilder.h"
+#include "dump/Dump.h"
+#ifdef VMPT_HAVE_LIBKDUMPFILE
+#include "KdumpFile.h"
+#endif
+
+#include <benchmark/benchmark.h>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+using namespace vmpt;
+using namespace vmpt::testing;
+
+namespace {
+
+constexpr uint64_t pageSize = 4096;
+
+/// 64 MiB of what random images are made of, as makedumpfile -c would write.
+std::string makeFile() {
+  auto path = std::filesystem::temp_directory_path() /
+              ("vmpt-bench-" + std::to_string(::getpid()) + ".kdump");
+  MemoryImage image = randomImage(1, {{0, 16384}}, pageSize, {0, 0, 0});
+  FileBytes bytes = writeKdump(image, {.timestampMicroseconds = 1});
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char *>(bytes.data()),
+             std::streamsize(bytes.size()));
+  return path.string();
+}
+
+const std::string &getPath() {
+  static struct File {
+    bool isMade = !std::getenv("VMPT_BENCH_KDUMP");
+    std::string path = isMade ? makeFile() : std::getenv("VMPT_BENCH_KDUMP");
+    ~File() {
+      if (isMade)
+        std::filesystem::remove(path);
+    }
+  } file;
+  return file.path;
+}
+
+Dump openFile() {
+  Diagnostics diagnostics;
+  return llvm::cantFail(openDump(getPath(), {}, diagnostics));
+}
+
+enum Order { Sequential, Random };
+
+/// Every page that the file has.
+std::vector<PhysAddr> listPages(Order order) {
+  std::vector<PhysAddr> pages;
+  Dump dump = openFile();
+  for (const MemoryRange &range : dump.memory->ranges())
+    for (uint64_t done = 0; !range.absence && done < range.size;
+         done += pageSize)
+      pages.push_back(range.start + done);
+  if (order == Random)
+    std::shuffle(pages.begin(), pages.end(), std::mt19937_64(1));
+  return pages;
+}
+
+/// Calls `read(thread, page)` for all pages, in equal shares.
+template <class Read>
+void readPages(llvm::ArrayRef<PhysAddr> pages, size_t threadCount, Read read) {
+  std::vector<std::thread> threads;
+  for (size_t t = 0; t < threadCount; ++t) {
+    size_t first = pages.size() * t / threadCount;
+    size_t last = pages.size() * (t + 1) / threadCount;
+    threads.emplace_back([=] {
+      for (PhysAddr page : pages.slice(first, last - first))
+        read(t, page);
+    });
+  }
+  for (std::thread &thread : threads)
+    thread.join();
+}
+
+void countPages(benchmark::State &state, size_t pages) {
+  state.SetItemsProcessed(state.iterations() * int64_t(pages));
+  state.SetBytesProcessed(state.iterations() * int64_t(pages * pageSize));
+}
+
+void vmptReads(benchmark::State &state, Order order) {
+  const std::vector<PhysAddr> pages = listPages(order);
+  const auto threadCount = size_t(state.range(0));
+  std::vector<std::vector<uint8_t>> buffers(threadCount,
+                                            std::vector<uint8_t>(pageSize));
+  for (auto _ : state) {
+    state.PauseTiming();
+    Dump dump = openFile();
+    state.ResumeTiming();
+    readPages(pages, threadCount, [&](size_t thread, PhysAddr page) {
+      if (dump.memory->tryRead(page, buffers[thread]))
+        std::abort();
+    });
+  }
+  countPages(state, pages.size());
+}
+
+#ifdef VMPT_HAVE_LIBKDUMPFILE
+void libkdumpfileReads(benchmark::State &state, Order order) {
+  const std::vector<PhysAddr> pages = listPages(order);
+  const auto threadCount = size_t(state.range(0));
+  std::vector<std::vector<uint8_t>> buffers(threadCount,
+                                            std::vector<uint8_t>(pageSize));
+  for (auto _ : state) {
+    state.PauseTiming();
+    KdumpFile file(getPath());
+    std::vector<std::unique_ptr<KdumpFile>> clones;
+    for (size_t i = 0; i < threadCount; ++i)
+      clones.push_back(std::make_unique<KdumpFile>(file, 0));
+    state.ResumeTiming();
+    readPages(pages, threadCount, [&](size_t thread, PhysAddr page) {
+      if (clones[thread]->read(page, buffers[thread]) != KDUMP_OK)
+        std::abort();
+    });
+  }
+  countPages(state, pages.size());
+}
+BENCHMARK_CAPTURE(libkdumpfileReads, random, Random)
+    ->ArgName("threads")
+    ->Arg(1)
+    ->Arg(2)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(libkdumpfileReads, sequential, Sequential)
+    ->ArgName("threads")
+    ->Arg(1)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+#endif
+
+BENCHMARK_CAPTURE(vmptReads, random, Random)
+    ->ArgName("threads")
+    ->Arg(1)
+    ->Arg(2)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(vmptReads, sequential, Sequential)
+    ->ArgName("threads")
+    ->Arg(1)
+    ->Arg(2)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+
+} // namespace
+
+BENCHMARK_MAIN();
