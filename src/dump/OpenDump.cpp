@@ -10,7 +10,9 @@
 #include "dump/Flattened.h"
 #include "dump/Kdump.h"
 #include "dump/KdumpHeader.h"
+#include "dump/Lime.h"
 #include "dump/Raw.h"
+#include "dump/Refused.h"
 
 namespace vmpt {
 
@@ -24,6 +26,8 @@ struct Container {
 
 constexpr Container containers[] = {
     {isElf, readElfCore},
+    {isLime, readLime},
+    {isRefused, refuse},
 };
 
 /// kdump, split or not, and whatever is flattened: formats that do not care
