@@ -11,6 +11,7 @@
 #include "dump/Kdump.h"
 #include "dump/KdumpHeader.h"
 #include "dump/Lime.h"
+#include "dump/QemuMigration.h"
 #include "dump/Raw.h"
 #include "dump/Refused.h"
 
@@ -27,6 +28,7 @@ struct Container {
 constexpr Container containers[] = {
     {isElf, readElfCore},
     {isLime, readLime},
+    {isQemuMigration, readQemuMigration},
     {isRefused, refuse},
 };
 
