@@ -14,6 +14,7 @@
 #include "dump/QemuMigration.h"
 #include "dump/Raw.h"
 #include "dump/Refused.h"
+#include "dump/Vmware.h"
 
 namespace vmpt {
 
@@ -29,6 +30,7 @@ constexpr Container containers[] = {
     {isElf, readElfCore},
     {isLime, readLime},
     {isQemuMigration, readQemuMigration},
+    {isVmware, readVmware},
     {isRefused, refuse},
 };
 
