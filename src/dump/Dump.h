@@ -58,6 +58,10 @@ struct Dump {
   std::optional<uint64_t> directMapOffset;
 };
 
+/// A quirk for each of the first few pieces of `dump.memory` that are
+/// truncated, for containers that should be whole.
+void nameTruncations(Dump &dump);
+
 /// `--map FILE@PHYS[:LENGTH[:FILE_OFFSET]]`
 struct RawMapping {
   std::string path;

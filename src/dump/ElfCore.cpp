@@ -1,39 +1,13 @@
 #include "dump/ElfCore.h"
 
+#include "dump/ElfFile.h"
 #include "dump/ElfNotes.h"
 #include "dump/ExtentMemory.h"
 #include "support/Bits.h"
 
-#include <gelf.h>
-#include <memory>
-
 namespace vmpt {
 
 namespace {
-
-struct ElfCloser {
-  void operator()(Elf *elf) const { elf_end(elf); }
-};
-using ElfHandle = std::unique_ptr<Elf, ElfCloser>;
-
-llvm::Error libelfError(const char *what) {
-  return llvm::make_error<FormatError>(llvm::Twine(what) + ": " +
-                                       elf_errmsg(-1));
-}
-
-llvm::Expected<ElfHandle> openElf(Bytes file) {
-  if (elf_version(EV_CURRENT) == EV_NONE)
-    return libelfError("libelf is older than its header");
-  // libelf wants a char *, but does not write to an image that it only reads.
-  char *image = reinterpret_cast<char *>(const_cast<uint8_t *>(file.data()));
-  ElfHandle elf(elf_memory(image, file.size()));
-  if (!elf)
-    return libelfError("not a sound ELF file");
-  if (elf_kind(elf.get()) != ELF_K_ELF)
-    return llvm::make_error<FormatError>(
-        "ELF identification is broken (class, byte order or version)");
-  return elf;
-}
 
 /// Where the headers end, as far as \p elf, the start of the file, can tell.
 uint64_t endOfHeaders(Elf *elf, const GElf_Ehdr &header) {
@@ -79,7 +53,7 @@ readProgramHeaders(Elf *elf, const GElf_Ehdr &header, Bytes file) {
   size_t count = 0;
   // Resolves PN_XNUM: x86-64 dumps with paging have 65,715 headers and more.
   if (header.e_phnum && elf_getphdrnum(elf, &count) != 0)
-    return libelfError("cannot count the program headers");
+    return makeLibelfError("cannot count the program headers");
   // libelf clips the count to the file; the file's own number tells more.
   if (header.e_phnum != PN_XNUM)
     count = header.e_phnum;
@@ -99,7 +73,7 @@ readProgramHeaders(Elf *elf, const GElf_Ehdr &header, Bytes file) {
   std::vector<GElf_Phdr> headers(count);
   for (size_t i = 0; i < count; ++i)
     if (!gelf_getphdr(elf, int(i), &headers[i]))
-      return libelfError("cannot read a program header");
+      return makeLibelfError("cannot read a program header");
   return headers;
 }
 
@@ -248,7 +222,7 @@ llvm::Error readElfCore(const FileImage &image, Dump &dump) {
     return elf.takeError();
   GElf_Ehdr header;
   if (!gelf_getehdr(elf->get(), &header))
-    return libelfError("ELF header is truncated or broken");
+    return makeLibelfError("ELF header is truncated or broken");
   if (header.e_type != ET_CORE)
     return llvm::make_error<UnsupportedError>(
         "ELF file of type " + llvm::Twine(header.e_type) +
@@ -282,13 +256,9 @@ llvm::Error readElfCore(const FileImage &image, Dump &dump) {
         "a machine's memory");
   // makedumpfile -E does not keep its dump level, so it may have been 1.
   memory->setMayExcludeZeroPages(filtered);
-  for (const MemoryRange &range : memory->ranges())
-    if (range.absence == Absence::Truncated)
-      dump.quirks.push_back("the file is truncated: physical memory from " +
-                            hex(range.start) + " to " +
-                            hex(range.start + range.size) + " is cut off");
 
   dump.memory = std::move(memory);
+  nameTruncations(dump);
   interpretNotes(dump);
   dump.directMapOffset = findDirectMapOffset(*segments);
   describe(header, elfClass, loadCount, filtered, dump);

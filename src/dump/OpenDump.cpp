@@ -14,7 +14,9 @@
 #include "dump/QemuMigration.h"
 #include "dump/Raw.h"
 #include "dump/Refused.h"
+#include "dump/VirtualBox.h"
 #include "dump/Vmware.h"
+#include "dump/XenCore.h"
 
 namespace vmpt {
 
@@ -27,6 +29,8 @@ struct Container {
 };
 
 constexpr Container containers[] = {
+    {isVirtualBox, readVirtualBox}, // both are ELF files of their own kind
+    {isXenCore, readXenCore},
     {isElf, readElfCore},
     {isLime, readLime},
     {isQemuMigration, readQemuMigration},

@@ -232,18 +232,13 @@ readVmwareState(Bytes file,
   if (llvm::Error error = addRegions(*state, *memory, dump))
     return error;
   memory->finish();
-  for (const MemoryRange &range : memory->ranges())
-    if (range.absence == Absence::Truncated)
-      dump.quirks.push_back("the memory image is truncated: physical memory "
-                            "from " +
-                            hex(range.start) + " to " +
-                            hex(range.start + range.size) + " is cut off");
   dump.format = embedded ? "VMware state with its memory"
                          : "VMware state with a .vmem file";
   dump.producer = "VMware";
   dump.facts.push_back({"regions", std::to_string(state->regionCount)});
   dump.machine.cpus = std::move(state->cpus);
   dump.memory = std::move(memory);
+  nameTruncations(dump);
   return llvm::Error::success();
 }
 

@@ -105,8 +105,9 @@ TEST(Vmware, ATruncatedImageIsNamed) {
   memory.resize(memory.size() - 4096);
   Dump dump = readBoth(state, memory);
   EXPECT_EQ(absenceAt(dump, 0x4000), Absence::Truncated);
-  EXPECT_TRUE(hasQuirk(dump, "the memory image is truncated: physical memory "
-                             "from 0x4000 to 0x5000 is cut off"));
+  EXPECT_TRUE(hasQuirk(dump,
+                       "the file is truncated: physical memory from 0x4000 "
+                       "to 0x5000 is cut off"));
 }
 
 TEST(Vmware, Refusals) {
