@@ -1,5 +1,4 @@
-//===- ElfFile.h - a libelf handle over bytes in memory
-//--------------------===//
+//===- ElfFile.h - a libelf handle over bytes in memory ------------------===//
 #pragma once
 
 #include "support/Bytes.h"

@@ -1,5 +1,4 @@
-//===- Lime.h - LiME and AVML files: records of physical memory
-//------------===//
+//===- Lime.h - LiME and AVML files: records of physical memory ----------===//
 //
 // Both are lists of records, and their tools allow both kinds in one file:
 //   LiME v1  u32 "EMiL", u32 1, u64 first, u64 last (inclusive), 8 zero bytes,

@@ -1,5 +1,4 @@
-//===- OpenDump.cpp - which container is it?
-//-------------------------------===//
+//===- OpenDump.cpp - which container is it? -----------------------------===//
 //
 // To add a container: write dump/X.h with `bool isX(Bytes)` and
 // `llvm::Error readX(Bytes, Dump &)`, add a row to `containers`, a page to
@@ -13,6 +12,7 @@
 #include "dump/Lime.h"
 #include "dump/QemuMigration.h"
 #include "dump/Raw.h"
+#include "dump/RawLayout.h"
 #include "dump/Refused.h"
 #include "dump/VirtualBox.h"
 #include "dump/Vmware.h"
@@ -34,7 +34,6 @@ constexpr Container containers[] = {
     {isElf, readElfCore},
     {isLime, readLime},
     {isQemuMigration, readQemuMigration},
-    {isVmware, readVmware},
     {isRefused, refuse},
 };
 
@@ -82,6 +81,14 @@ llvm::Expected<Dump> openDump(llvm::ArrayRef<Bytes> files,
       dump.format = "flattened " + dump.format;
     return dump;
   }
+  if (isVmware(file) && files.size() <= 2) {
+    std::optional<Bytes> memory;
+    if (files.size() == 2)
+      memory = files.back();
+    if (llvm::Error error = readVmware(file, memory, dump))
+      return error;
+    return dump;
+  }
   if (files.size() > 1)
     return llvm::make_error<UsageError>(
         "further parts are given, but only kdump-compressed dumps are split");
@@ -91,6 +98,10 @@ llvm::Expected<Dump> openDump(llvm::ArrayRef<Bytes> files,
         return error;
       return dump;
     }
+  if (options.rawLayout) {
+    readRawLayout(file, *options.rawLayout, dump);
+    return dump;
+  }
   readRawImage(file, options.rawBase.value_or(PhysAddr()), dump);
   return dump;
 }
@@ -125,6 +136,9 @@ llvm::Expected<Dump> openDump(const std::string &path,
   for (const std::string &part : options.parts)
     if (llvm::Error error = add(part))
       return llvm::createFileError(part, std::move(error));
+  // Only a state that needs the file beside it says that it is missing.
+  if (options.parts.empty() && isVmware(contents.front()))
+    llvm::consumeError(add(getVmemPath(path)));
   llvm::Expected<Dump> dump = openDump(contents, options);
   if (dump)
     dump->files = std::move(files);

@@ -1,5 +1,4 @@
-//===- QemuMemory.h - physical memory in the blocks of a QEMU stream
-//-------===//
+//===- QemuMemory.h - physical memory in the blocks of a QEMU stream -----===//
 #pragma once
 
 #include "dump/QemuStream.h"

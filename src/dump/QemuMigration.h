@@ -1,5 +1,4 @@
-//===- QemuMigration.h - QEMU migration and savevm streams as dumps
-//--------===//
+//===- QemuMigration.h - QEMU migration and savevm streams as dumps ------===//
 //
 // The stream has RAM by the names of QEMU's blocks (QemuStream.h); the machine
 // type that it names says where the blocks are (RawLayout.h).

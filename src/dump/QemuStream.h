@@ -1,5 +1,4 @@
-//===- QemuStream.h - the RAM in a QEMU migration stream
-//-------------------===//
+//===- QemuStream.h - the RAM in a QEMU migration stream -----------------===//
 //
 // What `migrate "exec:cat > FILE"`, `savevm`, libvirt's save and managed save
 // contain. The stream is a list of sections without lengths, so it is read up

@@ -1,5 +1,4 @@
-//===- RawLayout.h - where machines put the bytes of a RAM image
-//-----------===//
+//===- RawLayout.h - where machines put the bytes of a RAM image ---------===//
 //
 // An image of "all RAM, one piece after the other" has no holes, the machine
 // has. How large each piece is before the next one starts is a rule of the

@@ -1,5 +1,4 @@
-//===- Refused.h - files that vmpt knows and cannot read
-//-------------------===//
+//===- Refused.h - files that vmpt knows and cannot read -----------------===//
 //
 // A sentence that says what the file is and how to get a readable one beats
 // megabytes of "raw image". One table of {magic, where, sentence}.

@@ -1,7 +1,8 @@
 #include "dump/SnappyMemory.h"
 
+#include "dump/Decompress.h"
+
 #include <algorithm>
-#include <snappy-c.h>
 
 namespace vmpt {
 
@@ -45,20 +46,15 @@ SnappyMemory::firstAbove(PhysAddr at) const {
 
 bool SnappyMemory::copyFrom(const Chunk &chunk, uint64_t offset,
                             llvm::MutableArrayRef<uint8_t> out) const {
-  Slot &slot = cache_[size_t(&chunk - chunks_.data()) % cache_.size()];
-  std::lock_guard lock(slot.mutex);
-  if (slot.chunk != &chunk) {
-    slot.chunk = nullptr;
-    slot.bytes.resize(maxChunkSize);
-    size_t size = maxChunkSize;
-    if (snappy_uncompress(
-            reinterpret_cast<const char *>(chunk.block), chunk.blockSize,
-            reinterpret_cast<char *>(slot.bytes.data()), &size) != SNAPPY_OK ||
-        size != chunk.size)
-      return false;
-    slot.chunk = &chunk;
-  }
-  std::memcpy(out.data(), slot.bytes.data() + chunk.skip + offset, out.size());
+  const uint64_t key = uint64_t(&chunk - chunks_.data());
+  if (cache_.tryCopy(key, chunk.skip + offset, out))
+    return true;
+  std::vector<uint8_t> bytes(maxChunkSize);
+  if (!decompressPage(PageCompression::Snappy, {chunk.block, chunk.blockSize},
+                      {bytes.data(), chunk.size}))
+    return false;
+  cache_.insert(key, bytes);
+  std::memcpy(out.data(), bytes.data() + chunk.skip + offset, out.size());
   return true;
 }
 

@@ -1,5 +1,4 @@
-//===- SnappyMemory.h - physical memory in snappy chunks
-//-------------------===//
+//===- SnappyMemory.h - physical memory in snappy chunks -----------------===//
 //
 // A frame stream is cut into chunks of at most 64 KiB that can be decoded one
 // by one: an index of chunks makes it random access, and a small cache makes
@@ -8,9 +7,7 @@
 #pragma once
 
 #include "dump/ExtentMemory.h"
-
-#include <array>
-#include <mutex>
+#include "dump/PageCache.h"
 
 namespace vmpt {
 
@@ -48,14 +45,6 @@ private:
     const uint8_t *block;
     PhysAddr last() const { return start + (used - 1); }
   };
-  /// A decoded chunk. A chunk has one slot that it can be in, so the cache is
-  /// bounded and needs no bookkeeping.
-  struct Slot {
-    std::mutex mutex;
-    const Chunk *chunk = nullptr;
-    std::vector<uint8_t> bytes;
-  };
-
   /// The first chunk that starts above \p at.
   std::vector<Chunk>::const_iterator firstAbove(PhysAddr at) const;
   bool copyFrom(const Chunk &chunk, uint64_t offset,
@@ -63,7 +52,7 @@ private:
 
   ExtentMemory plain_;
   std::vector<Chunk> chunks_;
-  mutable std::array<Slot, 64> cache_;
+  mutable PageCache cache_{maxChunkSize, 8 << 20};
 };
 
 } // namespace vmpt

@@ -1,5 +1,4 @@
-//===- VirtualBox.h - core files of VirtualBox (debugvm dumpvmcore)
-//--------===//
+//===- VirtualBox.h - core files of VirtualBox (debugvm dumpvmcore) ------===//
 //
 // ELF64, little-endian, but with EI_VERSION 0, for which libelf refuses it:
 // the few fields are read here. A PT_LOAD without bytes is device memory.

@@ -214,20 +214,21 @@ bool isVmware(Bytes file) {
   return file.size() >= 4 && llvm::is_contained(magics, file.at<uint32_t>(0));
 }
 
-llvm::Error
-readVmwareState(Bytes file,
-                llvm::function_ref<llvm::Expected<Bytes>()> openMemory,
-                Dump &dump) {
+std::string getVmemPath(llvm::StringRef path) {
+  return path.rsplit('.').first.str() + ".vmem";
+}
+
+llvm::Error readVmware(Bytes file, std::optional<Bytes> vmem, Dump &dump) {
   llvm::Expected<State> state = parseState(file, dump);
   if (!state)
     return state.takeError();
   const bool embedded = state->memory.has_value();
-  if (!embedded) {
-    llvm::Expected<Bytes> image = openMemory();
-    if (!image)
-      return image.takeError();
-    state->memory = *image;
-  }
+  if (!embedded)
+    state->memory = vmem;
+  if (!state->memory)
+    return llvm::make_error<UnsupportedError>(
+        "the memory of this VMware state is in a .vmem file of its own, which "
+        "is not beside it under the same name; give it as a further part");
   auto memory = std::make_unique<ExtentMemory>();
   if (llvm::Error error = addRegions(*state, *memory, dump))
     return error;
@@ -240,25 +241,6 @@ readVmwareState(Bytes file,
   dump.memory = std::move(memory);
   nameTruncations(dump);
   return llvm::Error::success();
-}
-
-llvm::Error readVmware(Bytes file, Dump &dump) {
-  auto openSibling = [&]() -> llvm::Expected<Bytes> {
-    if (dump.files.empty())
-      return llvm::make_error<UnsupportedError>(
-          "the memory of this VMware state is in a .vmem file of its own");
-    llvm::StringRef path = dump.files.front()->path();
-    std::string sibling = path.rsplit('.').first.str() + ".vmem";
-    llvm::Expected<std::unique_ptr<MappedFile>> image =
-        MappedFile::open(sibling);
-    if (!image)
-      return llvm::make_error<UnsupportedError>(
-          "the memory of this VMware state is in a file of its own, '" +
-          llvm::Twine(sibling) + "': " + llvm::toString(image.takeError()));
-    dump.files.push_back(std::move(*image));
-    return dump.files.back()->bytes();
-  };
-  return readVmwareState(file, openSibling, dump);
 }
 
 } // namespace vmpt

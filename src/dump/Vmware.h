@@ -1,5 +1,4 @@
-//===- Vmware.h - VMware suspended states and snapshots
-//--------------------===//
+//===- Vmware.h - VMware suspended states and snapshots ------------------===//
 //
 // A .vmss or .vmsn file is a list of groups, a group is a list of tagged
 // values. Group "memory" says how the guest's memory is cut into regions and
@@ -11,21 +10,17 @@
 
 #include "dump/Dump.h"
 
-#include "llvm/ADT/STLExtras.h"
-
 namespace vmpt {
 
 /// True if the bytes begin with one of the five magic numbers.
 bool isVmware(Bytes file);
 
-/// Reads the state and, if need be, the .vmem beside `dump.files.front()`.
-llvm::Error readVmware(Bytes file, Dump &dump);
+/// Where the memory of the state at \p path should be: the same name, .vmem.
+std::string getVmemPath(llvm::StringRef path);
 
-/// The same, where \p openMemory gives the bytes of the .vmem; it is asked only
-/// if the state does not hold the memory itself. Both must outlive the dump.
-llvm::Error
-readVmwareState(Bytes file,
-                llvm::function_ref<llvm::Expected<Bytes>()> openMemory,
-                Dump &dump);
+/// Fills format, memory, machine and quirks of \p dump. \p memory is the .vmem,
+/// which may be missing where the state holds the memory itself. Both must
+/// outlive the dump.
+llvm::Error readVmware(Bytes file, std::optional<Bytes> memory, Dump &dump);
 
 } // namespace vmpt

@@ -1,5 +1,4 @@
-//===- XenCore.h - guests dumped by Xen's toolstack (xl dump-core)
-//---------===//
+//===- XenCore.h - guests dumped by Xen's toolstack (xl dump-core) -------===//
 //
 // ELF64 without program headers. Section .xen_pages holds pages, .xen_pfn the
 // guest frame number of each (HVM and PVH guests; ~0 is no page). Paravirtual

@@ -1,5 +1,4 @@
-//===- LimeWriter.h - LiME and AVML files for tests
-//------------------------===//
+//===- LimeWriter.h - LiME and AVML files for tests ----------------------===//
 #pragma once
 
 #include "ByteWriter.h"

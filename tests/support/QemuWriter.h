@@ -1,5 +1,4 @@
-//===- QemuWriter.h - QEMU migration streams for tests
-//---------------------===//
+//===- QemuWriter.h - QEMU migration streams for tests -------------------===//
 #pragma once
 
 #include "ByteWriter.h"

@@ -1,5 +1,4 @@
-//===- VirtualBoxWriter.h - VirtualBox cores for tests
-//---------------------===//
+//===- VirtualBoxWriter.h - VirtualBox cores for tests -------------------===//
 #pragma once
 
 #include "ByteWriter.h"

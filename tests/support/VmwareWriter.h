@@ -1,5 +1,4 @@
-//===- VmwareWriter.h - VMware states for tests
-//----------------------------===//
+//===- VmwareWriter.h - VMware states for tests --------------------------===//
 #pragma once
 
 #include "ByteWriter.h"

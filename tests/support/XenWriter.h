@@ -1,5 +1,4 @@
-//===- XenWriter.h - xl dump-core files for tests
-//--------------------------===//
+//===- XenWriter.h - xl dump-core files for tests ------------------------===//
 #pragma once
 
 #include "ByteWriter.h"

@@ -18,11 +18,12 @@ MemoryImage completeImage(uint32_t seed) {
 Dump readBoth(const std::vector<uint8_t> &state,
               const std::vector<uint8_t> &memory) {
   Dump dump;
-  EXPECT_EQ(textOf(readVmwareState(
-                Bytes(state),
-                [&] { return llvm::Expected<Bytes>(Bytes(memory)); }, dump)),
-            "");
+  EXPECT_EQ(textOf(readVmware(Bytes(state), Bytes(memory), dump)), "");
   return dump;
+}
+
+llvm::Error readAlone(Bytes state, Dump &dump) {
+  return readVmware(state, std::nullopt, dump);
 }
 
 TEST(Vmware, MemoryInAFileOfItsOwn) {
@@ -47,8 +48,9 @@ TEST(Vmware, OpensTheFileBesideTheState) {
   write(stem + ".vmsn", describeVmware(image).take());
   Diagnostics diagnostics;
   EXPECT_EQ(textOf(openDump(stem + ".vmsn", {}, diagnostics)),
-            "the memory of this VMware state is in a file of its own, '" +
-                stem + ".vmem': cannot open: No such file or directory");
+            "the memory of this VMware state is in a .vmem file of its own, "
+            "which is not beside it under the same name; give it as a further "
+            "part");
   write(stem + ".vmem", writeVmem(image));
   {
     Dump dump = valueOf(openDump(stem + ".vmsn", {}, diagnostics));
@@ -62,7 +64,7 @@ TEST(Vmware, MemoryInTheState) {
   MemoryImage image = completeImage(5);
   auto state =
       describeVmware(image).block("Memory", {0, 0}, writeVmem(image)).take();
-  Dump dump = readDump(readVmware, state);
+  Dump dump = readDump(readAlone, state);
   expectSameMemory(*dump.memory, image);
   EXPECT_EQ(dump.format, "VMware state with its memory");
 }
@@ -91,7 +93,7 @@ TEST(Vmware, RegistersOfEachCpu) {
                    .group("memory")
                    .block("Memory", {}, {1, 2, 3})
                    .take();
-  Dump dump = readDump(readVmware, state);
+  Dump dump = readDump(readAlone, state);
   ASSERT_EQ(dump.machine.cpus.size(), 2u);
   EXPECT_EQ(dump.machine.cpus[0].find("rip"), 0xffffffff81000000);
   EXPECT_EQ(dump.machine.cpus[0].find("cr3"), 0x1234000u);
@@ -112,7 +114,7 @@ TEST(Vmware, ATruncatedImageIsNamed) {
 
 TEST(Vmware, Refusals) {
   auto sentence = [](std::vector<uint8_t> state) {
-    return refusalOf(readVmware, state);
+    return refusalOf(readAlone, state);
   };
   EXPECT_EQ(sentence(VmwareWriter().take(0xbed0bed0)),
             "VMware state of the old 32-bit form; take it with a product of "
@@ -123,7 +125,9 @@ TEST(Vmware, Refusals) {
       "VMware state with compressed memory; take a snapshot with the memory "
       "in a .vmem file (mainMem.useNamedFile = \"TRUE\")");
   EXPECT_EQ(sentence(VmwareWriter().group("memory").take()),
-            "the memory of this VMware state is in a .vmem file of its own");
+            "the memory of this VMware state is in a .vmem file of its own, "
+            "which is not beside it under the same name; give it as a further "
+            "part");
   EXPECT_EQ(sentence(VmwareWriter()
                          .group("memory")
                          .item("regionsCount", {}, 2, 4)
@@ -159,7 +163,7 @@ TEST(Vmware, TruncationIsHarmless) {
                    .item("regionSize", {0}, 1, 4)
                    .block("Memory", {}, std::vector<uint8_t>(100))
                    .take();
-  expectTruncationsAreHarmless(readVmware, state);
+  expectTruncationsAreHarmless(readAlone, state);
 }
 
 } // namespace
