@@ -28,7 +28,8 @@ llvm::Expected<Bytes> gatherHeaders(const FileImage &image, Buffers &buffers) {
     return Bytes({all, image.size()});
   uint64_t size = std::min<uint64_t>(sizeof(Elf64_Ehdr), image.size());
   while (true) {
-    auto start = image.slice(0, size, ByteOrder::little, "ELF headers", buffers);
+    auto start =
+        image.slice(0, size, ByteOrder::little, "ELF headers", buffers);
     if (!start)
       return start.takeError();
     auto elf = openElf(*start);
@@ -178,6 +179,47 @@ findDirectMapOffset(const std::vector<GElf_Phdr> &segments) {
   return most->first;
 }
 
+/// NT_PRPSINFO of /proc/kcore names "vmlinux" as the program (linux v6.12
+/// fs/proc/kcore.c); elf_prpsinfo has pr_fname at 40, or 28 in 32-bit files.
+bool isKcore(const Dump &dump) {
+  const llvm::StringRef name("vmlinux", 8); // with its NUL
+  return llvm::any_of(dump.notes, [&](const Note &note) {
+    llvm::StringRef text = note.desc.text();
+    return note.name == "CORE" && note.type == NT_PRPSINFO &&
+           (text.substr(40, 8) == name || text.substr(28, 8) == name);
+  });
+}
+
+/// Cores that look like a machine's memory and are not, or not in a way that
+/// could be read.
+llvm::Error refuseOtherCores(const std::vector<GElf_Phdr> &segments,
+                             const Dump &dump) {
+  constexpr uint32_t xenCrashInfo = 0x1000001; // xen include/public/elfnote.h
+  for (const Note &note : dump.notes)
+    if (note.name == "Xen" && note.type == xenCrashInfo)
+      return llvm::make_error<UnsupportedError>(
+          "crash dump of a Xen host, where dom0's memory is spread over "
+          "machine frames; vmpt reads dumps of HVM and PVH guests (xl "
+          "dump-core)");
+  size_t loads = 0, atZero = 0;
+  for (const GElf_Phdr &segment : segments)
+    if (segment.p_type == PT_LOAD && segment.p_memsz) {
+      ++loads;
+      atZero += segment.p_paddr == 0;
+    }
+  if (loads < 2 || atZero < loads)
+    return llvm::Error::success();
+  if (isKcore(dump))
+    return llvm::make_error<UnsupportedError>(
+        "copy of /proc/kcore of a kernel before 4.11, which does not say where "
+        "in physical memory its segments are; take the memory with kdump, "
+        "LiME or AVML");
+  return llvm::make_error<UnsupportedError>(
+      "all " + std::to_string(loads) +
+      " segments are at physical address 0, as in the core of a process; vmpt "
+      "needs a dump of a machine's memory");
+}
+
 void describe(const GElf_Ehdr &header, int elfClass, size_t segmentCount,
               bool filtered, Dump &dump) {
   dump.format = elfClass == ELFCLASS64 ? "ELF64 core" : "ELF32 core";
@@ -185,7 +227,11 @@ void describe(const GElf_Ehdr &header, int elfClass, size_t segmentCount,
                                [](const Note &n) { return n.name == "QEMU"; });
   // sizeof(a pointer) in e_ehsize is QEMU's since 7.2.
   bool qemuHeader = header.e_ehsize == 8;
-  if (qemuNotes || qemuHeader)
+  if (isKcore(dump)) {
+    dump.producer = "Linux /proc/kcore";
+    dump.quirks.push_back("a copy of /proc/kcore is of no single moment: "
+                          "memory changed while it was read");
+  } else if (qemuNotes || qemuHeader)
     dump.producer = "QEMU dump-guest-memory (or a VMM that writes its form)";
   else if (filtered)
     dump.producer = "makedumpfile -E (pages are left out inside segments)";
@@ -250,6 +296,8 @@ llvm::Error readElfCore(const FileImage &image, Dump &dump) {
       filtered = true;
   }
   memory->finish();
+  if (llvm::Error error = refuseOtherCores(*segments, dump))
+    return error;
   if (loadCount == 0)
     return llvm::make_error<UnsupportedError>(
         "no PT_LOAD segment has a physical address, so this is not a dump of "
