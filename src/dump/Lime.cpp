@@ -12,7 +12,6 @@ namespace {
 constexpr uint64_t headerSize = 32;
 /// avml src/image.rs MAX_BLOCK_SIZE: longer ranges are cut into such records.
 constexpr uint64_t avmlBlockSize = 16 << 20;
-constexpr uint64_t trailerSize = 8;
 
 struct Record {
   PhysAddr first, last;
