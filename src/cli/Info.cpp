@@ -1,5 +1,4 @@
-//===- Info.cpp - vmpt info, vmpt vmcoreinfo
-//-------------------------------===//
+//===- Info.cpp - vmpt info, vmpt vmcoreinfo ------------------------------===//
 #include "cli/Session.h"
 #include "support/Text.h"
 

@@ -1,5 +1,4 @@
-//===- Kernel.cpp - vmpt kernel: the kernel's own listing
-//------------------===//
+//===- Kernel.cpp - vmpt kernel: the kernel's own listing -----------------===//
 #include "cli/Session.h"
 #include "listing/Plan.h"
 

@@ -1,5 +1,4 @@
-//===- Main.h - the program behind main()
-//----------------------------------===//
+//===- Main.h - the program behind main() ---------------------------------===//
 #pragma once
 
 namespace vmpt {

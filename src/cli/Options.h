@@ -1,5 +1,4 @@
-//===- Options.h - the command line, parsed
-//--------------------------------===//
+//===- Options.h - the command line, parsed -------------------------------===//
 //
 // One table (Options.cpp) has every command and every option with its help;
 // the parser, --help and the check of the man page all come from it.

@@ -1,5 +1,4 @@
-//===- Read.cpp - vmpt read: bytes of physical memory
-//----------------------===//
+//===- Read.cpp - vmpt read: bytes of physical memory ---------------------===//
 #include "cli/Session.h"
 #include "support/Bits.h"
 #include "support/Text.h"

@@ -1,5 +1,4 @@
-//===- Session.h - what every command begins with
-//--------------------------===//
+//===- Session.h - what every command begins with -------------------------===//
 #pragma once
 
 #include "cli/Options.h"

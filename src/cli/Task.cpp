@@ -1,5 +1,4 @@
-//===- Task.cpp - vmpt task, vmpt efi: the tables of others
-//----------------===//
+//===- Task.cpp - vmpt task, vmpt efi: the tables of others ---------------===//
 #include "cli/Session.h"
 #include "kernel/KernelArch.h"
 #include "kernel/TaskList.h"

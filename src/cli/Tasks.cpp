@@ -1,5 +1,4 @@
-//===- Tasks.cpp - vmpt tasks
-//----------------------------------------------===//
+//===- Tasks.cpp - vmpt tasks ---------------------------------------------===//
 #include "cli/Session.h"
 #include "kernel/KernelArch.h"
 #include "kernel/TaskList.h"

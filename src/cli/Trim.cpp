@@ -1,5 +1,4 @@
-//===- Trim.cpp - vmpt trim: the pages that matter, and no others
-//----------===//
+//===- Trim.cpp - vmpt trim: the pages that matter, and no others ---------===//
 #include "cli/Session.h"
 #include "dump/ElfCoreWriter.h"
 #include "dump/TrimNote.h"

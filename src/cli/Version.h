@@ -1,5 +1,4 @@
-//===- Version.h - vmpt --version
-//------------------------------------------===//
+//===- Version.h - vmpt --version -----------------------------------------===//
 #pragma once
 
 #include "llvm/Support/raw_ostream.h"

@@ -1,5 +1,4 @@
-//===- Decompress.h - one compressed page to its bytes
-//---------------------===//
+//===- Decompress.h - one compressed page to its bytes --------------------===//
 #pragma once
 
 #include "llvm/ADT/ArrayRef.h"

@@ -1,5 +1,4 @@
-//===- Dump.h - what every dump offers, whatever wrote it
-//------------------===//
+//===- Dump.h - what every dump offers, whatever wrote it -----------------===//
 //
 // openDump() looks at the content, never at the name, and chooses the reader.
 // A reader turns its container into the same three things: physical memory,
@@ -70,6 +69,10 @@ struct Dump {
   }
 };
 
+/// A quirk for each of the first few pieces of `dump.memory` that are
+/// truncated, for containers that should be whole.
+void nameTruncations(Dump &dump);
+
 /// `--map FILE@PHYS[:LENGTH[:FILE_OFFSET]]`
 struct RawMapping {
   std::string path;
@@ -78,13 +81,19 @@ struct RawMapping {
   uint64_t fileOffset = 0;
 };
 
+struct RawLayout;
+
 struct OpenOptions {
-  /// Further files of the same dump (the parts of a split dump).
+  /// Further files of the same dump: the parts of a split dump, the .vmem of a
+  /// VMware state.
   std::vector<std::string> parts;
   /// Raw pieces of memory. They are all of the memory if the path is empty.
   std::vector<RawMapping> mappings;
   /// Where a raw image starts, if its content does not tell.
   std::optional<PhysAddr> rawBase;
+  /// Where the pieces of a raw image lie, if not all from one address on; see
+  /// findRawLayout in dump/RawLayout.h.
+  const RawLayout *rawLayout = nullptr;
 };
 
 /// Opens the dump at \p path, or the raw pieces alone when \p path is empty.

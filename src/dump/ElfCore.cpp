@@ -1,40 +1,14 @@
 #include "dump/ElfCore.h"
 
+#include "dump/ElfFile.h"
 #include "dump/ElfNotes.h"
 #include "dump/ExtentMemory.h"
 #include "dump/TrimNote.h"
 #include "support/Bits.h"
 
-#include <gelf.h>
-#include <memory>
-
 namespace vmpt {
 
 namespace {
-
-struct ElfCloser {
-  void operator()(Elf *elf) const { elf_end(elf); }
-};
-using ElfHandle = std::unique_ptr<Elf, ElfCloser>;
-
-llvm::Error libelfError(const char *what) {
-  return llvm::make_error<FormatError>(llvm::Twine(what) + ": " +
-                                       elf_errmsg(-1));
-}
-
-llvm::Expected<ElfHandle> openElf(Bytes file) {
-  if (elf_version(EV_CURRENT) == EV_NONE)
-    return libelfError("libelf is older than its header");
-  // libelf wants a char *, but does not write to an image that it only reads.
-  char *image = reinterpret_cast<char *>(const_cast<uint8_t *>(file.data()));
-  ElfHandle elf(elf_memory(image, file.size()));
-  if (!elf)
-    return libelfError("not a sound ELF file");
-  if (elf_kind(elf.get()) != ELF_K_ELF)
-    return llvm::make_error<FormatError>(
-        "ELF identification is broken (class, byte order or version)");
-  return elf;
-}
 
 /// Where the headers end, as far as \p elf, the start of the file, can tell.
 uint64_t endOfHeaders(Elf *elf, const GElf_Ehdr &header) {
@@ -55,7 +29,8 @@ llvm::Expected<Bytes> gatherHeaders(const FileImage &image, Buffers &buffers) {
     return Bytes({all, image.size()});
   uint64_t size = std::min<uint64_t>(sizeof(Elf64_Ehdr), image.size());
   while (true) {
-    auto start = image.slice(0, size, ByteOrder::little, "ELF headers", buffers);
+    auto start =
+        image.slice(0, size, ByteOrder::little, "ELF headers", buffers);
     if (!start)
       return start.takeError();
     auto elf = openElf(*start);
@@ -80,7 +55,7 @@ readProgramHeaders(Elf *elf, const GElf_Ehdr &header, Bytes file) {
   size_t count = 0;
   // Resolves PN_XNUM: x86-64 dumps with paging have 65,715 headers and more.
   if (header.e_phnum && elf_getphdrnum(elf, &count) != 0)
-    return libelfError("cannot count the program headers");
+    return makeLibelfError("cannot count the program headers");
   // libelf clips the count to the file; the file's own number tells more.
   if (header.e_phnum != PN_XNUM)
     count = header.e_phnum;
@@ -100,7 +75,7 @@ readProgramHeaders(Elf *elf, const GElf_Ehdr &header, Bytes file) {
   std::vector<GElf_Phdr> headers(count);
   for (size_t i = 0; i < count; ++i)
     if (!gelf_getphdr(elf, int(i), &headers[i]))
-      return libelfError("cannot read a program header");
+      return makeLibelfError("cannot read a program header");
   return headers;
 }
 
@@ -205,6 +180,47 @@ findDirectMapOffset(const std::vector<GElf_Phdr> &segments) {
   return most->first;
 }
 
+/// NT_PRPSINFO of /proc/kcore names "vmlinux" as the program (linux v6.12
+/// fs/proc/kcore.c); elf_prpsinfo has pr_fname at 40, or 28 in 32-bit files.
+bool isKcore(const Dump &dump) {
+  const llvm::StringRef name("vmlinux", 8); // with its NUL
+  return llvm::any_of(dump.notes, [&](const Note &note) {
+    llvm::StringRef text = note.desc.text();
+    return note.name == "CORE" && note.type == NT_PRPSINFO &&
+           (text.substr(40, 8) == name || text.substr(28, 8) == name);
+  });
+}
+
+/// Cores that look like a machine's memory and are not, or not in a way that
+/// could be read.
+llvm::Error refuseOtherCores(const std::vector<GElf_Phdr> &segments,
+                             const Dump &dump) {
+  constexpr uint32_t xenCrashInfo = 0x1000001; // xen include/public/elfnote.h
+  for (const Note &note : dump.notes)
+    if (note.name == "Xen" && note.type == xenCrashInfo)
+      return llvm::make_error<UnsupportedError>(
+          "crash dump of a Xen host, where dom0's memory is spread over "
+          "machine frames; vmpt reads dumps of HVM and PVH guests (xl "
+          "dump-core)");
+  size_t loads = 0, atZero = 0;
+  for (const GElf_Phdr &segment : segments)
+    if (segment.p_type == PT_LOAD && segment.p_memsz) {
+      ++loads;
+      atZero += segment.p_paddr == 0;
+    }
+  if (loads < 2 || atZero < loads)
+    return llvm::Error::success();
+  if (isKcore(dump))
+    return llvm::make_error<UnsupportedError>(
+        "copy of /proc/kcore of a kernel before 4.11, which does not say where "
+        "in physical memory its segments are; take the memory with kdump, "
+        "LiME or AVML");
+  return llvm::make_error<UnsupportedError>(
+      "all " + std::to_string(loads) +
+      " segments are at physical address 0, as in the core of a process; vmpt "
+      "needs a dump of a machine's memory");
+}
+
 void describe(const GElf_Ehdr &header, int elfClass, size_t segmentCount,
               bool filtered, Dump &dump) {
   dump.format = elfClass == ELFCLASS64 ? "ELF64 core" : "ELF32 core";
@@ -212,7 +228,11 @@ void describe(const GElf_Ehdr &header, int elfClass, size_t segmentCount,
                                [](const Note &n) { return n.name == "QEMU"; });
   // sizeof(a pointer) in e_ehsize is QEMU's since 7.2.
   bool qemuHeader = header.e_ehsize == 8;
-  if (qemuNotes || qemuHeader)
+  if (isKcore(dump)) {
+    dump.producer = "Linux /proc/kcore";
+    dump.quirks.push_back("a copy of /proc/kcore is of no single moment: "
+                          "memory changed while it was read");
+  } else if (qemuNotes || qemuHeader)
     dump.producer = "QEMU dump-guest-memory (or a VMM that writes its form)";
   else if (filtered)
     dump.producer = "makedumpfile -E (pages are left out inside segments)";
@@ -262,7 +282,7 @@ llvm::Error readElfCore(const FileImage &image, Dump &dump) {
     return elf.takeError();
   GElf_Ehdr header;
   if (!gelf_getehdr(elf->get(), &header))
-    return libelfError("ELF header is truncated or broken");
+    return makeLibelfError("ELF header is truncated or broken");
   if (header.e_type != ET_CORE)
     return llvm::make_error<UnsupportedError>(
         "ELF file of type " + llvm::Twine(header.e_type) +
@@ -289,6 +309,8 @@ llvm::Error readElfCore(const FileImage &image, Dump &dump) {
     if (segment.p_filesz < segment.p_memsz && segment.p_offset != ~uint64_t(0))
       filtered = true;
   }
+  if (llvm::Error error = refuseOtherCores(*segments, dump))
+    return error;
   if (loadCount == 0)
     return llvm::make_error<UnsupportedError>(
         "no PT_LOAD segment has a physical address, so this is not a dump of "
@@ -300,12 +322,9 @@ llvm::Error readElfCore(const FileImage &image, Dump &dump) {
   describe(header, elfClass, loadCount, filtered, dump);
   restoreTrimmed(dump, *memory);
   memory->finish();
-  for (const MemoryRange &range : memory->ranges())
-    if (range.absence == Absence::Truncated && !dump.isTrimmed)
-      dump.quirks.push_back("the file is truncated: physical memory from " +
-                            hex(range.start) + " to " +
-                            hex(range.start + range.size) + " is cut off");
   dump.memory = std::move(memory);
+  if (!dump.isTrimmed)
+    nameTruncations(dump);
   return llvm::Error::success();
 }
 

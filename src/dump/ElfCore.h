@@ -1,5 +1,4 @@
-//===- ElfCore.h - ELF vmcores as real producers write them
-//----------------===//
+//===- ElfCore.h - ELF vmcores as real producers write them ---------------===//
 //
 // /proc/vmcore, makedumpfile -E, QEMU dump-guest-memory (paging off and on),
 // Cloud Hypervisor. docs/formats/elf-core.md has the layouts and the quirks

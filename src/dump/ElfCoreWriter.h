@@ -1,5 +1,4 @@
-//===- ElfCoreWriter.h - physical memory as a sound ELF64 vmcore
-//-----------===//
+//===- ElfCoreWriter.h - physical memory as a sound ELF64 vmcore ----------===//
 #pragma once
 
 #include "dump/Dump.h"

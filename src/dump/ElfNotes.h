@@ -1,5 +1,4 @@
-//===- ElfNotes.h - what the notes of a dump say about the machine
-//---------===//
+//===- ElfNotes.h - what the notes of a dump say about the machine --------===//
 //
 // Sources: linux include/linux/elfcore.h (elf_prstatus), qemu
 // target/i386/arch_dump.c (QEMUCPUState), linux kernel/crash_core.c.

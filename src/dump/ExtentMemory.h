@@ -1,5 +1,4 @@
-//===- ExtentMemory.h - physical memory as sorted pieces of mapped files
-//---===//
+//===- ExtentMemory.h - physical memory as sorted pieces of mapped files --===//
 //
 // The model of every container whose pages lie uncompressed in a file: ELF,
 // raw, LiME, VMware, Xen, ... A reader adds extents in any order, `finish`

@@ -1,5 +1,4 @@
-//===- FileImage.h - a dump file's content, however it is stored
-//-----------===//
+//===- FileImage.h - a dump file's content, however it is stored ----------===//
 //
 // A kdump or ELF file lies on the disk either as it is, or flattened: as
 // records that say where in the file their bytes belong. A reader that works

@@ -1,5 +1,4 @@
-//===- Flattened.h - makedumpfile -F, and what QEMU writes for kdump-*
-//------===//
+//===- Flattened.h - makedumpfile -F, and what QEMU writes for kdump-* ----===//
 //
 // A format for pipes: a 4096-byte header, then records {offset, size, bytes}
 // with big-endian 64-bit numbers, until {-1, -1}. Records come in any order

@@ -1,5 +1,4 @@
-//===- Kdump.h - kdump-compressed ("diskdump") files, whole or split
-//-------===//
+//===- Kdump.h - kdump-compressed ("diskdump") files, whole or split ------===//
 //
 // What makedumpfile -c/-l/-p/-z and QEMU's kdump-* formats write, in header
 // versions 0 to 6. docs/formats/kdump.md has the layout as implemented here.

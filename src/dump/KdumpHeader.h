@@ -1,5 +1,4 @@
-//===- KdumpHeader.h - the headers of a kdump-compressed file
-//--------------===//
+//===- KdumpHeader.h - the headers of a kdump-compressed file -------------===//
 //
 // The file is a memory image of C structs, so the place of a field depends on
 // the word size and the alignment rules of the machine that wrote it: three

@@ -1,5 +1,4 @@
-//===- KdumpMemory.h - the pages of a kdump-compressed dump
-//----------------===//
+//===- KdumpMemory.h - the pages of a kdump-compressed dump ---------------===//
 //
 // A page frame's descriptor is found by counting the set bits before it in the
 // second bitmap. A page is decompressed when it is first wanted and then kept

@@ -1,5 +1,4 @@
-//===- Libraries.h - what the dump readers were built with
-//-----------------===//
+//===- Libraries.h - what the dump readers were built with ----------------===//
 #pragma once
 
 #include <string>

@@ -1,5 +1,4 @@
-//===- MemorySummary.h - how much of a machine's memory a dump has
-//---------===//
+//===- MemorySummary.h - how much of a machine's memory a dump has --------===//
 #pragma once
 
 #include "memory/PhysicalMemory.h"

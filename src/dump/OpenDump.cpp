@@ -1,5 +1,4 @@
-//===- OpenDump.cpp - which container is it?
-//-------------------------------===//
+//===- OpenDump.cpp - which container is it? ------------------------------===//
 //
 // To add a container: write dump/X.h with `bool isX(Bytes)` and
 // `llvm::Error readX(Bytes, Dump &)`, add a row to `containers`, a page to
@@ -10,7 +9,14 @@
 #include "dump/Flattened.h"
 #include "dump/Kdump.h"
 #include "dump/KdumpHeader.h"
+#include "dump/Lime.h"
+#include "dump/QemuMigration.h"
 #include "dump/Raw.h"
+#include "dump/RawLayout.h"
+#include "dump/Refused.h"
+#include "dump/VirtualBox.h"
+#include "dump/Vmware.h"
+#include "dump/XenCore.h"
 
 namespace vmpt {
 
@@ -23,7 +29,12 @@ struct Container {
 };
 
 constexpr Container containers[] = {
+    {isVirtualBox, readVirtualBox}, // both are ELF files of their own kind
+    {isXenCore, readXenCore},
     {isElf, readElfCore},
+    {isLime, readLime},
+    {isQemuMigration, readQemuMigration},
+    {isRefused, refuse},
 };
 
 /// kdump, split or not, and whatever is flattened: formats that do not care
@@ -70,6 +81,14 @@ llvm::Expected<Dump> openDump(llvm::ArrayRef<Bytes> files,
       dump.format = "flattened " + dump.format;
     return dump;
   }
+  if (isVmware(file) && files.size() <= 2) {
+    std::optional<Bytes> memory;
+    if (files.size() == 2)
+      memory = files.back();
+    if (llvm::Error error = readVmware(file, memory, dump))
+      return error;
+    return dump;
+  }
   if (files.size() > 1)
     return llvm::make_error<UsageError>(
         "further parts are given, but only kdump-compressed dumps are split");
@@ -79,6 +98,10 @@ llvm::Expected<Dump> openDump(llvm::ArrayRef<Bytes> files,
         return error;
       return dump;
     }
+  if (options.rawLayout) {
+    readRawLayout(file, *options.rawLayout, dump);
+    return dump;
+  }
   readRawImage(file, options.rawBase.value_or(PhysAddr()), dump);
   return dump;
 }
@@ -113,6 +136,9 @@ llvm::Expected<Dump> openDump(const std::string &path,
   for (const std::string &part : options.parts)
     if (llvm::Error error = add(part))
       return llvm::createFileError(part, std::move(error));
+  // Only a state that needs the file beside it says that it is missing.
+  if (options.parts.empty() && isVmware(contents.front()))
+    llvm::consumeError(add(getVmemPath(path)));
   llvm::Expected<Dump> dump = openDump(contents, options);
   if (dump)
     dump->files = std::move(files);

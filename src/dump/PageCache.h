@@ -1,5 +1,4 @@
-//===- PageCache.h - decompressed pages, bounded, shared by threads
-//--------===//
+//===- PageCache.h - decompressed pages, bounded, shared by threads -------===//
 //
 // A page is looked for in one set of four slots only, and each set has its own
 // lock, held for the copy of one page: threads meet only where they want pages

@@ -1,5 +1,4 @@
-//===- RankDirectory.h - how many bits are set before bit n, in O(1)
-//-------===//
+//===- RankDirectory.h - how many bits are set before bit n, in O(1) ------===//
 #pragma once
 
 #include "support/Bits.h"

@@ -1,5 +1,4 @@
-//===- Raw.h - memory images without any metadata
-//--------------------------===//
+//===- Raw.h - memory images without any metadata -------------------------===//
 #pragma once
 
 #include "dump/Dump.h"

@@ -1,5 +1,4 @@
-//===- TrimNote.h - what a trimmed dump remembers of the whole one
-//---------===//
+//===- TrimNote.h - what a trimmed dump remembers of the whole one --------===//
 //
 // `vmpt trim` keeps few pages, so the file alone would say other things about
 // its container than the dump it was cut from. A note named VMPT, type 1,

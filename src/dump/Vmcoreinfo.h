@@ -1,5 +1,4 @@
-//===- Vmcoreinfo.h - the kernel's own KEY=VALUE text about itself
-//---------===//
+//===- Vmcoreinfo.h - the kernel's own KEY=VALUE text about itself --------===//
 //
 // linux kernel/vmcore_info.c (kernel/crash_core.c before 6.9) writes it; the
 // keys by version are in docs/references.md. Numbers come in three spellings:

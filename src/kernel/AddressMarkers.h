@@ -1,5 +1,4 @@
-//===- AddressMarkers.h - the kernel's own names for its address space
-//-----===//
+//===- AddressMarkers.h - the kernel's own names for its address space ----===//
 //
 // A kernel with PTDUMP (DEBUG_WX suffices) carries `address_markers[]`: where
 // each region starts, filled in at run time, KASLR included. It is found by

@@ -1,5 +1,4 @@
-//===- Evidence.h - each fact with where it came from
-//----------------------===//
+//===- Evidence.h - each fact with where it came from ---------------------===//
 #pragma once
 
 #include "llvm/ADT/Twine.h"

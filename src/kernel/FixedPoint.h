@@ -1,5 +1,4 @@
-//===- FixedPoint.h - a root is believed when it maps itself to itself
-//-----===//
+//===- FixedPoint.h - a root is believed when it maps itself to itself ----===//
 //
 // The kernel's top table is the one that, used as a root, translates the
 // virtual address of `swapper_pg_dir` to its own physical address. That holds

@@ -1,5 +1,4 @@
-//===- ImageScan.h - looking for bytes in mapped kernel memory
-//-------------===//
+//===- ImageScan.h - looking for bytes in mapped kernel memory ------------===//
 #pragma once
 
 #include "kernel/VirtualMemory.h"

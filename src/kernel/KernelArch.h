@@ -1,5 +1,4 @@
-//===- KernelArch.h - what is peculiar to Linux on an architecture
-//---------===//
+//===- KernelArch.h - what is peculiar to Linux on an architecture --------===//
 //
 // How to add an architecture:
 //   1. memory/Machine: its Arch, its names; dump/ElfNotes: its prstatus layout.

@@ -1,5 +1,4 @@
-//===- KernelDebug.h - symbols and types of the dumped kernel
-//--------------===//
+//===- KernelDebug.h - symbols and types of the dumped kernel -------------===//
 //
 // Every source there is, in the order of trust. The dump's own cannot be of
 // another kernel; so they go before files. Symbols: VMCOREINFO, kallsyms,

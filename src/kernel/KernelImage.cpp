@@ -1,5 +1,4 @@
-//===- KernelImage.cpp - from a dump to the kernel's root
-//------------------===//
+//===- KernelImage.cpp - from a dump to the kernel's root -----------------===//
 //
 // In this order: what the user says; the VMCOREINFO note; VMCOREINFO found by
 // scanning RAM; control registers. A root from VMCOREINFO is believed when it

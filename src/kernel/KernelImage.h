@@ -1,5 +1,4 @@
-//===- KernelImage.h - the kernel in a dump: where its tables are, and why
-//-===//
+// KernelImage.h - the kernel in a dump: where its tables are, and why
 #pragma once
 
 #include "dump/Dump.h"

@@ -1,5 +1,4 @@
-//===- KernelVersion.h - the last resort
-//-----------------------------------===//
+//===- KernelVersion.h - the last resort ----------------------------------===//
 #pragma once
 
 #include "llvm/ADT/StringRef.h"

@@ -1,5 +1,4 @@
-//===- PidTable.h - the tasks that the pid structures know
-//-----------------===//
+//===- PidTable.h - the tasks that the pid structures know ----------------===//
 //
 // init_pid_ns.idr maps numbers to struct pid in a tree of xa_node (radix tree
 // nodes up to 4.19), each with up to 64 slots; a struct pid heads the list of

@@ -1,5 +1,4 @@
-//===- Structs.h - members of kernel structs, read by name
-//-----------------===//
+//===- Structs.h - members of kernel structs, read by name ----------------===//
 //
 // A `Field` is resolved once, by presence: where a member changed its name,
 // all names are given, newest first, and the one that the types know is it.

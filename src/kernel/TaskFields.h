@@ -1,5 +1,4 @@
-//===- TaskFields.h - the members of task_struct and kin that we read
-//------===//
+//===- TaskFields.h - the members of task_struct and kin that we read -----===//
 #pragma once
 
 #include "kernel/KernelDebug.h"

@@ -1,5 +1,4 @@
-//===- TaskList.h - every task of a dumped kernel
-//--------------------------===//
+//===- TaskList.h - every task of a dumped kernel -------------------------===//
 //
 // Processes hang on `init_task.tasks`, a ring; threads on their process's
 // `signal->thread_head`. Either can be torn in a crashed or compromised

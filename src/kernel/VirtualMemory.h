@@ -1,5 +1,4 @@
-//===- VirtualMemory.h - kernel memory through the dump's page tables
-//------===//
+//===- VirtualMemory.h - kernel memory through the dump's page tables -----===//
 #pragma once
 
 #include "memory/PhysicalMemory.h"

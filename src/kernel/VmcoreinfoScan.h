@@ -1,5 +1,4 @@
-//===- VmcoreinfoScan.h - VMCOREINFO where no container names it
-//-----------===//
+//===- VmcoreinfoScan.h - VMCOREINFO where no container names it ----------===//
 #pragma once
 
 #include "dump/Vmcoreinfo.h"

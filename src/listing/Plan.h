@@ -1,5 +1,4 @@
-//===- Plan.h - all that a listing needs, ready to run
-//---------------------===//
+//===- Plan.h - all that a listing needs, ready to run --------------------===//
 //
 // A plan is made from a kernel image by the architecture's file in this
 // folder; running it is the same for all.

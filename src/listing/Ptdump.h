@@ -1,5 +1,4 @@
-//===- Ptdump.h - the kernel's note_page, literally
-//------------------------===//
+//===- Ptdump.h - the kernel's note_page, literally -----------------------===//
 //
 // Many oddities of real listings (a header one entry late, sections of one
 // page, neighbours with equal text) come from the order of steps in

@@ -1,5 +1,4 @@
-//===- RunSink.h - what a listing consists of, before it is text
-//-----------===//
+//===- RunSink.h - what a listing consists of, before it is text ----------===//
 #pragma once
 
 #include "memory/PhysicalMemory.h"

@@ -1,5 +1,4 @@
-//===- Wording.h - how a kernel words its listing, as data
-//-----------------===//
+//===- Wording.h - how a kernel words its listing, as data ----------------===//
 #pragma once
 
 #include "listing/RunSink.h"

@@ -1,5 +1,4 @@
-//===- X86_64.cpp - the wording of x86 kernels
-//-----------------------------===//
+//===- X86_64.cpp - the wording of x86 kernels ----------------------------===//
 //
 // linux v6.12 arch/x86/mm/dump_pagetables.c, printk_prot(); the same text from
 // 5.6 on. The fields fill 30 columns; the level stands last. PAT is bit 7 in

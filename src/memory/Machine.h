@@ -1,5 +1,4 @@
-//===- Machine.h - the machine that was dumped, as plain data
-//--------------===//
+//===- Machine.h - the machine that was dumped, as plain data -------------===//
 #pragma once
 
 #include "support/Bytes.h"

@@ -1,5 +1,4 @@
-//===- PhysicalMemory.h - the seam between dump files and all the rest
-//-----===//
+//===- PhysicalMemory.h - the seam between dump files and all the rest ----===//
 //
 // Everything above reads a machine's physical memory through this interface
 // and never sees a file. Bytes that are not there always come with a reason;

@@ -1,5 +1,4 @@
-//===- RecordingMemory.h - remembers which pages were read
-//-----------------===//
+//===- RecordingMemory.h - remembers which pages were read ----------------===//
 #pragma once
 
 #include "memory/PhysicalMemory.h"

@@ -1,5 +1,4 @@
-//===- PagingMode.h - an MMU's page tables as a handful of numbers
-//---------===//
+//===- PagingMode.h - an MMU's page tables as a handful of numbers --------===//
 //
 // x86-64, i386, arm64 and RISC-V differ in the widths of the index fields, in
 // the bits that say "present" and "this is a page, not a table", and in where

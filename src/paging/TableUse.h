@@ -1,5 +1,4 @@
-//===- TableUse.h - how many tables and pages a range of addresses takes
-//---===//
+//===- TableUse.h - how many tables and pages a range of addresses takes --===//
 #pragma once
 
 #include "paging/Walker.h"

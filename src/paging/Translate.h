@@ -1,5 +1,4 @@
-//===- Translate.h - one address through the page tables
-//-------------------===//
+//===- Translate.h - one address through the page tables ------------------===//
 #pragma once
 
 #include "memory/PhysicalMemory.h"

@@ -1,5 +1,4 @@
-//===- Walker.h - every entry under a root, once, in address order
-//---------===//
+//===- Walker.h - every entry under a root, once, in address order --------===//
 //
 // The walker knows tables, not meanings. `EntryRules` tell it what to do with
 // an entry above the last level; the sink gives each entry a `State` and is

@@ -1,5 +1,4 @@
-//===- X86_64.h - the paging modes of x86-64
-//-------------------------------===//
+//===- X86_64.h - the paging modes of x86-64 ------------------------------===//
 //
 // [intel/vol3] 4.5 "4-level paging and 5-level paging", Tables 4-15 to 4-20:
 // bit 0 present, bit 7 (PS) in a PDPTE or PDE maps a page, address bits 51:12.

@@ -1,5 +1,4 @@
-//===- Bits.h - masks, alignment, sign extension
-//---------------------------===//
+//===- Bits.h - masks, alignment, sign extension --------------------------===//
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,4 @@
-//===- Bytes.h - the two doors to untrusted bytes
-//--------------------------===//
+//===- Bytes.h - the two doors to untrusted bytes -------------------------===//
 //
 // `Bytes` is a view of a file (or of memory) with a byte order, and the only
 // way to cut a piece out of it checks that the piece is inside. `Cursor` reads

@@ -1,5 +1,4 @@
-//===- Diagnostics.h - warnings, progress: handed in by the caller
-//---------===//
+//===- Diagnostics.h - warnings, progress: handed in by the caller --------===//
 //
 // Libraries say what they noticed; whoever made the object decides where it
 // goes. Each sentence is passed on once. Safe from several threads.

@@ -1,5 +1,4 @@
-//===- Error.h - the error classes
-//-----------------------------------------===//
+//===- Error.h - the error classes ----------------------------------------===//
 //
 // Five classes tell what kind of trouble it is; MemoryError, the fifth, lives
 // with the physical memory it speaks of (memory/PhysicalMemory.h).

@@ -1,5 +1,4 @@
-//===- JsonWriter.h - JSON, streamed
-//---------------------------------------===//
+//===- JsonWriter.h - JSON, streamed --------------------------------------===//
 //
 // A facade over llvm::json::OStream, which is compiled apart: LLVM 14's
 // JSON.h is not C++20 for clang 14. So this header keeps to C++17.

@@ -1,5 +1,4 @@
-//===- MappedFile.h - a whole file, read-only, as bytes
-//--------------------===//
+//===- MappedFile.h - a whole file, read-only, as bytes -------------------===//
 #pragma once
 
 #include "support/Bytes.h"

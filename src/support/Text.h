@@ -1,5 +1,4 @@
-//===- Text.h - numbers as people write them
-//-------------------------------===//
+//===- Text.h - numbers as people write them ------------------------------===//
 #pragma once
 
 #include "support/Error.h"

@@ -1,5 +1,4 @@
-//===- KdumpReads.cpp - pages per second from a kdump file
-//-----------------===//
+//===- KdumpReads.cpp - pages per second from a kdump file ----------------===//
 //
 // Each pass opens the file anew (not timed) and reads every page once, so that
 // no page comes from a cache. libkdumpfile does the same, where it is

@@ -1,5 +1,4 @@
-//===- FuzzDump.h - any bytes as a dump file
-//-------------------------------===//
+//===- FuzzDump.h - any bytes as a dump file ------------------------------===//
 //
 // Under clang with -fsanitize=fuzzer a target is a libFuzzer program; else
 // Replay.cpp gives it a main that runs its saved inputs as an ordinary test.

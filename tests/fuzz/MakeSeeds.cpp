@@ -1,10 +1,14 @@
-//===- MakeSeeds.cpp - writes the first saved inputs of the dump targets
-//---===//
+//===- MakeSeeds.cpp - writes the first saved inputs of the dump targets --===//
 //
 // make-fuzz-seeds tests/fuzz/corpus: small valid files of each kind, without
 // the start that the target puts before its input.
 //
 #include "DumpBuilder.h"
+#include "LimeWriter.h"
+#include "QemuWriter.h"
+#include "VirtualBoxWriter.h"
+#include "VmwareWriter.h"
+#include "XenWriter.h"
 
 #include <filesystem>
 #include <fstream>
@@ -20,6 +24,57 @@ void save(const std::filesystem::path &path, const FileBytes &bytes,
   std::ofstream(path, std::ios::binary)
       .write(reinterpret_cast<const char *>(bytes.data()) + start,
              std::streamsize(bytes.size()) - start);
+}
+
+/// Pages of 64 bytes, except where the format fixes them.
+void saveForensic(const std::filesystem::path &root, const MemoryImage &image) {
+  save(root / "FuzzLime" / "lime", writeLime(image, LimeKind::Lime), 0);
+  save(root / "FuzzLime" / "avml", writeLime(image, LimeKind::Avml, 100), 0);
+  save(root / "FuzzLime" / "mixed", writeLime(image, LimeKind::Mixed), 0);
+
+  QemuWriter qemu("virt-7.2");
+  qemu.subsection("configuration/target-page-bits").u32(10);
+  qemu.command().start().blocks({{"mach-virt.ram", 2048}}).endOfSection();
+  qemu.part().page("mach-virt.ram", 0, FileBytes(1024, 7)).endOfSection();
+  qemu.part(3).zeroPage("", 1024).endOfSection().endOfFile();
+  save(root / "FuzzQemu" / "stream", qemu.take(), 8);
+  MemoryImage whole;
+  whole.setData(0, {1});
+  save(root / "FuzzQemu" / "mapped-ram",
+       QemuWriter("microvm", {"mapped-ram"})
+           .start()
+           .u64(4096 | 4)
+           .mappedBlock("microvm.ram", whole, 0, 1)
+           .endOfSection()
+           .part(3)
+           .endOfSection()
+           .take(),
+       8);
+  save(root / "FuzzQemu" / "pc",
+       QemuWriter("pc-q35-7.2")
+           .start()
+           .blocks({{"pc.ram", uint64_t(3) << 30}, {"pc.bios", 0x2000}})
+           .zeroPage("pc.ram", uint64_t(2) << 30)
+           .zeroPage("pc.bios", 0)
+           .endOfSection()
+           .take(),
+       8);
+
+  save(root / "FuzzVmware" / "embedded",
+       describeVmware(whole)
+           .block("Memory", {0, 0}, writeVmem(whole))
+           .group("cpu")
+           .item("CR64", {0, 3}, 0x1000, 8)
+           .block("CR64", {1}, FileBytes(40))
+           .take(),
+       4);
+  FileBytes cpu(416);
+  cpu[144 + 13] = 0x20; // a 64-bit code segment
+  save(root / "FuzzVirtualBox" / "core", writeVirtualBox(image, {cpu}), 7);
+  auto xen = makeXenPages(whole);
+  save(root / "FuzzXen" / "hvm", writeElfSections(xen), 7);
+  xen.push_back({".xen_prstatus", FileBytes(5168)});
+  save(root / "FuzzXen" / "registers", writeElfSections(xen), 7);
 }
 
 } // namespace
@@ -75,4 +130,5 @@ int main(int argc, char **argv) {
   save(root / "FuzzElf" / "elf32-qemu", writeElf(image, elf32), 4);
   save(root / "FuzzFlattened" / "elf64",
        flatten(writeElf(image, elf64), {.maxRecord = 100}), 4096);
+  saveForensic(root, image.without(PageState::Excluded));
 }

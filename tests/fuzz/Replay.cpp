@@ -1,5 +1,4 @@
-//===- Replay.cpp - runs a fuzz target over saved inputs
-//-------------------===//
+//===- Replay.cpp - runs a fuzz target over saved inputs ------------------===//
 //
 // Arguments are files or folders. Fails when there is nothing to run, so that
 // a lost folder does not look like a pass.

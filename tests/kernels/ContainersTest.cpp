@@ -1,5 +1,4 @@
-//===- ContainersTest.cpp - the same guest in different containers
-//---------===//
+//===- ContainersTest.cpp - the same guest in different containers --------===//
 //
 // Dumps that QEMU and makedumpfile made of one stopped guest must show the
 // same memory: every page that a kdump file has is compared with the ELF dump.

@@ -1,5 +1,4 @@
-//===- LibkdumpfileTest.cpp - another reader of kdump files agrees
-//---------===//
+//===- LibkdumpfileTest.cpp - another reader of kdump files agrees --------===//
 #include "CapturedFile.h"
 #include "DumpBuilder.h"
 #include "Expected.h"

@@ -1,5 +1,4 @@
-//===- ByteWriter.h - files built in memory, number by number
-//--------------===//
+//===- ByteWriter.h - files built in memory, number by number -------------===//
 #pragma once
 
 #include "support/Bytes.h"

@@ -1,5 +1,4 @@
-//===- CapturedFile.h - a file of the captured dumps, if it is at hand
-//-----===//
+//===- CapturedFile.h - a file of the captured dumps, if it is at hand ----===//
 #pragma once
 
 #include "gtest/gtest.h"

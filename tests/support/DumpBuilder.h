@@ -1,5 +1,4 @@
-//===- DumpBuilder.h - dump files made in memory
-//---------------------------===//
+//===- DumpBuilder.h - dump files made in memory --------------------------===//
 //
 // Writers of the formats that QEMU, makedumpfile and /proc/vmcore write, in
 // all the variants that a reader must understand. They know the C structs

@@ -1,5 +1,4 @@
-//===- Expected.h - looking into llvm::Expected and llvm::Error in tests
-//---===//
+//===- Expected.h - looking into llvm::Expected and llvm::Error in tests --===//
 #pragma once
 
 #include "llvm/Support/Error.h"

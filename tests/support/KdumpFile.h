@@ -1,5 +1,4 @@
-//===- KdumpFile.h - libkdumpfile as a second opinion
-//----------------------===//
+//===- KdumpFile.h - libkdumpfile as a second opinion ---------------------===//
 #pragma once
 
 #include "support/Address.h"

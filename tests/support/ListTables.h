@@ -1,5 +1,4 @@
-//===- ListTables.h - a built root, listed
-//-----------------------------------===//
+//===- ListTables.h - a built root, listed --------------------------------===//
 #pragma once
 
 #include "listing/Plan.h"

@@ -1,5 +1,4 @@
-//===- MemoryImage.h - what a dump written by a test should contain
-//--------===//
+//===- MemoryImage.h - what a dump written by a test should contain -------===//
 //
 // A writer (DumpBuilder.h and its neighbours) turns a MemoryImage into a file;
 // expectSameMemory reads the file back and compares every page and every

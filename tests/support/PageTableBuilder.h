@@ -1,5 +1,4 @@
-//===- PageTableBuilder.h - page tables of any mode, built in a test
-//-------===//
+//===- PageTableBuilder.h - page tables of any mode, built in a test ------===//
 //
 //   SparseMemory memory;
 //   PageTableBuilder tables(memory, x86_64::fourLevel);

@@ -1,5 +1,4 @@
-//===- ReadDump.h - running a dump reader over bytes in memory
-//-------------===//
+//===- ReadDump.h - running a dump reader over bytes in memory ------------===//
 #pragma once
 
 #include "Expected.h"

@@ -1,5 +1,4 @@
-//===- SparseMemory.h - physical memory that a test writes
-//-----------------===//
+//===- SparseMemory.h - physical memory that a test writes ----------------===//
 #pragma once
 
 #include "memory/PhysicalMemory.h"

@@ -1,5 +1,4 @@
-//===- x86_64.cpp - Linux on x86-64
-//----------------------------------------===//
+//===- x86_64.cpp - Linux on x86-64 ---------------------------------------===//
 //
 // The kernel image is linked at __START_KERNEL_map, 0xffffffff80000000, plus a
 // random KASLR offset that its symbols already include. Where it lies in

@@ -1,5 +1,4 @@
-//===- RoundTripTest.cpp - every variant of a container reads back the same
-//===//
+// RoundTripTest.cpp - every variant of a container reads back the same
 //
 // One random memory image, written in each shape that producers write, must
 // read back with the same bytes and the same reasons for what is absent.

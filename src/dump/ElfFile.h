@@ -1,0 +1,22 @@
+//===- ElfFile.h - a libelf handle over bytes in memory -------------------===//
+#pragma once
+
+#include "support/Bytes.h"
+
+#include <gelf.h>
+#include <memory>
+
+namespace vmpt {
+
+struct ElfCloser {
+  void operator()(Elf *elf) const { elf_end(elf); }
+};
+using ElfHandle = std::unique_ptr<Elf, ElfCloser>;
+
+/// "\p what: " and libelf's own words.
+llvm::Error makeLibelfError(const char *what);
+
+/// \p file must outlive the handle; it is not written to.
+llvm::Expected<ElfHandle> openElf(Bytes file);
+
+} // namespace vmpt
