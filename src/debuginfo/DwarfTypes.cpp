@@ -138,31 +138,39 @@ DwarfTypes::findNamed(llvm::StringRef name) const {
   return {};
 }
 
+/// The type behind typedefs and qualifiers; false if there is none (void).
+static bool stripTypedefs(Dwarf_Die &die) {
+  for (unsigned depth = 0; depth < maxTypedefDepth; ++depth) {
+    switch (dwarf_tag(&die)) {
+    case DW_TAG_typedef:
+    case DW_TAG_const_type:
+    case DW_TAG_volatile_type:
+    case DW_TAG_restrict_type:
+    case DW_TAG_atomic_type:
+      break;
+    default:
+      return true;
+    }
+    Dwarf_Die target;
+    if (!findType(die, target))
+      return false;
+    die = target;
+  }
+  return false;
+}
+
 TypeSource::Shape DwarfTypes::getShape(TypeId id) const {
   std::lock_guard lock(mutex_);
   Dwarf_Die die;
-  if (id == 0 || !dwarf_offdie(dwarf_, id, &die))
+  if (id == 0 || !dwarf_offdie(dwarf_, id, &die) || !stripTypedefs(die) ||
+      isDeclaration(die))
     return {};
-  int tag = dwarf_tag(&die);
-  for (unsigned depth = 0;
-       tag == DW_TAG_typedef || tag == DW_TAG_const_type ||
-       tag == DW_TAG_volatile_type || tag == DW_TAG_restrict_type ||
-       tag == DW_TAG_atomic_type;
-       ++depth) {
-    Dwarf_Die target;
-    if (depth == maxTypedefDepth || !findType(die, target))
-      return {};
-    die = target;
-    tag = dwarf_tag(&die);
-  }
 
   Shape shape;
   shape.id = dwarf_dieoffset(&die);
   shape.name = getName(die);
   shape.sizeBytes = findUnsigned(die, DW_AT_byte_size).value_or(0);
-  if (isDeclaration(die))
-    return {};
-  switch (tag) {
+  switch (dwarf_tag(&die)) {
   case DW_TAG_base_type:
     shape.kind = findUnsigned(die, DW_AT_encoding) == DW_ATE_float
                      ? TypeKind::Float
@@ -198,10 +206,28 @@ TypeSource::Shape DwarfTypes::getShape(TypeId id) const {
   }
 }
 
+/// In bits from the start of the struct.
+static uint64_t getBitOffset(Dwarf_Die &member, Dwarf_Die *type,
+                             uint64_t bitSize, ByteOrder order) {
+  if (auto offset = findUnsigned(member, DW_AT_data_bit_offset))
+    return *offset;
+  uint64_t offset = getMemberLocation(member) * 8;
+  // DWARF 2 and 3 count a bit field from the highest bit of its storage.
+  auto fromTop = findUnsigned(member, DW_AT_bit_offset);
+  if (!fromTop)
+    return offset;
+  if (order == ByteOrder::big)
+    return offset + *fromTop;
+  auto storage = findUnsigned(member, DW_AT_byte_size);
+  if (!storage && type)
+    storage = findUnsigned(*type, DW_AT_byte_size);
+  return offset + storage.value_or(0) * 8 - *fromTop - bitSize;
+}
+
 void DwarfTypes::visitMembers(
     const Shape &shape,
     llvm::function_ref<bool(const MemberEntry &)> visit) const {
-  std::vector<MemberEntry> entries;
+  std::vector<MemberEntry> entries; // `visit` is not called under the lock
   {
     std::lock_guard lock(mutex_);
     Dwarf_Die die, member, type;
@@ -211,25 +237,16 @@ void DwarfTypes::visitMembers(
          more = dwarf_siblingof(&member, &member)) {
       if (dwarf_tag(&member) != DW_TAG_member)
         continue;
+      const bool hasType = findType(member, type);
       MemberEntry entry;
       entry.name = getName(member);
-      if (findType(member, type))
-        entry.type = dwarf_dieoffset(&type);
-      entry.bitOffset = getMemberLocation(member) * 8;
+      entry.type = hasType ? dwarf_dieoffset(&type) : 0;
       entry.bitFieldSize =
           uint32_t(findUnsigned(member, DW_AT_bit_size).value_or(0));
-      if (auto offset = findUnsigned(member, DW_AT_data_bit_offset)) {
-        entry.bitOffset = *offset;
-      } else if (auto fromTop = findUnsigned(member, DW_AT_bit_offset)) {
-        // DWARF 2 and 3 count from the highest bit of the storage unit.
-        uint64_t storage =
-            findUnsigned(member, DW_AT_byte_size)
-                .value_or(findUnsigned(type, DW_AT_byte_size).value_or(0)) *
-            8;
-        entry.bitOffset += file_->order() == ByteOrder::big
-                               ? *fromTop
-                               : storage - *fromTop - entry.bitFieldSize;
-      }
+      if (hasType)
+        stripTypedefs(type);
+      entry.bitOffset = getBitOffset(member, hasType ? &type : nullptr,
+                                     entry.bitFieldSize, file_->order());
       entries.push_back(entry);
     }
   }

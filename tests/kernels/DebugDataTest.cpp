@@ -166,32 +166,7 @@ TEST_P(DebugDataTruth, OnlyTheTablesAreRecorded) {
 //===--- vmlinux, where a case has one
 //-------------------------------------===//
 
-class VmlinuxTruth : public ::testing::TestWithParam<TruthCase> {
-protected:
-  void SetUp() override {
-    auto packed = GetParam().directory / "vmlinux.xz";
-    if (!std::filesystem::exists(packed) || GetParam().dump.empty())
-      GTEST_SKIP() << "no vmlinux.xz, or no unpacked dump (VMPT_DUMPS)";
-    auto content = unpack("xz", packed);
-    ASSERT_TRUE(content) << "xz -dc failed";
-    path = ::testing::TempDir() + "vmlinux-" + std::to_string(::getpid());
-    std::ofstream(path, std::ios::binary) << *content;
-    Diagnostics diagnostics;
-    auto dump = valueOf(openDump(GetParam().dump, {}, diagnostics));
-    vmcoreinfo = Vmcoreinfo::parse(dump.vmcoreinfo.value_or(""));
-    stext = vmcoreinfo.symbol("_stext");
-    ASSERT_TRUE(stext) << "this test needs a VMCOREINFO note";
-    file = valueOf(openDebugFile(path, VirtAddr(*stext)));
-  }
-  void TearDown() override { std::remove(path.c_str()); }
-
-  std::string path;
-  Vmcoreinfo vmcoreinfo;
-  std::optional<uint64_t> stext;
-  DebugFile file;
-};
-
-TEST_P(VmlinuxTruth, TypesAgreeWithVmcoreinfo) {
+void expectTypes(const DebugFile &file, const Vmcoreinfo &vmcoreinfo) {
   ASSERT_FALSE(file.types.empty());
   for (const auto &types : file.types) {
     SCOPED_TRACE(types->describe());
@@ -199,16 +174,11 @@ TEST_P(VmlinuxTruth, TypesAgreeWithVmcoreinfo) {
   }
 }
 
-TEST_P(VmlinuxTruth, TheBuildIdIsTheDumps) {
-  auto buildId = vmcoreinfo.find("BUILD-ID");
-  ASSERT_TRUE(buildId && file.buildId);
-  EXPECT_EQ(*file.buildId, buildId->str());
-}
-
-TEST_P(VmlinuxTruth, SymbolsAreWhereProcKallsymsHasThem) {
+/// Names that occur once in /proc/kallsyms and so mean one symbol.
+void expectSymbols(const DebugFile &file, const TruthCase &truth) {
   ASSERT_TRUE(file.symbols);
-  auto lines = getKernelSymbols(GetParam());
   llvm::StringMap<std::pair<uint64_t, unsigned>> wanted; // address, how often
+  const auto lines = getKernelSymbols(truth);
   for (llvm::StringRef line : lines) {
     uint64_t address;
     auto [digits, rest] = line.split(' ');
@@ -227,6 +197,35 @@ TEST_P(VmlinuxTruth, SymbolsAreWhereProcKallsymsHasThem) {
     EXPECT_EQ(hex(found[i]->address), hex(wanted[names[i]].first))
         << names[i].str();
   }
+}
+
+class VmlinuxTruth : public ::testing::TestWithParam<TruthCase> {
+protected:
+  void TearDown() override { std::remove(path.c_str()); }
+
+  const std::string path =
+      ::testing::TempDir() + "vmlinux-" + std::to_string(::getpid());
+};
+
+TEST_P(VmlinuxTruth, AgreesWithTheDump) {
+  const auto packed = GetParam().directory / "vmlinux.xz";
+  if (!std::filesystem::exists(packed) || GetParam().dump.empty())
+    GTEST_SKIP() << "no vmlinux.xz, or no unpacked dump (VMPT_DUMPS)";
+  auto content = unpack("xz", packed);
+  ASSERT_TRUE(content) << "xz -dc failed";
+  std::ofstream(path, std::ios::binary) << *content;
+
+  Diagnostics diagnostics;
+  auto dump = valueOf(openDump(GetParam().dump, {}, diagnostics));
+  auto vmcoreinfo = Vmcoreinfo::parse(dump.vmcoreinfo.value_or(""));
+  auto stext = vmcoreinfo.symbol("_stext");
+  auto buildId = vmcoreinfo.find("BUILD-ID");
+  ASSERT_TRUE(stext && buildId) << "this test needs a VMCOREINFO note";
+
+  auto file = valueOf(openDebugFile(path, VirtAddr(*stext)));
+  EXPECT_EQ(file.buildId.value_or("none"), buildId->str());
+  expectTypes(file, vmcoreinfo);
+  expectSymbols(file, GetParam());
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(VmlinuxTruth);
