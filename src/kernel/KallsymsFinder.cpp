@@ -146,7 +146,7 @@ void Finder::searchMarkers(VirtualRange range) {
                            maxBehindMarkers + maxBehindMarkers);
   Window window = readWindow(tables_.tokenTable - size, size);
   Bytes bytes = window.bytes(machine_.order);
-  const uint64_t skew = window.start.value & 3;
+  const uint64_t skew = std::min(size, tables_.tokenTable.value & 3);
   for (uint64_t at = size - skew; at >= 4 && !result_;) {
     at -= 4;
     if (size - at > maxBehindMarkers || markerTables_ == maxMarkerTables)
@@ -161,19 +161,21 @@ void Finder::searchMarkers(VirtualRange range) {
 
 void Finder::checkMarkers(const Window &window, uint64_t at, unsigned width) {
   Bytes bytes = window.bytes(machine_.order);
+  auto markerAt = [&](uint64_t place) {
+    return width == 4 ? bytes.at<uint32_t>(place) : bytes.at<uint64_t>(place);
+  };
+  if (!fits(at, width, bytes.size()) || markerAt(at) != 0)
+    return;
   std::vector<uint64_t> markers = {0};
   for (uint64_t next = at + width; fits(next, width, bytes.size());
        next += width) {
-    uint64_t value =
-        width == 4 ? bytes.at<uint32_t>(next) : bytes.at<uint64_t>(next);
+    uint64_t value = markerAt(next);
     uint64_t step = value - markers.back();
     if (value < markers.back() || step < 256 * minNameBytes ||
         step > 256 * maxNameBytes)
       break;
     markers.push_back(value);
   }
-  if (width == 8 && bytes.at<uint32_t>(at + 4) != 0)
-    return;
   if (markers.size() < 2)
     return;
   ++markerTables_;

@@ -1,0 +1,70 @@
+#include "debuginfo/SystemMap.h"
+
+#include "support/Bits.h"
+
+namespace vmpt {
+
+namespace {
+
+struct Line {
+  llvm::StringRef digits;
+  uint64_t address = 0;
+  char type = '?';
+  llvm::StringRef name;
+};
+
+std::optional<Line> parseLine(llvm::StringRef text) {
+  Line line;
+  std::tie(line.digits, text) = text.split(' ');
+  auto [type, name] = text.split(' ');
+  if ((line.digits.size() != 8 && line.digits.size() != 16) ||
+      line.digits.getAsInteger(16, line.address) || type.size() != 1 ||
+      name.rtrim('\r').empty())
+    return std::nullopt;
+  line.type = type.front();
+  line.name = name.rtrim('\r');
+  return line;
+}
+
+} // namespace
+
+bool SystemMap::looksRight(llvm::StringRef text) {
+  return parseLine(text.substr(0, 1024).split('\n').first).has_value();
+}
+
+llvm::Expected<std::unique_ptr<SystemMap>>
+SystemMap::create(std::unique_ptr<MappedFile> file, std::string description) {
+  if (!looksRight(file->bytes().text()))
+    return llvm::make_error<FormatError>(
+        "the first line is not 'ADDRESS TYPE NAME'; is it a System.map?");
+  std::unique_ptr<SystemMap> result(new SystemMap);
+  result->file_ = std::move(file);
+  result->description_ = std::move(description);
+  return result;
+}
+
+std::vector<std::optional<Symbol>>
+SystemMap::findAll(llvm::ArrayRef<llvm::StringRef> names) const {
+  SymbolQuery query(names);
+  llvm::StringRef rest = file_->bytes().text();
+  while (!rest.empty() && !query.done()) {
+    llvm::StringRef text;
+    std::tie(text, rest) = rest.split('\n');
+    auto line = parseLine(text);
+    if (!line)
+      continue;
+    auto *slot = query.findSlot(line->name);
+    if (!slot)
+      continue;
+    const bool is64Bit = line->digits.size() == 16;
+    bool moves =
+        (line->type | 0x20) != 'a' && (!is64Bit || line->address >> 63);
+    uint64_t address = line->address + (moves ? relocation_ : 0);
+    query.answer(slot, {line->name.str(),
+                        VirtAddr(address & lowBits(is64Bit ? 64 : 32)),
+                        line->type, 0});
+  }
+  return query.takeAnswers();
+}
+
+} // namespace vmpt

@@ -1,0 +1,37 @@
+//===- SystemMap.h - System.map and copies of /proc/kallsyms -------------===//
+//
+// Lines of "ADDRESS TYPE NAME", address in hex; in /proc/kallsyms a tab and
+// the module in brackets may follow. linux scripts/mksysmap.
+//
+#pragma once
+
+#include "debuginfo/Symbols.h"
+#include "support/MappedFile.h"
+
+namespace vmpt {
+
+class SystemMap final : public SymbolSource {
+public:
+  /// Fails if the first line is none of a map. Symbols of modules, and lines
+  /// that are no symbols, are passed over.
+  static llvm::Expected<std::unique_ptr<SystemMap>>
+  create(std::unique_ptr<MappedFile> file, std::string description);
+  /// True if the text starts with a line of a map.
+  static bool looksRight(llvm::StringRef text);
+
+  /// As ElfSymbols::relocate.
+  void relocate(uint64_t offset) { relocation_ = offset; }
+
+  std::vector<std::optional<Symbol>>
+  findAll(llvm::ArrayRef<llvm::StringRef> names) const override;
+  std::string describe() const override { return description_; }
+
+private:
+  SystemMap() = default;
+
+  std::unique_ptr<MappedFile> file_;
+  std::string description_;
+  uint64_t relocation_ = 0;
+};
+
+} // namespace vmpt
