@@ -1,6 +1,10 @@
 #include "dump/Libraries.h"
 
 #include <elfutils/version.h>
+#include <libdeflate.h>
+#include <lzo/lzoconf.h>
+#include <snappy-stubs-public.h>
+#include <zstd.h>
 
 #define VMPT_TEXT_OF(x) #x
 #define VMPT_TEXT(x) VMPT_TEXT_OF(x)
@@ -9,11 +13,20 @@ namespace vmpt {
 
 std::vector<std::string> getDumpLibraries() {
   // _ELFUTILS_VERSION is 188 for 0.188.
-  return {"libelf 0." VMPT_TEXT(_ELFUTILS_VERSION)};
+  return {
+      "libelf 0." VMPT_TEXT(_ELFUTILS_VERSION),
+      "libdeflate " LIBDEFLATE_VERSION_STRING,
+      std::string("lzo ") + lzo_version_string(),
+      "snappy " VMPT_TEXT(SNAPPY_MAJOR) "." VMPT_TEXT(
+          SNAPPY_MINOR) "." VMPT_TEXT(SNAPPY_PATCHLEVEL),
+      std::string("zstd ") + ZSTD_versionString(),
+  };
 }
 
 std::vector<std::string> getDumpFormats() {
-  return {"ELF core (ELF32, ELF64)", "raw image"};
+  return {"ELF core (ELF32, ELF64)",
+          "kdump-compressed (versions 0 to 6, whole or split)",
+          "flattened kdump or ELF", "raw image"};
 }
 
 } // namespace vmpt

@@ -1,7 +1,5 @@
 #include "dump/PageCache.h"
 
-#include "support/Bits.h"
-
 #include "llvm/Support/ErrorHandling.h"
 
 #include <algorithm>
@@ -16,13 +14,12 @@ namespace vmpt {
 namespace {
 
 /// Memory that costs nothing before it is used, and then comes in pieces of
-/// 2 MiB if the system has them: a fault per page would cost about as much as
-/// a fifth of its decompression.
-uint8_t *allocateLazily(uint64_t size) {
-  constexpr uint64_t hugePage = 2 << 20;
-  size = alignUp(size, hugePage);
-  void *memory = std::aligned_alloc(hugePage, size);
-  if (!memory)
+/// 2 MiB if the system has them: a fault per page would cost about a fifth of
+/// its decompression.
+uint8_t *mapLazily(uint64_t size) {
+  void *memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED)
     llvm::report_bad_alloc_error("no memory for the page cache");
   ::madvise(memory, size, MADV_HUGEPAGE);
   return static_cast<uint8_t *>(memory);
@@ -38,7 +35,11 @@ void PageCache::Lock::lock() {
 PageCache::PageCache(uint64_t pageSize, uint64_t budgetBytes)
     : pageSize_(pageSize), sets_(std::bit_floor(std::max<uint64_t>(
                                1, budgetBytes / pageSize / waysPerSet))),
-      pages_(allocateLazily(sets_.size() * waysPerSet * pageSize)) {}
+      pages_(mapLazily(sets_.size() * waysPerSet * pageSize)) {}
+
+PageCache::~PageCache() {
+  ::munmap(pages_, sets_.size() * waysPerSet * pageSize_);
+}
 
 /// Fibonacci hashing: page tables often lie at regular distances.
 uint64_t PageCache::setOf(uint64_t key) const {

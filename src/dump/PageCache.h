@@ -11,8 +11,6 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 #include <vector>
 
 namespace vmpt {
@@ -22,6 +20,8 @@ class PageCache {
 public:
   /// At most about \p budgetBytes of pages; memory is used as pages come in.
   PageCache(uint64_t pageSize, uint64_t budgetBytes);
+  ~PageCache();
+  PageCache(const PageCache &) = delete;
 
   /// Copies \p out.size() bytes from \p offset within page \p key and returns
   /// true, or returns false if the page is not in the cache.
@@ -50,20 +50,17 @@ private:
     std::array<uint32_t, waysPerSet> slot = {};
     std::array<uint64_t, waysPerSet> keyPlusOne = {}; ///< 0: empty.
   };
-  struct Freer {
-    void operator()(uint8_t *memory) const { std::free(memory); }
-  };
 
   uint64_t setOf(uint64_t key) const;
   uint8_t *pageAt(const Set &set, unsigned way) {
-    return pages_.get() + set.slot[way] * pageSize_;
+    return pages_ + set.slot[way] * pageSize_;
   }
 
   uint64_t pageSize_;
   std::vector<Set> sets_; ///< A power of two.
   /// Slots are given out in this order, so that memory fills up densely.
   std::atomic<uint32_t> nextSlot_ = 0;
-  std::unique_ptr<uint8_t[], Freer> pages_;
+  uint8_t *pages_;
 };
 
 } // namespace vmpt
