@@ -2,9 +2,10 @@
 
 namespace vmpt {
 
+extern const KernelArch arm64KernelArch;
 extern const KernelArch x86_64KernelArch;
 
-static const KernelArch *const archs[] = {&x86_64KernelArch};
+static const KernelArch *const archs[] = {&x86_64KernelArch, &arm64KernelArch};
 
 llvm::ArrayRef<const KernelArch *> getKernelArchs() { return archs; }
 
