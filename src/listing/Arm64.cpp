@@ -40,114 +40,51 @@ constexpr AttributeField typeName(uint64_t index, llvm::StringLiteral name) {
   return {memoryType, index << 2, name, ""};
 }
 
-/// A column that prints nothing at all if its bit is clear; so UXN up to 5.7.
-constexpr AttributeField valid = column(validBit, " ", "F"),
-                         usr = column(user, "USR", "   "),
-                         ro = column(readOnly, "ro", "RW"),
-                         nx = column(privilegedNoExecute, "NX", "x "),
-                         shd = column(shared, "SHD", "   "),
-                         af = column(accessed, "AF", "  "),
-                         ng = column(notGlobal, "NG", "  "),
-                         con = column(contiguous, "CON", "   "),
-                         uxn = column(userNoExecute, "UXN", "   "),
-                         uxnAlone = column(userNoExecute, "UXN", ""),
-                         gp = column(guarded, "GP", "  ");
+constexpr AttributeField
+    valid = column(validBit, " ", "F"),
+    usr = column(user, "USR", "   "), ro = column(readOnly, "ro", "RW"),
+    nx = column(privilegedNoExecute, "NX", "x "),
+    shd = column(shared, "SHD", "   "), af = column(accessed, "AF", "  "),
+    ng = column(notGlobal, "NG", "  "), con = column(contiguous, "CON", "   "),
+    uxn = column(userNoExecute, "UXN", "   "),
+    // Up to 5.7: nothing at all, not even blanks, if clear.
+    uxnAlone = column(userNoExecute, "UXN", ""),
+    gp = column(guarded, "GP", "  ");
 /// Any entry with a clear bit 1, valid or not; from 6.15 on a valid one.
 constexpr AttributeField blkLoose = {tableBit, tableBit, "   ", "BLK"},
                          blk = {tableBit | validBit, validBit, "BLK", "   "};
 
+/// All columns: the eight that never changed, then the version's own.
+template <size_t N, size_t M>
+constexpr std::array<AttributeField, 8 + N + M>
+columns(const AttributeField (&own)[N], const AttributeField (&types)[M]) {
+  std::array<AttributeField, 8 + N + M> all = {valid, usr, ro, nx,
+                                               shd,   af,  ng, con};
+  std::copy(own, own + N, all.begin() + 8);
+  std::copy(types, types + M, all.begin() + 8 + N);
+  return all;
+}
+
 // Index in MAIR_EL1, linux arch/arm64/include/asm/memory.h MT_*: renumbered in
 // 5.10, and Device-GRE and Normal-WT (which has no name) dropped in 5.14.
-constexpr AttributeField fieldsOf4_9[] = {
-    valid,
-    usr,
-    ro,
-    nx,
-    shd,
-    af,
-    ng,
-    con,
-    blkLoose,
-    uxnAlone,
-    typeName(0, "DEVICE/nGnRnE"),
-    typeName(1, "DEVICE/nGnRE"),
-    typeName(2, "DEVICE/GRE"),
-    typeName(3, "MEM/NORMAL-NC"),
-    typeName(4, "MEM/NORMAL"),
-};
-constexpr AttributeField fieldsOf5_8[] = {
-    valid,
-    usr,
-    ro,
-    nx,
-    shd,
-    af,
-    ng,
-    con,
-    blkLoose,
-    uxn,
-    gp,
-    typeName(0, "DEVICE/nGnRnE"),
-    typeName(1, "DEVICE/nGnRE"),
-    typeName(2, "DEVICE/GRE"),
-    typeName(3, "MEM/NORMAL-NC"),
-    typeName(4, "MEM/NORMAL"),
-};
-constexpr AttributeField fieldsOf5_10[] = {
-    valid,
-    usr,
-    ro,
-    nx,
-    shd,
-    af,
-    ng,
-    con,
-    blkLoose,
-    uxn,
-    gp,
-    typeName(4, "DEVICE/nGnRnE"),
-    typeName(5, "DEVICE/nGnRE"),
-    typeName(6, "DEVICE/GRE"),
-    typeName(2, "MEM/NORMAL-NC"),
-    typeName(0, "MEM/NORMAL"),
-    typeName(1, "MEM/NORMAL-TAGGED"),
-};
-constexpr AttributeField fieldsOf5_14[] = {
-    valid,
-    usr,
-    ro,
-    nx,
-    shd,
-    af,
-    ng,
-    con,
-    blkLoose,
-    uxn,
-    gp,
-    typeName(3, "DEVICE/nGnRnE"),
-    typeName(4, "DEVICE/nGnRE"),
-    typeName(2, "MEM/NORMAL-NC"),
-    typeName(0, "MEM/NORMAL"),
-    typeName(1, "MEM/NORMAL-TAGGED"),
-};
-constexpr AttributeField fieldsOf6_15[] = {
-    valid,
-    usr,
-    ro,
-    nx,
-    shd,
-    af,
-    ng,
-    con,
-    blk,
-    uxn,
-    gp,
-    typeName(3, "DEVICE/nGnRnE"),
-    typeName(4, "DEVICE/nGnRE"),
-    typeName(2, "MEM/NORMAL-NC"),
-    typeName(0, "MEM/NORMAL"),
-    typeName(1, "MEM/NORMAL-TAGGED"),
-};
+constexpr AttributeField typesOf4_9[] = {
+    typeName(0, "DEVICE/nGnRnE"), typeName(1, "DEVICE/nGnRE"),
+    typeName(2, "DEVICE/GRE"), typeName(3, "MEM/NORMAL-NC"),
+    typeName(4, "MEM/NORMAL")};
+constexpr AttributeField typesOf5_10[] = {
+    typeName(4, "DEVICE/nGnRnE"), typeName(5, "DEVICE/nGnRE"),
+    typeName(6, "DEVICE/GRE"),    typeName(2, "MEM/NORMAL-NC"),
+    typeName(0, "MEM/NORMAL"),    typeName(1, "MEM/NORMAL-TAGGED")};
+constexpr AttributeField typesOf5_14[] = {
+    typeName(3, "DEVICE/nGnRnE"), typeName(4, "DEVICE/nGnRE"),
+    typeName(2, "MEM/NORMAL-NC"), typeName(0, "MEM/NORMAL"),
+    typeName(1, "MEM/NORMAL-TAGGED")};
+
+constexpr auto fieldsOf4_9 = columns({blkLoose, uxnAlone}, typesOf4_9);
+constexpr auto fieldsOf5_8 = columns({blkLoose, uxn, gp}, typesOf4_9);
+constexpr auto fieldsOf5_10 = columns({blkLoose, uxn, gp}, typesOf5_10);
+constexpr auto fieldsOf5_14 = columns({blkLoose, uxn, gp}, typesOf5_14);
+constexpr auto fieldsOf6_15 = columns({blk, uxn, gp}, typesOf5_14);
 
 /// What keeps an invalid entry "present": PTE_PROT_NONE (bit 58), and in a pmd
 /// also PMD_PRESENT_INVALID (bit 59) from 5.10 on; from 6.10 on nG in both.

@@ -122,8 +122,13 @@ uint64_t fixmapStart(const LayoutNumbers &n, uint64_t top) {
   uint64_t slots = all ? 2 * MiB / pageBytes + 3 : 4 * MiB / pageBytes + 1;
   slots += 10; // early console, text poke, GHES and SDEI, KPTI's trampoline
   if (all) {
-    slots += (256 * KiB / pageBytes + 1) * 7; // early_ioremap()
-    slots += 5;                               // pte, pmd, pud, p4d, pgd
+    // early_ioremap(): "Allow 256K early_ioremap() at any offset" added a page
+    // in 7.2 and 6.12.111.
+    const bool anyOffset = n.version >= KernelVersion{7, 2} ||
+                           (n.version >= KernelVersion{6, 12, 111} &&
+                            n.version < KernelVersion{6, 13});
+    slots += (256 * KiB / pageBytes + anyOffset) * 7;
+    slots += n.version >= KernelVersion{6, 9} ? 5 : 4; // pte, pmd, pud, pgd
   }
   return top - slots * pageBytes;
 }
