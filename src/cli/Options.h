@@ -24,6 +24,8 @@ struct Options {
   std::optional<std::string> arch;
   std::optional<uint64_t> root;
   std::optional<uint64_t> levels;
+  std::optional<uint64_t> vaBits;
+  std::optional<uint64_t> granule;
   std::optional<uint64_t> physBase;
   std::optional<std::string> vmcoreinfo;
 

@@ -90,6 +90,9 @@ llvm::Expected<KernelImage> findKernel(const Options &options, const Dump &dump,
     overrides.root = PhysAddr(*options.root);
   if (options.levels)
     overrides.levels = unsigned(*options.levels);
+  if (options.vaBits)
+    overrides.virtualBits = unsigned(*options.vaBits);
+  overrides.granule = options.granule;
   overrides.physBase = options.physBase;
   if (options.vmcoreinfo) {
     llvm::Expected<std::unique_ptr<MappedFile>> file =

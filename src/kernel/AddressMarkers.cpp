@@ -39,6 +39,8 @@ std::optional<MarkerArray> readArray(const VirtualMemory &memory, VirtAddr at,
     }
     if (words[1] == 0 && words[0] == endMark && i >= 2)
       return array;
+    if (words[0] < shape.lowestStart)
+      return std::nullopt;
     llvm::Expected<std::string> name =
         memory.readString(VirtAddr(words[1]), maxNameBytes);
     if (!name) {

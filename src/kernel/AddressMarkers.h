@@ -29,6 +29,8 @@ struct MarkerArrayShape {
   unsigned wordsPerEntry = 2;
   /// The first entry's start is known to be 0 (x86); else any value will do.
   bool firstStartIsZero = false;
+  /// An array with a smaller start in it is another one, or a template.
+  uint64_t lowestStart = 0;
 };
 
 struct MarkerArray {

@@ -12,6 +12,7 @@
 #include "kernel/VmcoreinfoScan.h"
 #include "support/Text.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 
 #include <algorithm>
@@ -147,7 +148,7 @@ std::vector<const KernelArch *> KernelFinder::archsFor(const Vmcoreinfo &info) {
   // A container can be wrong (QEMU names a 64-bit guest after the mode its
   // first CPU happens to be in) or silent: the text itself is asked next.
   for (const KernelArch *arch : getKernelArchs())
-    if (arch->owns(info))
+    if (arch->owns(info) && !llvm::is_contained(archs, arch))
       archs.push_back(arch);
   if (!named && archs.empty())
     archs.assign(getKernelArchs().begin(), getKernelArchs().end());
@@ -166,6 +167,11 @@ bool KernelFinder::tryArch(const KernelArch &arch,
   RootQuery query{dump_, memory_, overrides_, candidate.info};
   std::string modeReason;
   std::vector<const PagingMode *> modes = arch.likelyModes(query, modeReason);
+  if (modes.empty()) {
+    image_.evidence.tried("no paging mode of " + getArchName(arch.arch) +
+                          " is as the options say");
+    return false;
+  }
   std::optional<uint64_t> self;
   llvm::StringRef symbol;
   for (llvm::StringRef name : arch.rootSymbols)
@@ -227,6 +233,8 @@ bool KernelFinder::tryRegisters() {
     std::string modeReason;
     std::vector<const PagingMode *> modes =
         arch->likelyModes(query, modeReason);
+    if (modes.empty())
+      continue;
     // Without any evidence of an architecture a bare --root says too little.
     if (overrides_.root && (overrides_.arch || dump_.machine.arch))
       return accept(*arch, *modes.front(), modeReason, *overrides_.root,

@@ -17,6 +17,8 @@ struct KernelOverrides {
   std::optional<Arch> arch;
   std::optional<PhysAddr> root;
   std::optional<unsigned> levels;
+  std::optional<unsigned> virtualBits; ///< arm64: of the upper half in use.
+  std::optional<uint64_t> granule;     ///< arm64: bytes of a page.
   std::optional<uint64_t> physBase;
   std::optional<std::string> vmcoreinfoText; ///< Of --vmcoreinfo FILE.
 };
@@ -30,10 +32,15 @@ struct KernelImage {
   PhysAddr root; ///< The kernel's own top table.
   /// x86: an address bit that means "encrypted" (SME, SEV); else 0.
   uint64_t encryptionMask = 0;
+  /// arm64: bits of virtual address in use; fewer than the mode's where a
+  /// kernel for 52 bits runs on hardware with 48. 0: the mode's.
+  unsigned virtualBits = 0;
   std::vector<AddressMarker> markers;
   /// What the kernel image maps: text, rodata, data. Looked through for what
   /// nothing names.
   std::vector<MappedRun> imageRuns;
+  /// The markers are the kernel's own array, so its order tells the version.
+  bool hasOwnMarkers = false;
   Evidence evidence;
 
   /// From OSRELEASE. A kernel that does not say is taken for a new one: new

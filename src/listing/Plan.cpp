@@ -5,13 +5,16 @@
 namespace vmpt {
 
 ListingPlan planX86_64(const KernelImage &kernel);
+ListingPlan planArm64(const KernelImage &kernel);
+ListingPlan planArm64Efi(const KernelImage &kernel, PhysAddr root);
 
 llvm::Expected<ListingPlan> planKernelListing(const KernelImage &kernel) {
   switch (kernel.arch->arch) {
   case Arch::X86_64:
     return planX86_64(kernel);
-  case Arch::I386:
   case Arch::Arm64:
+    return planArm64(kernel);
+  case Arch::I386:
   case Arch::RiscV64:
     break;
   }
@@ -34,6 +37,13 @@ llvm::Expected<ListingPlan> planTaskListing(const KernelImage &kernel,
   plan->rules.initialLevel = -1;
   plan->markers = {{0, "User Space", 0}};
   return plan;
+}
+
+llvm::Expected<ListingPlan> planEfiListing(const KernelImage &kernel,
+                                           PhysAddr root) {
+  if (kernel.arch->arch == Arch::Arm64)
+    return planArm64Efi(kernel, root);
+  return planTaskListing(kernel, root, false);
 }
 
 llvm::Expected<ListingResult> runListing(const ListingPlan &plan,

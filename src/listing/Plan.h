@@ -38,6 +38,11 @@ llvm::Expected<ListingPlan> planKernelListing(const KernelImage &kernel);
 llvm::Expected<ListingPlan> planTaskListing(const KernelImage &kernel,
                                             PhysAddr root, bool userOnly);
 
+/// The table of EFI's runtime services, `page_tables/efi` (`efi_page_tables`);
+/// \p root is that of efi_mm.
+llvm::Expected<ListingPlan> planEfiListing(const KernelImage &kernel,
+                                           PhysAddr root);
+
 struct ListingResult {
   /// Table pages that are not in the dump: the first few, and how many.
   std::vector<AbsentTable> absentTables;

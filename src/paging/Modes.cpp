@@ -1,3 +1,4 @@
+#include "paging/Arm64.h"
 #include "paging/PagingMode.h"
 #include "paging/X86_64.h"
 
@@ -5,13 +6,19 @@ namespace vmpt {
 
 static constexpr const PagingMode *x86_64Modes[] = {&x86_64::fourLevel,
                                                     &x86_64::fiveLevel};
+static constexpr const PagingMode *arm64Modes[] = {
+    &arm64::granule4K48,  &arm64::granule4K39,  &arm64::granule64K48,
+    &arm64::granule64K52, &arm64::granule64K42, &arm64::granule16K47,
+    &arm64::granule16K48, &arm64::granule4K52,  &arm64::granule16K52,
+    &arm64::granule16K36};
 
 llvm::ArrayRef<const PagingMode *> getModes(Arch arch) {
   switch (arch) {
   case Arch::X86_64:
     return x86_64Modes;
-  case Arch::I386:
   case Arch::Arm64:
+    return arm64Modes;
+  case Arch::I386:
   case Arch::RiscV64:
     break;
   }

@@ -52,6 +52,8 @@ struct PagingMode {
   /// in the bits of `leafMask`.
   uint64_t leafMask = 0;
   uint64_t tableBits = 0;
+  /// A page of the last level has one of these bits set.
+  uint64_t lastLevelNeeds = ~uint64_t(0);
   AddressBits address = {};
 
   constexpr unsigned lastLevel() const { return levelCount - 1u; }
@@ -79,6 +81,12 @@ struct PagingMode {
   constexpr bool isLeaf(uint64_t entry, unsigned level) const {
     return level == lastLevel() ||
            (levels[level].mayMapPage && (entry & leafMask) != tableBits);
+  }
+  /// Present, but in a form that the MMU takes for a fault.
+  constexpr bool isReserved(uint64_t entry, unsigned level) const {
+    if (level == lastLevel())
+      return !(entry & lastLevelNeeds);
+    return !levels[level].mayMapPage && (entry & leafMask) != tableBits;
   }
   /// First byte of the page that a leaf entry maps.
   constexpr PhysAddr pageAddress(uint64_t entry, unsigned level) const {

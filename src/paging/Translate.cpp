@@ -29,7 +29,7 @@ Translation translate(const PhysicalMemory &memory, const PagingMode &mode,
       return result;
     }
     result.steps.push_back({level, at, entry});
-    if (!mode.isPresent(entry))
+    if (!mode.isPresent(entry) || mode.isReserved(entry, level))
       return result;
     if (mode.isLeaf(entry, level)) {
       result.outcome = Translation::Outcome::Mapped;
