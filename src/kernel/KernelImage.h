@@ -9,6 +9,8 @@
 #include "kernel/KernelVersion.h"
 #include "kernel/VirtualMemory.h"
 
+#include <map>
+
 namespace vmpt {
 
 struct KernelArch;
@@ -35,7 +37,16 @@ struct KernelImage {
   /// What the kernel image maps: text, rodata, data. Looked through for what
   /// nothing names.
   std::vector<MappedRun> imageRuns;
+  /// Format strings that tell one version of the kernel's dumper from another:
+  /// is it in the kernel's rodata? Empty where the kernel has no dumper.
+  std::map<std::string, bool> dumperTexts;
   Evidence evidence;
+
+  std::optional<bool> hasDumperText(const std::string &text) const {
+    auto found = dumperTexts.find(text);
+    return found == dumperTexts.end() ? std::nullopt
+                                      : std::optional<bool>(found->second);
+  }
 
   /// From OSRELEASE. A kernel that does not say is taken for a new one: new
   /// wordings are the common case, and `info` shows that nothing was known.

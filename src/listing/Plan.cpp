@@ -5,14 +5,16 @@
 namespace vmpt {
 
 ListingPlan planX86_64(const KernelImage &kernel);
+ListingPlan planRiscV64(const KernelImage &kernel);
 
 llvm::Expected<ListingPlan> planKernelListing(const KernelImage &kernel) {
   switch (kernel.arch->arch) {
   case Arch::X86_64:
     return planX86_64(kernel);
+  case Arch::RiscV64:
+    return planRiscV64(kernel);
   case Arch::I386:
   case Arch::Arm64:
-  case Arch::RiscV64:
     break;
   }
   return llvm::make_error<UnsupportedError>(

@@ -1,4 +1,6 @@
+#include "paging/I386.h"
 #include "paging/PagingMode.h"
+#include "paging/RiscV64.h"
 #include "paging/X86_64.h"
 
 namespace vmpt {
@@ -6,13 +8,19 @@ namespace vmpt {
 static constexpr const PagingMode *x86_64Modes[] = {&x86_64::fourLevel,
                                                     &x86_64::fiveLevel};
 
+static constexpr const PagingMode *i386Modes[] = {&i386::pae, &i386::twoLevel};
+static constexpr const PagingMode *riscV64Modes[] = {
+    &riscv64::sv39, &riscv64::sv48, &riscv64::sv57};
+
 llvm::ArrayRef<const PagingMode *> getModes(Arch arch) {
   switch (arch) {
   case Arch::X86_64:
     return x86_64Modes;
   case Arch::I386:
-  case Arch::Arm64:
+    return i386Modes;
   case Arch::RiscV64:
+    return riscV64Modes;
+  case Arch::Arm64:
     break;
   }
   return {};
