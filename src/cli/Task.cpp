@@ -148,8 +148,7 @@ llvm::Expected<int> runEfi(const Options &options) {
   llvm::Expected<PhysAddr> root = readRoot(*(*open)->debug, *mm);
   if (!root)
     return withFileName(options, root.takeError());
-  llvm::Expected<ListingPlan> plan =
-      planTaskListing((*open)->kernel, *root, false);
+  llvm::Expected<ListingPlan> plan = planEfiListing((*open)->kernel, *root);
   if (!plan)
     return withFileName(options, plan.takeError());
   return printListing(options, *plan, *(*open)->dump.memory);

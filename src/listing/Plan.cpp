@@ -5,7 +5,9 @@
 namespace vmpt {
 
 ListingPlan planX86_64(const KernelImage &kernel);
+ListingPlan planI386(const KernelImage &kernel);
 ListingPlan planRiscV64(const KernelImage &kernel);
+void changeToEfiRiscV64(ListingPlan &plan);
 
 llvm::Expected<ListingPlan> planKernelListing(const KernelImage &kernel) {
   switch (kernel.arch->arch) {
@@ -14,6 +16,7 @@ llvm::Expected<ListingPlan> planKernelListing(const KernelImage &kernel) {
   case Arch::RiscV64:
     return planRiscV64(kernel);
   case Arch::I386:
+    return planI386(kernel);
   case Arch::Arm64:
     break;
   }
@@ -38,6 +41,38 @@ llvm::Expected<ListingPlan> planTaskListing(const KernelImage &kernel,
   return plan;
 }
 
+llvm::Expected<ListingPlan> planEfiListing(const KernelImage &kernel,
+                                           PhysAddr root) {
+  llvm::Expected<ListingPlan> plan = planKernelListing(kernel);
+  if (!plan)
+    return plan.takeError();
+  plan->root = root;
+  switch (kernel.arch->arch) {
+  case Arch::X86_64: // the same dumper over another table
+    return plan;
+  case Arch::RiscV64:
+    changeToEfiRiscV64(*plan);
+    return plan;
+  case Arch::I386:
+  case Arch::Arm64:
+    break;
+  }
+  return llvm::make_error<UnsupportedError>(
+      getArchName(kernel.arch->arch) +
+      " kernels have no listing of the EFI runtime's page table");
+}
+
+/// Holes of the top level, one for each of its entries.
+static void noteSkipped(const ListingPlan &plan, const ListedRange &range,
+                        Ptdump &ptdump) {
+  const uint64_t step = plan.mode.entrySpan(0);
+  for (VirtAddr at = range.first;; at += step) {
+    ptdump.note(at, 0, ptdump.holeState(0));
+    if (range.last - at < step)
+      return;
+  }
+}
+
 llvm::Expected<ListingResult> runListing(const ListingPlan &plan,
                                          const PhysicalMemory &memory,
                                          RunSink &out, uint64_t maxLines) {
@@ -47,8 +82,11 @@ llvm::Expected<ListingResult> runListing(const ListingPlan &plan,
 
   Ptdump ptdump(plan.rules, plan.markers, out, maxLines);
   Walker<Ptdump> walker(memory, plan.mode, plan.entryRules, ptdump);
-  for (const auto &[first, last] : plan.ranges)
-    walker.walk(plan.root, first, last, ptdump.initialRights());
+  for (const ListedRange &range : plan.ranges)
+    if (range.isSkipped)
+      noteSkipped(plan, range, ptdump);
+    else
+      walker.walk(plan.root, range.first, range.last, ptdump.initialRights());
 
   ListingResult result;
   result.isCut = ptdump.isFull();

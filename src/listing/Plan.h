@@ -13,6 +13,14 @@
 
 namespace vmpt {
 
+/// Addresses that a listing goes through, both inclusive.
+struct ListedRange {
+  VirtAddr first, last;
+  /// The kernel does not look at the tables here: all is noted as holes of
+  /// the top level.
+  bool isSkipped = false;
+};
+
 struct ListingPlan {
   ListingPlan(const PagingMode &m, PhysAddr r, const Wording &w)
       : mode(m), root(r), wording(w) {}
@@ -24,8 +32,8 @@ struct ListingPlan {
   EntryRules entryRules;
   PtdumpRules rules;
   std::vector<AddressMarker> markers;
-  /// First and last address of each range, in the order of the visits.
-  std::vector<std::pair<VirtAddr, VirtAddr>> ranges;
+  /// In the order of the visits.
+  std::vector<ListedRange> ranges;
 };
 
 /// The kernel's own table as `page_tables/kernel` (`kernel_page_tables`)
@@ -38,6 +46,11 @@ llvm::Expected<ListingPlan> planKernelListing(const KernelImage &kernel);
 /// in the wording of `kernel_page_tables`, under a "User Space" header.
 llvm::Expected<ListingPlan> planTaskListing(const KernelImage &kernel,
                                             PhysAddr root, bool userOnly);
+
+/// The EFI runtime's table at \p root as `page_tables/efi`
+/// (`efi_page_tables`) lists it.
+llvm::Expected<ListingPlan> planEfiListing(const KernelImage &kernel,
+                                           PhysAddr root);
 
 struct ListingResult {
   /// Table pages that are not in the dump: the first few, and how many.
