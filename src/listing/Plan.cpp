@@ -7,7 +7,7 @@ namespace vmpt {
 ListingPlan planX86_64(const KernelImage &kernel);
 ListingPlan planI386(const KernelImage &kernel);
 ListingPlan planRiscV64(const KernelImage &kernel);
-void changeToEfiRiscV64(ListingPlan &plan);
+ListingPlan planRiscV64Efi(const KernelImage &kernel, PhysAddr root);
 
 llvm::Expected<ListingPlan> planKernelListing(const KernelImage &kernel) {
   switch (kernel.arch->arch) {
@@ -43,23 +43,9 @@ llvm::Expected<ListingPlan> planTaskListing(const KernelImage &kernel,
 
 llvm::Expected<ListingPlan> planEfiListing(const KernelImage &kernel,
                                            PhysAddr root) {
-  llvm::Expected<ListingPlan> plan = planKernelListing(kernel);
-  if (!plan)
-    return plan.takeError();
-  plan->root = root;
-  switch (kernel.arch->arch) {
-  case Arch::X86_64: // the same dumper over another table
-    return plan;
-  case Arch::RiscV64:
-    changeToEfiRiscV64(*plan);
-    return plan;
-  case Arch::I386:
-  case Arch::Arm64:
-    break;
-  }
-  return llvm::make_error<UnsupportedError>(
-      getArchName(kernel.arch->arch) +
-      " kernels have no listing of the EFI runtime's page table");
+  if (kernel.arch->arch == Arch::RiscV64)
+    return planRiscV64Efi(kernel, root);
+  return planTaskListing(kernel, root, false);
 }
 
 /// Holes of the top level, one for each of its entries.
