@@ -21,47 +21,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from tap import Tap, first_difference, run
+
 PT_LOAD, PN_XNUM = 1, 0xFFFF
 # Pieces of RAM with less than this between them share a raw file.
 MAX_HOLE = 64 << 20
-
-
-class Tap:
-    def __init__(self):
-        self.count = 0
-
-    def report(self, problem, name, todo=None):
-        """`problem` is None if all is well, else text that says what is not."""
-        self.count += 1
-        directive = f" # TODO {todo}" if todo and problem else ""
-        print(f"{'not ok' if problem else 'ok'} {self.count} - {name}{directive}")
-        for line in (problem or "").splitlines():
-            print(f"# {line}")
-        sys.stdout.flush()
-
-    def skip(self, name, why):
-        self.count += 1
-        print(f"ok {self.count} - {name} # SKIP {why}")
-
-    def end(self):
-        print(f"1..{self.count}")
-
-
-def run(vmpt, *arguments):
-    return subprocess.run([vmpt, *map(str, arguments)], capture_output=True,
-                          stdin=subprocess.DEVNULL)
-
-
-def first_difference(expected, actual):
-    """None, or the first line where two texts part, both shown."""
-    if expected == actual:
-        return None
-    wanted, got = expected.splitlines(True), actual.splitlines(True)
-    number = next((i for i, pair in enumerate(zip(wanted, got))
-                   if pair[0] != pair[1]), min(len(wanted), len(got)))
-    show = lambda lines: repr(lines[number]) if number < len(lines) else "(the text ends)"
-    return (f"line {number + 1} of {len(wanted)} expected, {len(got)} printed\n"
-            f"expected {show(wanted)}\nprinted  {show(got)}")
 
 
 def listing_problem(vmpt, expected, *arguments):
