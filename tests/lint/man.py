@@ -33,7 +33,7 @@ def helped_options(vmpt, command):
 
 
 def documented(page):
-    """{command: {option}}; options before the first command belong to all."""
+    """Options told for several commands, and {command: {its own options}}."""
     pieces = COMMAND.split(page)
     sections = {name: options_in(text) for name, text in zip(pieces[1::2], pieces[2::2])}
     return options_in(pieces[0]), sections
@@ -69,13 +69,14 @@ def main():
     with open(path) as file:
         page = file.read()
     common, sections = documented(page)
-    problems = compare("vmpt", helped_commands(vmpt), set(sections))
-    for command in sorted(helped_commands(vmpt) & set(sections)):
+    commands = helped_commands(vmpt)
+    problems = compare("vmpt", commands, set(sections))
+    used = {"--version"}
+    for command in sorted(commands & set(sections)):
         helped = helped_options(vmpt, command)
-        # Options that every command has are told once, before the commands.
-        problems += compare(command, helped - common, sections[command] - common)
-        problems += [f"{command}: {name} is told for all commands, but this one lacks it"
-                     for name in sorted(common - helped - {"--version"})]
+        used |= helped
+        problems += compare(command, helped - common, sections[command])
+    problems += [f"{name} is in the man page, and no command has it" for name in sorted(common - used)]
     problems += rendering_warnings(path)
     print("\n".join(problems))
     sys.exit(1 if problems else 0)
