@@ -131,7 +131,7 @@ llvm::Expected<int> runInfo(const Options &options) {
       findKernel(options, *dump, *dump->memory);
   if (!kernel) {
     // What the container says stays worth having.
-    warn(options, llvm::toString(kernel.takeError()));
+    standardDiagnostics().warn(llvm::toString(kernel.takeError()));
     return 1;
   }
   printKernel(*kernel);

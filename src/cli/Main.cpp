@@ -14,27 +14,31 @@ static int fail(llvm::Error error) {
   return 2;
 }
 
+/// \p status, unless what was printed did not arrive: a full disk must not
+/// pass for a whole listing. A reader that went away (`| head`) has ended the
+/// program before.
+static int finishOutput(int status) {
+  llvm::outs().flush();
+  if (!llvm::outs().has_error())
+    return status;
+  std::string reason = llvm::outs().error().message();
+  llvm::outs().clear_error();
+  return fail(llvm::make_error<UsageError>("cannot write the output: " +
+                                           llvm::Twine(reason)));
+}
+
 int runCommandLine(int argc, char **argv) {
   llvm::Expected<std::optional<Invocation>> invocation =
       parseCommandLine(argc, argv);
   if (!invocation)
     return fail(invocation.takeError());
   if (!*invocation)
-    return 0;
+    return finishOutput(0);
   llvm::Expected<int> status =
       (*invocation)->command->run((*invocation)->options);
   if (!status)
     return fail(status.takeError());
-  llvm::outs().flush();
-  // A full disk must not pass for a whole listing. A reader that went away
-  // (`| head`) has ended the program before.
-  if (llvm::outs().has_error()) {
-    std::string reason = llvm::outs().error().message();
-    llvm::outs().clear_error();
-    return fail(llvm::make_error<UsageError>("cannot write the output: " +
-                                             llvm::Twine(reason)));
-  }
-  return *status;
+  return finishOutput(*status);
 }
 
 } // namespace vmpt

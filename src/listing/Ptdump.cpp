@@ -27,6 +27,10 @@ void Ptdump::nextSection() {
 }
 
 void Ptdump::noteChange(uint64_t at, uint64_t entry, const State &state) {
+  // The walker may still note what is left of upper tables, but not what is
+  // below: lines of that would be wrong.
+  if (isFull())
+    return;
   if (current_.level == -1) {
     current_ = state;
     firstEntry_ = entry;

@@ -14,6 +14,11 @@ static llvm::Error systemError(const char *what) {
 
 llvm::Expected<std::unique_ptr<OutputFile>>
 OutputFile::create(const std::string &path) {
+  // commit() renames over the path: root would replace a device node by that.
+  struct stat status;
+  if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
+    return llvm::make_error<UsageError>(
+        "exists and is not a regular file; name a file to write");
   std::string temporary = path + ".XXXXXX";
   int fd = ::mkstemp(temporary.data());
   if (fd < 0)

@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+"""How vmpt behaves as a program: exit status, where it writes, what it says.
+
+0: all that was asked for; 1: printed, with gaps named on standard error;
+2: nothing could be printed. Every message is one line.
+
+Usage: cli.py VMPT SOURCE_ROOT       (prints TAP)
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from tap import Tap, first_difference, is_root, run, sound_messages
+
+NOBODY = 65534
+# What stands on standard error at status 2: warnings may have come before.
+ONE_ERROR = r"(vmpt: warning: .*\n)*vmpt: error: .*\n"
+
+
+def check(tap, name, result, status, stdout=None, stderr=""):
+    """`stdout` None: nothing may be printed; else, and `stderr`, patterns."""
+    problems = []
+    if result.returncode != status:
+        problems.append(f"exit status {result.returncode}, expected {status}")
+    out, said = result.stdout.decode(errors="replace"), result.stderr.decode(errors="replace")
+    if (stdout is None) != (out == ""):
+        problems.append(f"standard output has {len(out)} bytes: {out[:100]!r}")
+    if stdout is not None and not re.search(stdout, out):
+        problems.append(f"standard output lacks {stdout!r}")
+    if (stderr == "") != (said == ""):
+        problems.append(f"standard error: {said[:300]!r}")
+    if not re.search(stderr, said):
+        problems.append(f"standard error lacks {stderr!r}: {said[:300]!r}")
+    if status == 2 and not re.fullmatch(ONE_ERROR, said):
+        problems.append("not one sentence")
+    if sound := sound_messages(result.stderr):
+        problems.append(sound)
+    tap.report("\n".join(problems) or None, name)
+
+
+def check_usage(tap, vmpt, dump):
+    version = r"^vmpt \d+\.\d+\.\d+\nlibraries: .*LLVM.*\nformats: .*ELF core"
+    check(tap, "--help", run(vmpt, "--help"), 0, r"^vmpt - .*\n(.*\n)*  kernel ")
+    check(tap, "-h", run(vmpt, "-h"), 0, "^vmpt - ")
+    check(tap, "--version", run(vmpt, "--version"), 0, version)
+    for command in ("kernel", "info", "vmcoreinfo", "read", "trim"):
+        check(tap, f"{command} --help", run(vmpt, command, "--help"), 0, f"Usage: vmpt {command}")
+        check(tap, f"{command} without a dump",
+              run(vmpt, command, *{"read": ["--physical", 0, 1], "trim": ["-o", "out"]}.get(command, [])),
+              2, None, "no dump is named")
+    for name, arguments, message in (
+        ("no command", [], "no command is named"),
+        ("unknown command", ["zzzzzz"], r"no command 'zzzzzz'.*--help"),
+        ("mistyped command", ["kernle", dump], r"no command 'kernle'; did you mean 'kernel'\?"),
+        ("mistyped option", ["kernel", dump, "--max-line", "3"],
+         r"kernel has no option '--max-line'; did you mean '--max-lines'\?"),
+        ("option of another command", ["info", dump, "--max-lines", "3"], "info has no option '--max-lines'"),
+        ("a word too many", ["kernel", dump, "more"], "one word too many: 'more'"),
+        ("not a number", ["kernel", dump, "--max-lines", "many"], "--max-lines 'many' is not a number"),
+        ("number too large", ["kernel", dump, "--root", "0x10000000000000000"], "is not a number"),
+        ("unknown architecture", ["kernel", dump, "--arch", "vax"], "--arch 'vax' is not one of x86_64"),
+        ("value is missing", ["kernel", dump, "--root"], "--root"),
+        ("read without a range", ["read", dump], "read needs --physical ADDR LENGTH"),
+        ("trim without an output", ["trim", dump], "trim needs -o OUT"),
+        ("control characters are made visible", ["kernel", "a\x1b[31mb"], r"a\\x1[bB]\[31mb|a.\[31mb"),
+    ):
+        check(tap, name, run(vmpt, *arguments), 2, None, message)
+    said = run(vmpt, "kernel", "a\x1b[31mb").stderr
+    tap.report("an escape goes to the terminal" if b"\x1b" in said else None, "no escapes in messages")
+
+
+def check_files(tap, vmpt, dump, folder):
+    empty, text, fifo = folder / "empty", folder / "text", folder / "fifo"
+    empty.touch()
+    text.write_text("This is not a memory dump.\n" * 500)
+    os.mkfifo(fifo)
+    for name, path, message in (
+        ("missing file", folder / "missing", "No such file"),
+        ("directory", folder, "directory"),
+        ("FIFO", fifo, "neither a regular file nor"),
+        ("empty file", empty, "empty"),
+        ("not a dump", text, "no kernel page tables"),
+    ):
+        for command in ("kernel", "vmcoreinfo"):
+            check(tap, f"{command}: {name}", run(vmpt, command, path), 2, None, message)
+        named = f"'{path}'"
+        said = run(vmpt, "kernel", path).stderr.decode()
+        tap.report(None if said.count(named) == 1 else f"{named} is not there once: {said!r}",
+                   f"{name}: the file is named once")
+    check(tap, "info: not a dump", run(vmpt, "info", text), 1, "raw image", "no kernel page tables")
+    check_unreadable(tap, vmpt, dump, folder)
+
+
+def check_unreadable(tap, vmpt, dump, folder):
+    """Root may read everything, so there another user runs a copy of vmpt."""
+    secret = folder / "secret"
+    shutil.copy(dump, secret)
+    secret.chmod(0)
+    settings = {}
+    if is_root():
+        folder.chmod(0o755)
+        vmpt = shutil.copy(vmpt, folder / "vmpt")
+        settings = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    check(tap, "unreadable file", run(vmpt, "kernel", secret, **settings), 2, None, "Permission denied")
+
+
+def check_output(tap, vmpt, dump, folder):
+    listing = run(vmpt, "kernel", dump).stdout
+    for command in (["kernel", dump], ["info", dump], ["vmcoreinfo", dump], ["--help"],
+                    ["read", dump, "--physical", hex(find_page(vmpt, dump)), "4K"]):
+        with open("/dev/full", "wb") as full:
+            result = run(vmpt, *command, stdout=full)
+        problem = None
+        if result.returncode != 2 or b"cannot write the output" not in result.stderr:
+            problem = f"exit status {result.returncode}: {result.stderr!r}"
+        tap.report(problem, f"{command[0]}: a full disk is said")
+    reader = subprocess.Popen([vmpt, "kernel", dump], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    reader.stdout.close()
+    said = reader.stderr.read()
+    reader.wait(timeout=60)
+    tap.report(f"standard error: {said!r}" if said else None, "a reader that goes away: no word")
+
+    cut = run(vmpt, "kernel", dump, "--max-lines", 3)
+    check(tap, "--max-lines", cut, 1, "--- the listing ends here: 3 lines", "ended after 3 lines")
+    kept = cut.stdout.split(b"--- the listing ends here")[0]
+    tap.report(None if listing.startswith(kept) else "not the start of the listing",
+               "--max-lines: the start of the listing")
+    check(tap, "--max-lines beyond the end", run(vmpt, "kernel", dump, "--max-lines", "1M"), 0, "pgd")
+
+
+def find_page(vmpt, dump):
+    """The physical address of the top table, from `vmpt info`."""
+    info = run(vmpt, "info", dump).stdout.decode()
+    return int(re.search(r"root table\s+(0x[0-9a-f]+)", info)[1], 16)
+
+
+def check_read(tap, vmpt, dump):
+    page = find_page(vmpt, dump)
+
+    def read(start, length, *more):
+        return run(vmpt, "read", dump, "--physical", hex(start), length, *more)
+
+    binary = read(page, 4096, "--binary")
+    tap.report(None if len(binary.stdout) == 4096 and binary.returncode == 0 and any(binary.stdout)
+               else f"{len(binary.stdout)} bytes, exit status {binary.returncode}", "read: a page as bytes")
+    lines = read(page + 4080, 16).stdout.decode()
+    digits = binary.stdout[-16:].hex()
+    tap.report(None if lines.startswith(f"{page + 4080:08x}: {digits[:16]} {digits[16:]}  ") else lines,
+               "read: the same as hex")
+    tap.report(None if read(page + 7, "0x9", "--binary").stdout == binary.stdout[7:16] else "differs",
+               "read: not aligned")
+    check(tap, "read: nothing", read(page, 0), 0)
+    check(tap, "read: absent from the start", read(1 << 50, 16), 1, None, "0x4000000000000 is not in the dump")
+    check(tap, "read: the end of the address space", read((1 << 64) - 8, 16), 1, None, "0xfffffffffffffff8 is not")
+    # The cut dump ends some page: what is there comes first, then the absent byte is named.
+    end = page + 4096
+    while read(end, 1).returncode == 0:
+        end += 4096
+    partly = read(end - 16, 4096, "--binary")
+    tap.report(None if (len(partly.stdout), partly.returncode) == (16, 1) and hex(end).encode() in partly.stderr
+               else f"{len(partly.stdout)} bytes, exit status {partly.returncode}, {partly.stderr!r}",
+               "read: up to the first absent byte")
+    check(tap, "read: not a number", run(vmpt, "read", dump, "--physical", "1x", 2), 2, None, "'1x' is not a number")
+
+
+def check_trim(tap, vmpt, dump, folder):
+    listing = run(vmpt, "kernel", dump).stdout
+    own = folder / "own"
+    shutil.copy(dump, own)
+    check(tap, "trim onto itself", run(vmpt, "trim", own, "-o", own), 0)
+    tap.report(first_difference(listing, run(vmpt, "kernel", own).stdout), "trim onto itself: the same listing")
+    check(tap, "trim to no such folder", run(vmpt, "trim", dump, "-o", folder / "no" / "out"), 2, None, "cannot create")
+    check(tap, "trim to a folder", run(vmpt, "trim", dump, "-o", folder), 2, None, "not a regular file")
+    # A node of our own: were it replaced, /dev/full would be gone.
+    node, what = folder / "full", "trim to a device"
+    if is_root() and make_node(node):
+        check(tap, what, run(vmpt, "trim", dump, "-o", node), 2, None, "not a regular file")
+        tap.report(None if node.is_char_device() else "the device was replaced", "trim to a device: it stays")
+    else:
+        tap.skip(what, "a device node cannot be made here")
+    before = set(folder.iterdir())
+    run(vmpt, "trim", folder / "text", "-o", folder / "never")
+    tap.report(None if set(folder.iterdir()) == before else "a file was left", "trim that fails leaves nothing")
+
+
+def make_node(path):
+    try:
+        os.mknod(path, 0o20666, os.makedev(1, 7))
+        return True
+    except OSError:
+        return False
+
+
+def broken_problem(vmpt, path, listing, what):
+    """A dump that was damaged: no crash, no hang, and no quiet wrong listing."""
+    for command in ("info", "kernel"):
+        result = run(vmpt, command, path)
+        where = f"{command}, {what}: "
+        if result.returncode not in (0, 1, 2):
+            return f"{where}ended with {result.returncode}\n{result.stderr.decode(errors='replace')[-2000:]}"
+        if problem := sound_messages(result.stderr):
+            return where + problem
+        if result.returncode == 2 and (result.stdout or not re.fullmatch(ONE_ERROR.encode(), result.stderr)):
+            return f"{where}status 2, but not one sentence and nothing else: {result.stderr!r}"
+        if command == "kernel" and result.returncode == 0 and listing is not None and result.stdout != listing:
+            return f"{where}a listing that is wrong, and no word of that"
+    return None
+
+
+def check_truncated(tap, vmpt, dump, folder):
+    listing, whole = run(vmpt, "kernel", dump).stdout, dump.read_bytes()
+    headers = 64 + 56 * int.from_bytes(whole[56:58], "little")
+    sizes = [*range(1, 64 + 56 * 3), *range(232, headers + 5000, 61), *range(headers + 5000, len(whole), 7919)]
+
+    def truncated(size):
+        path = folder / f"truncated-{size}"
+        path.write_bytes(whole[:size])
+        problem = broken_problem(vmpt, path, listing, f"cut to {size} bytes")
+        path.unlink()
+        return problem
+
+    def damaged(position, value):
+        path = folder / f"damaged-{position}-{value}"
+        path.write_bytes(whole[:position] + bytes([value]) + whole[position + 1:])
+        # Some of it does not matter, some makes another, sound dump.
+        problem = broken_problem(vmpt, path, None, f"byte {position} is {value}")
+        path.unlink()
+        return problem
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        problems = [p for p in pool.map(truncated, sizes) if p]
+        tap.report("\n".join(problems[:5]) or None, f"truncated at {len(sizes)} places")
+        changes = [(position, value) for position in range(64 + 56 * 2) for value in (0, 0x7F, 0xFF)]
+        problems = [p for p in pool.map(lambda change: damaged(*change), changes) if p]
+        tap.report("\n".join(problems[:5]) or None, f"{len(changes)} bytes of the headers changed")
+
+
+def main():
+    vmpt, source = os.path.abspath(sys.argv[1]), Path(sys.argv[2])
+    dump = source / "testdata/kernels/x86_64-6.1-debian-4level-pti/dump.elf"
+    tap = Tap()
+    with tempfile.TemporaryDirectory(prefix="vmpt-cli-") as temporary:
+        folder = Path(temporary)
+        check_usage(tap, vmpt, dump)
+        check_files(tap, vmpt, dump, folder)
+        check_output(tap, vmpt, dump, folder)
+        check_read(tap, vmpt, dump)
+        check_trim(tap, vmpt, dump, folder)
+        check_truncated(tap, vmpt, dump, folder)
+    tap.end()
+
+
+main()

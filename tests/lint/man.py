@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Checks that the man page and --help name the same commands and options.
+
+Usage: man.py VMPT MAN_PAGE
+"""
+import re
+import shutil
+import subprocess
+import sys
+
+COMMAND = re.compile(r"^\.Ss vmpt (\S+)", re.M)
+OPTION = re.compile(r"^\.It Fl (.*)$", re.M)
+
+
+def output(*arguments):
+    return subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
+
+
+def helped_commands(vmpt):
+    """The words of the two-column list under "Commands:"."""
+    listed = output(vmpt, "--help").split("Commands:\n", 1)[1].split("\n\n", 1)[0]
+    return {line.split()[0] for line in listed.splitlines()}
+
+
+def helped_options(vmpt, command):
+    """{"--output", "-o", ...}: what starts a line of the help."""
+    names = set()
+    for line in output(vmpt, command, "--help").splitlines():
+        match = re.match(r"^  (-[^\s]*)", line)
+        if match:
+            names.update(match[1].split(","))
+    return names
+
+
+def documented(page):
+    """Options told for several commands, and {command: {its own options}}."""
+    pieces = COMMAND.split(page)
+    sections = {name: options_in(text) for name, text in zip(pieces[1::2], pieces[2::2])}
+    return options_in(pieces[0]), sections
+
+
+def options_in(text):
+    """`.It Fl o , Fl -output Ar OUT` -> {"-o", "--output"}"""
+    names = set()
+    # A command's section ends at the next section of the page.
+    for line in OPTION.findall(text.split("\n.Sh ", 1)[0] if not text.startswith(".Dd") else text):
+        names.update("-" + word for word in re.findall(r"(?:^|Fl )(-?[a-zA-Z][\w-]*)", line))
+    return names
+
+
+def compare(what, helped, written):
+    return [f"{what}: {name} is in --help, not in the man page" for name in sorted(helped - written)] + [
+        f"{what}: {name} is in the man page, not in --help" for name in sorted(written - helped)]
+
+
+def rendering_warnings(path):
+    """What groff and mandoc have to say about the page, where they are installed."""
+    checks = [["groff", "-man", "-mdoc", "-Tutf8", "-ww", "-z"], ["mandoc", "-Tlint", "-Wwarning"]]
+    for check in checks:
+        if not shutil.which(check[0]):
+            print(f"{check[0]} is not installed: rendering not checked with it")
+            continue
+        result = subprocess.run([*check, path], capture_output=True, text=True)
+        yield from (f"{check[0]}: {line}" for line in (result.stdout + result.stderr).splitlines())
+
+
+def main():
+    vmpt, path = sys.argv[1:]
+    with open(path) as file:
+        page = file.read()
+    common, sections = documented(page)
+    commands = helped_commands(vmpt)
+    problems = compare("vmpt", commands, set(sections))
+    used = {"--version"}
+    for command in sorted(commands & set(sections)):
+        helped = helped_options(vmpt, command)
+        used |= helped
+        problems += compare(command, helped - common, sections[command])
+    problems += [f"{name} is in the man page, and no command has it" for name in sorted(common - used)]
+    problems += rendering_warnings(path)
+    print("\n".join(problems))
+    sys.exit(1 if problems else 0)
+
+
+main()
