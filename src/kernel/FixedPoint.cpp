@@ -7,17 +7,18 @@
 
 namespace vmpt {
 
-bool isFixedPoint(const PhysicalMemory &memory, const PagingMode &mode,
-                  PhysAddr root, VirtAddr self) {
-  Translation found = translate(memory, mode, root, self);
-  return found.isMapped() && found.address == root;
+/// Is it an address at all in this mode? Only the bits that index tables are
+/// looked at, so a 64-bit address must be kept out of 32-bit modes.
+static bool isAddressIn(const PagingMode &mode, VirtAddr self) {
+  return mode.virtualBits > 32 || self.value <= lowBits(32);
 }
 
-/// Candidates stand at multiples of this: a root table is aligned to its own
-/// size, and a smaller one than a page may share the page (arm64).
-static uint64_t candidateStep(const PagingMode &mode) {
-  return std::min(bit(mode.pageShift),
-                  std::max<uint64_t>(64, mode.tableBytes(0)));
+bool isFixedPoint(const PhysicalMemory &memory, const PagingMode &mode,
+                  PhysAddr root, VirtAddr self) {
+  if (!isAddressIn(mode, self))
+    return false;
+  Translation found = translate(memory, mode, root, self);
+  return found.isMapped() && found.address == root;
 }
 
 std::vector<FixedPoint>
@@ -28,11 +29,17 @@ findFixedPoints(const PhysicalMemory &memory,
   for (const PagingMode *mode : modes) {
     // Where tables lead to, and how many of them.
     std::map<uint64_t, size_t> votes;
-    const uint64_t step = candidateStep(*mode);
+    if (!isAddressIn(*mode, self))
+      continue;
+    // Pages map pages: below the page size, the virtual and the physical
+    // address of the root agree. So there is one candidate in each page, also
+    // where a root is smaller than a page and shares it.
+    const uint64_t step = bit(mode->pageShift);
+    const uint64_t offset = self.value & (step - 1);
     for (const MemoryRange &range : scanned.ranges()) {
       if (range.absence)
         continue;
-      for (uint64_t at = alignUp(range.start.value, step);
+      for (uint64_t at = alignUp(range.start.value, step) + offset;
            at - range.start.value < range.size; at += step) {
         Translation path = translate(scanned, *mode, PhysAddr(at), self);
         if (!path.isMapped())

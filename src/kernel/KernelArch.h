@@ -53,6 +53,19 @@ struct KernelArch {
   PhysAddr (*userRoot)(const KernelDebug &, PhysAddr kernelRoot) = nullptr;
 };
 
+/// The top table's virtual address, by the symbols that \p arch has for it.
+std::optional<VirtAddr> findRootSymbol(const KernelArch &arch,
+                                       const Vmcoreinfo &info);
+/// What is mapped around the kernel's image: from SYMBOL(_stext) to a little
+/// past the top table, which lies in its bss. Rodata and data are between.
+std::vector<MappedRun> mapKernelImage(const RootQuery &query,
+                                      const KernelImage &image);
+
+/// Notes in \p image whether \p text, a format string of the kernel's dumper,
+/// is among the strings in \p runs.
+void noteDumperText(const VirtualMemory &memory, llvm::ArrayRef<MappedRun> runs,
+                    llvm::StringRef text, KernelImage &image);
+
 /// All of them, or the one of \p arch.
 llvm::ArrayRef<const KernelArch *> getKernelArchs();
 const KernelArch *findKernelArch(Arch arch);

@@ -94,7 +94,7 @@ bool leadsToRunningKernel(const Dump &dump, const PhysicalMemory &memory,
                           const KernelImage &image, VirtAddr self) {
   for (const CpuRegisters &cpu : dump.machine.cpus)
     if (std::optional<uint64_t> cr3 = cpu.find("cr3")) {
-      PhysAddr table = image.mode->addressIn(*cr3);
+      PhysAddr table = image.mode->rootIn(*cr3);
       Translation path =
           translate(memory.forScanning(), *image.mode, table, self);
       if (path.isMapped() && path.address == image.root)

@@ -8,6 +8,8 @@
 #include "kernel/KernelVersion.h"
 #include "kernel/VirtualMemory.h"
 
+#include <map>
+
 namespace vmpt {
 
 struct KernelArch;
@@ -41,7 +43,16 @@ struct KernelImage {
   std::vector<MappedRun> imageRuns;
   /// The markers are the kernel's own array, so its order tells the version.
   bool hasOwnMarkers = false;
+  /// Format strings that tell one version of the kernel's dumper from another:
+  /// is it in the kernel's rodata? Empty where the kernel has no dumper.
+  std::map<std::string, bool> dumperTexts;
   Evidence evidence;
+
+  std::optional<bool> hasDumperText(const std::string &text) const {
+    auto found = dumperTexts.find(text);
+    return found == dumperTexts.end() ? std::nullopt
+                                      : std::optional<bool>(found->second);
+  }
 
   /// From OSRELEASE. A kernel that does not say is taken for a new one: new
   /// wordings are the common case, and `info` shows that nothing was known.

@@ -7,6 +7,7 @@ namespace vmpt {
 ListingPlan planX86_64(const KernelImage &kernel);
 ListingPlan planArm64(const KernelImage &kernel);
 ListingPlan planArm64Efi(const KernelImage &kernel, PhysAddr root);
+ListingPlan planRiscV64(const KernelImage &kernel);
 
 llvm::Expected<ListingPlan> planKernelListing(const KernelImage &kernel) {
   switch (kernel.arch->arch) {
@@ -14,8 +15,9 @@ llvm::Expected<ListingPlan> planKernelListing(const KernelImage &kernel) {
     return planX86_64(kernel);
   case Arch::Arm64:
     return planArm64(kernel);
-  case Arch::I386:
   case Arch::RiscV64:
+    return planRiscV64(kernel);
+  case Arch::I386:
     break;
   }
   return llvm::make_error<UnsupportedError>(

@@ -1,5 +1,7 @@
 #include "paging/Arm64.h"
+#include "paging/I386.h"
 #include "paging/PagingMode.h"
+#include "paging/RiscV64.h"
 #include "paging/X86_64.h"
 
 namespace vmpt {
@@ -12,6 +14,10 @@ static constexpr const PagingMode *arm64Modes[] = {
     &arm64::granule16K48, &arm64::granule4K52,  &arm64::granule16K52,
     &arm64::granule16K36};
 
+static constexpr const PagingMode *i386Modes[] = {&i386::pae, &i386::twoLevel};
+static constexpr const PagingMode *riscV64Modes[] = {
+    &riscv64::sv39, &riscv64::sv48, &riscv64::sv57};
+
 llvm::ArrayRef<const PagingMode *> getModes(Arch arch) {
   switch (arch) {
   case Arch::X86_64:
@@ -19,8 +25,9 @@ llvm::ArrayRef<const PagingMode *> getModes(Arch arch) {
   case Arch::Arm64:
     return arm64Modes;
   case Arch::I386:
+    return i386Modes;
   case Arch::RiscV64:
-    break;
+    return riscV64Modes;
   }
   return {};
 }

@@ -39,6 +39,16 @@ struct AddressBits {
   uint8_t highShift = 0;
 };
 
+/// Entries of the last level that stand for a naturally aligned group of pages
+/// and say how large it is in the low bits of the address (RISC-V Svnapot).
+struct GroupedPages {
+  uint64_t flag = 0; ///< The entry bit that makes it so; 0: no such thing.
+  /// The one pattern of the lowest address bits that is defined, and the
+  /// bits of the page's offset that then come from the virtual address.
+  uint64_t patternMask = 0, pattern = 0;
+  uint8_t shift = 0;
+};
+
 struct PagingMode {
   llvm::StringLiteral name;
   Arch arch;
@@ -55,6 +65,11 @@ struct PagingMode {
   /// A page of the last level has one of these bits set.
   uint64_t lastLevelNeeds = ~uint64_t(0);
   AddressBits address = {};
+  /// Address bits that only a page above the last level has, elsewhere in the
+  /// entry: (entry & mask) << shift (i386 PSE-36).
+  uint64_t largePageMask = 0;
+  uint8_t largePageShift = 0;
+  GroupedPages grouped = {};
 
   constexpr unsigned lastLevel() const { return levelCount - 1u; }
   constexpr unsigned entryCount(unsigned level) const {
@@ -76,6 +91,14 @@ struct PagingMode {
     return PhysAddr((entry & address.lowMask) << address.lowShift |
                     (entry & address.highMask) << address.highShift);
   }
+  /// The root's address in a control register: aligned to the root's size,
+  /// and the bits below are something else (PCID, flags).
+  constexpr PhysAddr rootIn(uint64_t controlRegister) const {
+    uint64_t size =
+        tableBytes(0) < bit(pageShift) ? tableBytes(0) : bit(pageShift);
+    return PhysAddr(controlRegister & (address.lowMask | lowBits(pageShift)) &
+                    ~(size - 1));
+  }
   constexpr bool isPresent(uint64_t entry) const { return entry & present; }
   /// For a present entry: is it a page (or block), not a pointer to a table?
   constexpr bool isLeaf(uint64_t entry, unsigned level) const {
@@ -88,9 +111,20 @@ struct PagingMode {
       return !(entry & lastLevelNeeds);
     return !levels[level].mayMapPage && (entry & leafMask) != tableBits;
   }
+  /// Address bits below this one come from the virtual address.
+  constexpr unsigned pageShiftOf(uint64_t entry, unsigned level) const {
+    if ((entry & grouped.flag) && level == lastLevel() &&
+        (entry & grouped.patternMask) == grouped.pattern)
+      return grouped.shift;
+    return levels[level].shift;
+  }
   /// First byte of the page that a leaf entry maps.
   constexpr PhysAddr pageAddress(uint64_t entry, unsigned level) const {
-    return PhysAddr(alignDown(addressIn(entry).value, entrySpan(level)));
+    uint64_t large =
+        level == lastLevel() ? 0 : (entry & largePageMask) << largePageShift;
+    return PhysAddr(
+        alignDown(addressIn(entry).value, bit(pageShiftOf(entry, level))) |
+        large);
   }
 };
 

@@ -32,9 +32,11 @@ Translation translate(const PhysicalMemory &memory, const PagingMode &mode,
     if (!mode.isPresent(entry) || mode.isReserved(entry, level))
       return result;
     if (mode.isLeaf(entry, level)) {
+      const unsigned pageShift = mode.pageShiftOf(entry, level);
       result.outcome = Translation::Outcome::Mapped;
-      result.address = mode.pageAddress(entry, level) +
-                       (address.value & lowBits(mode.levels[level].shift));
+      result.pageBytes = bit(pageShift);
+      result.address =
+          mode.pageAddress(entry, level) + (address.value & lowBits(pageShift));
       return result;
     }
     table = mode.addressIn(entry);

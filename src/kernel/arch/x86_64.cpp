@@ -82,8 +82,8 @@ std::vector<RootGuess> registerRoots(const RootQuery &query) {
   std::vector<RootGuess> guesses;
   for (size_t i = 0; i < query.dump.machine.cpus.size(); ++i)
     if (auto cr3 = query.dump.machine.cpus[i].find("cr3"))
-      guesses.push_back({x86_64::fourLevel.addressIn(*cr3),
-                         "CR3 of CPU " + std::to_string(i)});
+      guesses.push_back(
+          {x86_64::fourLevel.rootIn(*cr3), "CR3 of CPU " + std::to_string(i)});
   return guesses;
 }
 

@@ -1,0 +1,50 @@
+//===- I386.h - the paging modes of 32-bit x86
+//-----------------------------===//
+//
+// PAE, [intel/vol3] 4.4 "PAE Paging": entries of 8 bytes as on x86-64, a root
+// of four entries (32 bytes, so aligned), which map no page themselves.
+//
+// Two levels, [intel/vol3] 4.3 "32-Bit Paging": entries of 4 bytes, bit 7 of
+// an upper entry maps 4 MiB. Such an entry has address bits 39:32 in its bits
+// 20:13 (PSE-36); a pointer to a table has none of them.
+//
+#pragma once
+
+#include "paging/PagingMode.h"
+
+namespace vmpt::i386 {
+
+inline constexpr uint64_t pageSizeBit = bit(7);
+
+inline constexpr PagingMode pae = {
+    .name = "i386 PAE",
+    .arch = Arch::I386,
+    .virtualBits = 32,
+    .pageShift = 12,
+    .levelCount = 3,
+    .levels = makeLevels(32, 12, 3, 0b011),
+    .present = bit(0),
+    .leafMask = pageSizeBit,
+    .tableBits = 0,
+    .address = {.lowMask = bits(51, 12)},
+};
+
+inline constexpr PagingMode twoLevel = {
+    .name = "i386 2-level",
+    .arch = Arch::I386,
+    .virtualBits = 32,
+    .pageShift = 12,
+    .entryBytes = 4,
+    .levelCount = 2,
+    .levels = makeLevels(32, 12, 2, 0b11),
+    .present = bit(0),
+    .leafMask = pageSizeBit,
+    .tableBits = 0,
+    .address = {.lowMask = bits(31, 12)},
+    .largePageMask = bits(20, 13),
+    .largePageShift = 19,
+};
+
+static_assert(isConsistent(pae) && isConsistent(twoLevel));
+
+} // namespace vmpt::i386

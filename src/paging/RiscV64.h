@@ -1,0 +1,48 @@
+//===- RiscV64.h - the paging modes of RISC-V
+//------------------------------===//
+//
+// [riscv/priv] "Sv39", "Sv48", "Sv57": one entry format for all three. Bit 0
+// is V; an entry with any of R, W, X (bits 3:1) is a page at whatever level it
+// stands, one without is a table. The page number is in bits 53:10, so an
+// address is the entry's bits shifted left by 2. Bits 9:8 are software's.
+//
+// [riscv/priv] "Svpbmt": bits 62:61 are the memory type and no address bits.
+// [riscv/priv] "Svnapot": with bit 63 in the last level the entry stands for
+// 64 KiB, and the low four bits of its page number are 1000; no other
+// pattern is defined.
+//
+#pragma once
+
+#include "paging/PagingMode.h"
+
+namespace vmpt::riscv64 {
+
+inline constexpr uint64_t valid = bit(0), readWriteExecute = bits(3, 1);
+inline constexpr uint64_t napot = bit(63);
+
+constexpr PagingMode makeMode(llvm::StringLiteral name, unsigned virtualBits) {
+  return {
+      .name = name,
+      .arch = Arch::RiscV64,
+      .virtualBits = uint8_t(virtualBits),
+      .pageShift = 12,
+      .levelCount = countLevels(virtualBits, 12, 3),
+      .levels = makeLevels(virtualBits, 12, 3, 0b11111),
+      .present = valid,
+      .leafMask = readWriteExecute,
+      .tableBits = 0,
+      .address = {.lowMask = bits(53, 10), .lowShift = 2},
+      .grouped = {.flag = napot,
+                  .patternMask = bits(13, 10),
+                  .pattern = bit(13),
+                  .shift = 16},
+  };
+}
+
+inline constexpr PagingMode sv39 = makeMode("RISC-V Sv39", 39);
+inline constexpr PagingMode sv48 = makeMode("RISC-V Sv48", 48);
+inline constexpr PagingMode sv57 = makeMode("RISC-V Sv57", 57);
+
+static_assert(isConsistent(sv39) && isConsistent(sv48) && isConsistent(sv57));
+
+} // namespace vmpt::riscv64
