@@ -2,12 +2,16 @@
 
 #include "kernel/KernelArch.h"
 
+#include "llvm/Support/ErrorHandling.h"
+
 namespace vmpt {
 
 ListingPlan planX86_64(const KernelImage &kernel);
 ListingPlan planArm64(const KernelImage &kernel);
 ListingPlan planArm64Efi(const KernelImage &kernel, PhysAddr root);
+ListingPlan planI386(const KernelImage &kernel);
 ListingPlan planRiscV64(const KernelImage &kernel);
+ListingPlan planRiscV64Efi(const KernelImage &kernel, PhysAddr root);
 
 llvm::Expected<ListingPlan> planKernelListing(const KernelImage &kernel) {
   switch (kernel.arch->arch) {
@@ -18,10 +22,9 @@ llvm::Expected<ListingPlan> planKernelListing(const KernelImage &kernel) {
   case Arch::RiscV64:
     return planRiscV64(kernel);
   case Arch::I386:
-    break;
+    return planI386(kernel);
   }
-  return llvm::make_error<UnsupportedError>(
-      "no listing for " + getArchName(kernel.arch->arch) + " yet");
+  llvm_unreachable("an architecture without a listing");
 }
 
 llvm::Expected<ListingPlan> planTaskListing(const KernelImage &kernel,
@@ -45,7 +48,20 @@ llvm::Expected<ListingPlan> planEfiListing(const KernelImage &kernel,
                                            PhysAddr root) {
   if (kernel.arch->arch == Arch::Arm64)
     return planArm64Efi(kernel, root);
+  if (kernel.arch->arch == Arch::RiscV64)
+    return planRiscV64Efi(kernel, root);
   return planTaskListing(kernel, root, false);
+}
+
+/// Holes of the top level, one for each of its entries.
+static void noteSkipped(const ListingPlan &plan, const ListedRange &range,
+                        Ptdump &ptdump) {
+  const uint64_t step = plan.mode.entrySpan(0);
+  for (VirtAddr at = range.first;; at += step) {
+    ptdump.note(at, 0, ptdump.holeState(0));
+    if (range.last - at < step)
+      return;
+  }
 }
 
 llvm::Expected<ListingResult> runListing(const ListingPlan &plan,
@@ -57,8 +73,11 @@ llvm::Expected<ListingResult> runListing(const ListingPlan &plan,
 
   Ptdump ptdump(plan.rules, plan.markers, out, maxLines);
   Walker<Ptdump> walker(memory, plan.mode, plan.entryRules, ptdump);
-  for (const auto &[first, last] : plan.ranges)
-    walker.walk(plan.root, first, last, ptdump.initialRights());
+  for (const ListedRange &range : plan.ranges)
+    if (range.isSkipped)
+      noteSkipped(plan, range, ptdump);
+    else
+      walker.walk(plan.root, range.first, range.last, ptdump.initialRights());
 
   ListingResult result;
   result.isCut = ptdump.isFull();

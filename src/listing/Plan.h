@@ -12,6 +12,14 @@
 
 namespace vmpt {
 
+/// Addresses that a listing goes through, both inclusive.
+struct ListedRange {
+  VirtAddr first, last;
+  /// The kernel does not look at the tables here: all is noted as holes of
+  /// the top level.
+  bool isSkipped = false;
+};
+
 struct ListingPlan {
   ListingPlan(const PagingMode &m, PhysAddr r, const Wording &w)
       : mode(m), root(r), wording(w) {}
@@ -23,8 +31,8 @@ struct ListingPlan {
   EntryRules entryRules;
   PtdumpRules rules;
   std::vector<AddressMarker> markers;
-  /// First and last address of each range, in the order of the visits.
-  std::vector<std::pair<VirtAddr, VirtAddr>> ranges;
+  /// In the order of the visits.
+  std::vector<ListedRange> ranges;
 };
 
 /// The kernel's own table as `page_tables/kernel` (`kernel_page_tables`)

@@ -33,6 +33,15 @@ struct PtdumpRules {
   /// x86 >= 4.17: the path's rights count too. `grantMask` bits must be set
   /// on the whole path, `denyMask` bits anywhere on it.
   uint64_t grantMask = 0, denyMask = 0;
+  /// Rights from above that a zero entry of the last level keeps: x86 from
+  /// 4.17 to 5.5 gives it its table's NX.
+  uint64_t zeroEntryKeeps = 0;
+  /// The entries of the root grant everything (PAE before 5.6).
+  bool rootGrantsAll = false;
+  /// Bits that count besides, in entries above the last level that have
+  /// `largeFlag`, at each level of the walker: x86 before 5.6, PAT.
+  uint64_t largeFlag = 0;
+  std::array<uint64_t, 5> largeMask = {};
   MarkerAdvance advance = MarkerAdvance::One;
   /// x86: the first line starts at 0 whatever comes first.
   bool firstRunStartsAtZero = false;
@@ -61,13 +70,23 @@ public:
 
   // What Walker asks of a sink.
 
-  uint64_t inherit(uint64_t inherited, unsigned, uint64_t entry) const {
+  uint64_t inherit(uint64_t inherited, unsigned level, uint64_t entry) const {
+    if (level == 0 && rules_.rootGrantsAll)
+      return rules_.grantMask;
     return combine(inherited, entry & rules_.attributeMask);
   }
   State leafState(uint64_t inherited, unsigned level, uint64_t entry) const {
     uint64_t attributes = entry & rules_.attributeMask;
-    return {attributes, entry ? combine(inherited, attributes) : 0,
+    return {attributes,
+            entry ? combine(inherited, attributes)
+                  : inherited & rules_.zeroEntryKeeps,
             rules_.leafLevel[level]};
+  }
+  State upperState(uint64_t inherited, unsigned level, uint64_t entry) const {
+    State state = leafState(inherited, level, entry);
+    if (entry & rules_.largeFlag)
+      state.attributes |= entry & rules_.largeMask[level];
+    return state;
   }
   State holeState(unsigned level) const {
     return {0, 0, rules_.holeLevel[level]};

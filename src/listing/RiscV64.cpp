@@ -122,4 +122,15 @@ ListingPlan planRiscV64(const KernelImage &kernel) {
   return plan;
 }
 
+/// linux v6.12 arch/riscv/mm/ptdump.c, efi_ptd_info: up to 2 GiB, though the
+/// marker says 1.
+ListingPlan planRiscV64Efi(const KernelImage &kernel, PhysAddr root) {
+  ListingPlan plan = planRiscV64(kernel);
+  plan.root = root;
+  constexpr uint64_t gibibyte = bit(30);
+  plan.markers = {{0, "UEFI runtime start"}, {gibibyte, "UEFI runtime end"}};
+  plan.ranges = {{VirtAddr(0), VirtAddr(2 * gibibyte - 1)}};
+  return plan;
+}
+
 } // namespace vmpt

@@ -18,6 +18,8 @@
 //   struct State;                              // ==, cheap to copy
 //   uint64_t inherit(uint64_t inherited, unsigned level, uint64_t entry);
 //   State leafState(uint64_t inherited, unsigned level, uint64_t entry);
+//   State upperState(uint64_t inherited, unsigned level, uint64_t entry);
+//                                    // of a page above the last level
 //   State holeState(unsigned level);
 //   void note(VirtAddr at, uint64_t entry, const State &);
 //   uint64_t nextBoundary() const;   // below it, a note whose state equals
@@ -49,6 +51,8 @@ struct EntryRule {
   /// A page if it differs from `tableBits` in `leafMask` and has one of the
   /// bits in `leafNeeds`.
   uint64_t leafMask = 0, tableBits = 0, leafNeeds = ~uint64_t(0);
+  /// Noted like a page if none of these bits is set; 0: no such thing.
+  uint64_t leafWithout = 0;
   /// Passed over without a word if none of these bits is set.
   uint64_t presentMask = 0;
 
@@ -56,7 +60,8 @@ struct EntryRule {
     return !(entry & contentMask) || (entry & soundMask) != soundBits;
   }
   constexpr bool isLeaf(uint64_t entry) const {
-    return (entry & leafMask) != tableBits && (entry & leafNeeds);
+    return ((entry & leafMask) != tableBits && (entry & leafNeeds)) ||
+           (leafWithout && !(entry & leafWithout));
   }
   constexpr bool isPassedOver(uint64_t entry) const {
     return !(entry & presentMask);
@@ -191,7 +196,8 @@ private:
     if (rule.isHole(entry))
       return sink_.note(noted, 0, sink_.holeState(level));
     if (rule.isLeaf(entry))
-      return sink_.note(noted, entry, sink_.leafState(inherited, level, entry));
+      return sink_.note(noted, entry,
+                        sink_.upperState(inherited, level, entry));
     if (rule.isPassedOver(entry))
       return;
     walkTable(mode_.addressIn(entry), level + 1, at, span,
@@ -223,12 +229,14 @@ private:
   Segment sumUp(uint64_t entry, unsigned level, uint16_t index,
                 uint64_t inherited) {
     const EntryRule &rule = rules_[level];
-    if (level == mode_.lastLevel() ||
-        (!rule.isHole(entry) && rule.isLeaf(entry)))
+    if (level == mode_.lastLevel())
       return {Segment::Uniform, index, entry,
               sink_.leafState(inherited, level, entry)};
     if (rule.isHole(entry))
       return {Segment::Uniform, index, 0, sink_.holeState(level)};
+    if (rule.isLeaf(entry))
+      return {Segment::Uniform, index, entry,
+              sink_.upperState(inherited, level, entry)};
     if (rule.isPassedOver(entry))
       return {Segment::PassedOver, index, 0, State()};
     const Summary *below = summarize(mode_.addressIn(entry), level + 1,

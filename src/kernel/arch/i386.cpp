@@ -104,6 +104,14 @@ void addMarkers(const RootQuery &query, KernelImage &image) {
                      "PTDUMP), and the others cannot be reckoned");
 }
 
+/// Up to PAGE_OFFSET, where "Kernel Mapping" starts.
+VirtAddr lastUserAddress(const KernelImage &image) {
+  for (const AddressMarker &marker : image.markers)
+    if (marker.name == "Kernel Mapping" && marker.start)
+      return VirtAddr(marker.start - 1);
+  return VirtAddr(pageOffsets[0] - 1);
+}
+
 } // namespace
 
 extern const KernelArch i386KernelArch;
@@ -115,6 +123,7 @@ const KernelArch i386KernelArch = {
     .guessRoots = guessRoots,
     .registerRoots = registerRoots,
     .complete = addMarkers,
+    .lastUserAddress = lastUserAddress,
 };
 
 } // namespace vmpt

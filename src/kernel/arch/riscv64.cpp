@@ -186,6 +186,11 @@ void complete(const RootQuery &query, KernelImage &image) {
   addMarkers(query, image);
 }
 
+/// TASK_SIZE: the lower half.
+VirtAddr lastUserAddress(const KernelImage &image) {
+  return VirtAddr(lowBits(image.mode->virtualBits - 1));
+}
+
 } // namespace
 
 extern const KernelArch riscV64KernelArch;
@@ -197,6 +202,7 @@ const KernelArch riscV64KernelArch = {
     .guessRoots = guessRoots,
     .registerRoots = nullptr, // no note holds satp
     .complete = complete,
+    .lastUserAddress = lastUserAddress,
 };
 
 } // namespace vmpt
