@@ -19,7 +19,8 @@
 //   uint64_t inherit(uint64_t inherited, unsigned level, uint64_t entry);
 //   State leafState(uint64_t inherited, unsigned level, uint64_t entry);
 //   State upperState(uint64_t inherited, unsigned level, uint64_t entry);
-//                                    // of a page above the last level
+//                                    // of a page above the last level; may
+//                                    // be missing: leafState, then
 //   State holeState(unsigned level);
 //   void note(VirtAddr at, uint64_t entry, const State &);
 //   uint64_t nextBoundary() const;   // below it, a note whose state equals
@@ -196,12 +197,18 @@ private:
     if (rule.isHole(entry))
       return sink_.note(noted, 0, sink_.holeState(level));
     if (rule.isLeaf(entry))
-      return sink_.note(noted, entry,
-                        sink_.upperState(inherited, level, entry));
+      return sink_.note(noted, entry, upperState(inherited, level, entry));
     if (rule.isPassedOver(entry))
       return;
     walkTable(mode_.addressIn(entry), level + 1, at, span,
               sink_.inherit(inherited, level, entry));
+  }
+
+  State upperState(uint64_t inherited, unsigned level, uint64_t entry) {
+    if constexpr (requires { sink_.upperState(inherited, level, entry); })
+      return sink_.upperState(inherited, level, entry);
+    else
+      return sink_.leafState(inherited, level, entry);
   }
 
   /// Null if the table cannot be read: that is said anew at each place.
@@ -236,7 +243,7 @@ private:
       return {Segment::Uniform, index, 0, sink_.holeState(level)};
     if (rule.isLeaf(entry))
       return {Segment::Uniform, index, entry,
-              sink_.upperState(inherited, level, entry)};
+              upperState(inherited, level, entry)};
     if (rule.isPassedOver(entry))
       return {Segment::PassedOver, index, 0, State()};
     const Summary *below = summarize(mode_.addressIn(entry), level + 1,
