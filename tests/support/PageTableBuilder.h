@@ -99,6 +99,8 @@ public:
                       mode_.address.highMask << mode_.address.highShift,
                   mode_.entrySpan(level)));
   }
+  /// The next table goes there.
+  void skipTo(PhysAddr next) { next_ = next; }
   PhysAddr newTable(unsigned level) {
     uint64_t size = mode_.tableBytes(level);
     PhysAddr table(alignUp(next_.value, std::max<uint64_t>(size, 4096)));
