@@ -16,6 +16,7 @@
 //
 #include "paging/I386.h"
 #include "kernel/KernelArch.h"
+#include "kernel/KernelDebug.h"
 
 namespace vmpt {
 
@@ -112,6 +113,32 @@ VirtAddr lastUserAddress(const KernelImage &image) {
   return VirtAddr(pageOffsets[0] - 1);
 }
 
+/// With PTI a process has two roots side by side, in 8 KiB, whose entries for
+/// user addresses are the same; QEMU sets "accessed" in those in use. Without
+/// PTI anything may follow a root. The CPU's feature bits need symbols that
+/// these kernels seldom have.
+PhysAddr userRoot(const KernelDebug &debug, PhysAddr kernelRoot) {
+  const KernelImage &image = debug.image();
+  const PagingMode &mode = *image.mode;
+  const PhysAddr userTable = kernelRoot + bit(12);
+  constexpr uint64_t accessedBit = bit(5);
+  if (kernelRoot.value & bit(12))
+    return kernelRoot;
+  const unsigned last = mode.indexOf(lastUserAddress(image), 0);
+  unsigned presentCount = 0;
+  for (unsigned index = 0; index <= last; ++index) {
+    uint64_t kernels = 0, users = 0;
+    const PhysicalMemory &memory = debug.memory().physical();
+    if (readEntry(memory, mode, kernelRoot + index * mode.entryBytes,
+                  kernels) ||
+        readEntry(memory, mode, userTable + index * mode.entryBytes, users) ||
+        ((kernels ^ users) & ~accessedBit))
+      return kernelRoot;
+    presentCount += mode.isPresent(kernels);
+  }
+  return presentCount ? userTable : kernelRoot;
+}
+
 } // namespace
 
 extern const KernelArch i386KernelArch;
@@ -124,6 +151,7 @@ const KernelArch i386KernelArch = {
     .registerRoots = registerRoots,
     .complete = addMarkers,
     .lastUserAddress = lastUserAddress,
+    .userRoot = userRoot,
 };
 
 } // namespace vmpt

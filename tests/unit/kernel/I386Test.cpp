@@ -1,6 +1,7 @@
 //===- I386Test.cpp - finding 32-bit x86 kernels in built memories
 //---------===//
 #include "paging/I386.h"
+#include "kernel/KernelDebug.h"
 
 #include "support/BuiltKernel.h"
 
@@ -120,6 +121,26 @@ TEST(I386Kernel, ASixtyFourBitAddressIsNoneOfItsOwn) {
   EXPECT_NE(textOf(built.find()).find("to itself as a i386 root"),
             std::string::npos)
       << textOf(built.find());
+}
+
+TEST(I386Kernel, TheUsersRootIsTheOneBesideThatAgreesOnUserSpace) {
+  BuiltKernel built = build(i386::pae);
+  built.dump.vmcoreinfo = built.info("6.1.0", "CONFIG_X86_PAE=y\n");
+  KernelImage kernel = valueOf(built.find());
+  auto debug = KernelDebug::create(kernel, *built.dump.memory);
+  const PhysAddr root(0x100000), beside(0x101000);
+  auto set = [&](PhysAddr table, unsigned index, uint64_t entry) {
+    built.memory->writeNumber<uint64_t>(table + 8 * index, entry);
+  };
+  set(root, 0, 0x200001);
+  set(root, 3, 0x203001);
+  EXPECT_EQ(kernel.arch->userRoot(*debug, root), root) << "nothing is there";
+  set(beside, 0, 0x200021); // accessed
+  set(beside, 3, 0x204001); // the kernel's quarter is another
+  EXPECT_EQ(kernel.arch->userRoot(*debug, root), beside);
+  EXPECT_EQ(kernel.arch->userRoot(*debug, beside), beside);
+  set(beside, 2, 0x205001);
+  EXPECT_EQ(kernel.arch->userRoot(*debug, root), root) << "something else";
 }
 
 } // namespace
