@@ -15,9 +15,9 @@ using namespace vmpt::testing;
 
 namespace {
 
-constexpr uint64_t present = bit(0), writable = bit(1), user = bit(2),
-                   accessed = bit(5), dirty = bit(6), large = bit(7),
-                   global = bit(8), noExecute = bit(63);
+constexpr uint64_t present = bit(0), writable = bit(1), accessed = bit(5),
+                   dirty = bit(6), large = bit(7), global = bit(8),
+                   noExecute = bit(63);
 constexpr uint64_t table = present | writable | accessed | dirty;
 constexpr uint64_t page = table | global | noExecute;
 constexpr uint64_t directMap = 0xffff888000000000;
