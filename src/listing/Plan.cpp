@@ -2,6 +2,8 @@
 
 #include "kernel/KernelArch.h"
 
+#include "llvm/Support/ErrorHandling.h"
+
 namespace vmpt {
 
 ListingPlan planX86_64(const KernelImage &kernel);
