@@ -107,34 +107,6 @@ constexpr ArchRules archRules[] = {
       .offsetBits = 57}},
 };
 
-/// The configuration is not in the dump, but its functions are.
-SwapTypes findSwapTypes(const KernelDebug &debug) {
-  SwapTypes types;
-  const llvm::StringRef names[] = {"vfs_read", // in every kernel
-                                   "memory_failure",
-                                   "migrate_pages",
-                                   "make_device_exclusive_range",
-                                   "make_device_exclusive",
-                                   "device_private_entry_fault"};
-  std::vector<std::optional<Symbol>> found = debug.symbols().findAll(names);
-  // 5.19 brought PG_anon_exclusive, and with it a third type of migration
-  // and the markers.
-  const bool isOld =
-      !llvm::errorToBool(
-          debug.types().getEnumConstant("PG_locked").takeError()) &&
-      llvm::errorToBool(
-          debug.types().getEnumConstant("PG_anon_exclusive").takeError());
-  types.migration = isOld ? 2 : 3;
-  types.marker = isOld ? 0 : 1;
-  if (!found[0])
-    return types;
-  types.hwPoison = found[1] ? 1 : 0;
-  if (!found[2])
-    types.migration = 0;
-  types.device = found[3] || found[4] ? 4 : found[5] ? 2 : 0;
-  return types;
-}
-
 EntryKind classifyMarker(uint64_t offset) {
   if (offset & guardMarker)
     return EntryKind::GuardMarker;
@@ -195,16 +167,41 @@ NonPresentEntry decodeNonPresent(const NonPresentRules &rules,
   return result;
 }
 
-NonPresentRules findNonPresentRules(const KernelDebug &debug) {
-  const PagingMode &mode = debug.memory().mode();
+NonPresentRules getNonPresentRules(const PagingMode &mode,
+                                   KernelVersion version) {
   for (const ArchRules &row : archRules)
     if (row.arch == mode.arch && row.entryBytes == mode.entryBytes &&
-        debug.image().version() >= row.since) {
-      NonPresentRules rules = row.rules;
-      rules.types = findSwapTypes(debug);
-      return rules;
-    }
+        version >= row.since)
+      return row.rules;
   return {};
+}
+
+SwapTypes findSwapTypes(const TypeSources &types, const SymbolSource &symbols) {
+  auto hasEnumerator = [&](llvm::StringRef name) {
+    llvm::Expected<uint64_t> value = types.getEnumConstant(name);
+    if (!value)
+      llvm::consumeError(value.takeError());
+    return bool(value);
+  };
+  SwapTypes found;
+  // 5.19 brought PG_anon_exclusive, with it a third type of migration, and
+  // the markers.
+  if (hasEnumerator("PG_locked") && !hasEnumerator("PG_anon_exclusive")) {
+    found.migration = 2;
+    found.marker = 0;
+  }
+  const std::vector<std::optional<Symbol>> code =
+      symbols.findAll({"vfs_read", "memory_failure", "migrate_pages",
+                       "make_device_exclusive_range", "make_device_exclusive",
+                       "device_private_entry_fault"});
+  if (!code[0]) // in every kernel: there are no symbols
+    return found;
+  if (!code[1])
+    found.hwPoison = 0;
+  if (!code[2])
+    found.migration = 0;
+  found.device = code[3] || code[4] ? 4 : code[5] ? 2 : 0;
+  return found;
 }
 
 } // namespace vmpt

@@ -8,7 +8,9 @@
 //
 #pragma once
 
-#include "kernel/KernelDebug.h"
+#include "debuginfo/Symbols.h"
+#include "debuginfo/Types.h"
+#include "kernel/KernelVersion.h"
 #include "paging/PagingMode.h"
 
 namespace vmpt {
@@ -67,8 +69,13 @@ NonPresentEntry decodeNonPresent(const NonPresentRules &rules,
                                  const PagingMode &mode, uint64_t entry,
                                  unsigned level);
 
-/// By architecture; details by what the symbols and types show, where nothing
-/// shows them by version.
-NonPresentRules findNonPresentRules(const KernelDebug &debug);
+/// The architecture's rules, with the swap types of a usual configuration.
+/// Nothing in a dump speaks of these bits, so the version decides.
+NonPresentRules getNonPresentRules(const PagingMode &mode,
+                                   KernelVersion version);
+
+/// Which swap types this kernel keeps, by the functions and enumerators of
+/// what it was configured with.
+SwapTypes findSwapTypes(const TypeSources &types, const SymbolSource &symbols);
 
 } // namespace vmpt

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernel/NonPresentEntry.h"
+#include "memory/PhysicalMemory.h"
 
 namespace vmpt {
 

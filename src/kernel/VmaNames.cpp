@@ -13,9 +13,11 @@ constexpr llvm::StringLiteral gateAreaName = "[vsyscall]";
 
 } // namespace
 
-llvm::Expected<VmaNames> VmaNames::create(const KernelDebug &debug) {
-  VmaNames names(debug);
-  const TypeSources &types = debug.types();
+llvm::Expected<VmaNames> VmaNames::create(const TypeSources &types,
+                                          const SymbolSource &symbols,
+                                          const StructReader &reader,
+                                          KernelVersion version) {
+  VmaNames names(symbols, reader, version);
   const WantedField wanted[] = {
       {&names.startBrk_, "mm_struct", {"start_brk"}},
       {&names.brk_, "mm_struct", {"brk"}},
@@ -25,8 +27,7 @@ llvm::Expected<VmaNames> VmaNames::create(const KernelDebug &debug) {
   };
   if (llvm::Error error = findFields(types, wanted))
     return error;
-  llvm::Expected<FilePaths> files =
-      FilePaths::create(types, debug.symbols(), debug.reader());
+  llvm::Expected<FilePaths> files = FilePaths::create(types, symbols, reader);
   if (!files)
     return files.takeError();
   names.files_ = std::move(*files);
@@ -37,26 +38,30 @@ llvm::Expected<VmaNames> VmaNames::create(const KernelDebug &debug) {
   names.contextIa32_ =
       findOptionalField(types, "mm_struct", {"context.ia32_compat"});
 
+  names.findSymbols();
+  return names;
+}
+
+void VmaNames::findSymbols() {
   struct {
     llvm::StringRef name;
     std::optional<VirtAddr> *address;
-  } const symbols[] = {
-      {"special_mapping_name", &names.specialMappingName_},
-      {"gate_vma_name", &names.gateName_},
-      {"gate_vma", &names.gate_},
-      {"vsyscall_mode", &names.gateMode_},
-      {"emulate_vsyscall", &names.gateCode_},
+  } const wanted[] = {
+      {"special_mapping_name", &specialMappingName_},
+      {"gate_vma_name", &gateName_},
+      {"gate_vma", &gate_},
+      {"vsyscall_mode", &gateMode_},
+      {"emulate_vsyscall", &gateCode_},
   };
   std::vector<llvm::StringRef> query;
-  for (const auto &symbol : symbols)
-    query.push_back(symbol.name);
+  for (const auto &want : wanted)
+    query.push_back(want.name);
   query.push_back("vfs_read"); // in every kernel
-  std::vector<std::optional<Symbol>> found = debug.symbols().findAll(query);
-  for (size_t i = 0; i < std::size(symbols); ++i)
+  std::vector<std::optional<Symbol>> found = symbols_->findAll(query);
+  for (size_t i = 0; i < std::size(wanted); ++i)
     if (found[i])
-      *symbols[i].address = found[i]->address;
-  names.hasSymbols_ = found.back().has_value();
-  return names;
+      *wanted[i].address = found[i]->address;
+  hasSymbols_ = found.back().has_value();
 }
 
 llvm::Expected<MmLayout> VmaNames::readLayout(VirtAddr mm) const {
@@ -69,7 +74,7 @@ llvm::Expected<MmLayout> VmaNames::readLayout(VirtAddr mm) const {
                        {brk_, &layout.brk},
                        {startStack_, &layout.startStack}};
   for (const auto &[field, number] : members) {
-    llvm::Expected<uint64_t> value = debug_.reader().number(mm, field);
+    llvm::Expected<uint64_t> value = reader_->number(mm, field);
     if (!value)
       return value.takeError();
     *number = *value;
@@ -80,7 +85,7 @@ llvm::Expected<MmLayout> VmaNames::readLayout(VirtAddr mm) const {
 /// Until 6.7 an area that only touches the heap was the heap, too (linux
 /// "mm: fix VMA heap bounds checking"); nothing but the version tells.
 bool VmaNames::isHeap(const Vma &vma, const MmLayout &layout) const {
-  if (debug_.image().version() >= KernelVersion{6, 8})
+  if (version_ >= KernelVersion{6, 8})
     return vma.start.value < layout.brk && vma.end.value > layout.startBrk;
   return vma.start.value <= layout.brk && vma.end.value >= layout.startBrk;
 }
@@ -89,18 +94,17 @@ llvm::Expected<std::string> VmaNames::readAnonName(VirtAddr anonName) const {
   if (!anonNameText_)
     return llvm::make_error<LookupError>(
         "struct anon_vma_name has no known layout");
-  return debug_.memory().readString(anonName + anonNameText_->offset,
-                                    maxNameBytes);
+  return reader_->memory().readString(anonName + anonNameText_->offset,
+                                      maxNameBytes);
 }
 
 /// What vm_ops->name() or arch_vma_name() says.
 llvm::Expected<std::optional<std::string>>
 VmaNames::findOwnName(const Vma &vma, const MmLayout &layout) const {
-  const StructReader &reader = debug_.reader();
   std::optional<std::string> nothing;
   if (vma.operations.value) {
     llvm::Expected<VirtAddr> function =
-        reader.pointer(vma.operations, operationName_);
+        reader_->pointer(vma.operations, operationName_);
     if (!function)
       return function.takeError();
     if (function->value && gateName_ && *function == *gateName_)
@@ -111,11 +115,11 @@ VmaNames::findOwnName(const Vma &vma, const MmLayout &layout) const {
             "its name comes from a function at " + hex(*function) +
             " that is not known");
       llvm::Expected<VirtAddr> text =
-          reader.pointer(vma.privateData, specialName_);
+          reader_->pointer(vma.privateData, specialName_);
       if (!text)
         return text.takeError();
       llvm::Expected<std::string> name =
-          debug_.memory().readString(*text, maxNameBytes);
+          reader_->memory().readString(*text, maxNameBytes);
       if (!name)
         return name.takeError();
       return std::optional<std::string>(std::move(*name));
@@ -123,8 +127,8 @@ VmaNames::findOwnName(const Vma &vma, const MmLayout &layout) const {
   }
   // linux v5.10 arch/riscv/kernel/vdso.c: mappings without a name of their
   // own. Newer ones have one and do not come here.
-  if (debug_.memory().mode().arch == Arch::RiscV64)
-    if (auto vdso = reader.tryNumber(layout.mm, contextVdso_);
+  if (reader_->memory().mode().arch == Arch::RiscV64)
+    if (auto vdso = reader_->tryNumber(layout.mm, contextVdso_);
         vdso && *vdso && *vdso == vma.start.value)
       return std::optional<std::string>("[vdso]");
   return nothing;
@@ -174,7 +178,7 @@ VmaName VmaNames::describe(const Vma &vma, const MmLayout &layout) {
 llvm::Expected<std::optional<Vma>>
 VmaNames::findGate(const MmLayout &layout, const VmaReader &vmas) const {
   std::optional<Vma> nothing;
-  if (debug_.memory().mode().arch != Arch::X86_64)
+  if (reader_->memory().mode().arch != Arch::X86_64)
     return nothing;
   // The code is there if CONFIG_X86_VSYSCALL_EMULATION is.
   if (!gateCode_ && hasSymbols_)
@@ -183,23 +187,22 @@ VmaNames::findGate(const MmLayout &layout, const VmaReader &vmas) const {
     return llvm::make_error<LookupError>(
         "whether the process has [vsyscall] is not known: no symbol " +
         llvm::Twine(gate_ ? "vsyscall_mode" : "gate_vma") + " in " +
-        debug_.symbols().describe() + "; pass --vmlinux or --system-map");
-  const StructReader &reader = debug_.reader();
+        symbols_->describe() + "; pass --vmlinux or --system-map");
   // enum { EMULATE, XONLY (up to 5.1: NATIVE), NONE }
   constexpr uint64_t none = 2;
-  llvm::Expected<uint64_t> mode = reader.number(*gateMode_, Field{0, 4});
+  llvm::Expected<uint64_t> mode = reader_->number(*gateMode_, Field{0, 4});
   if (!mode)
     return mode.takeError();
   if (*mode == none)
     return nothing;
   // MM_CONTEXT_HAS_VSYSCALL (5.10); before, any ia32_compat means no.
   if (contextFlags_) {
-    llvm::Expected<uint64_t> flags = reader.number(layout.mm, *contextFlags_);
+    llvm::Expected<uint64_t> flags = reader_->number(layout.mm, *contextFlags_);
     if (!flags)
       return flags.takeError();
     if (!(*flags & 2))
       return nothing;
-  } else if (reader.tryNumber(layout.mm, contextIa32_).value_or(0)) {
+  } else if (reader_->tryNumber(layout.mm, contextIa32_).value_or(0)) {
     return nothing;
   }
   llvm::Expected<Vma> gate = vmas.read(*gate_);

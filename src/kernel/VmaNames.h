@@ -7,7 +7,7 @@
 #pragma once
 
 #include "kernel/FilePath.h"
-#include "kernel/KernelDebug.h"
+#include "kernel/KernelVersion.h"
 #include "kernel/VmaList.h"
 
 namespace vmpt {
@@ -28,8 +28,11 @@ struct VmaName {
 
 class VmaNames {
 public:
-  /// \p debug must outlive the object.
-  static llvm::Expected<VmaNames> create(const KernelDebug &debug);
+  /// All but the version must outlive the object.
+  static llvm::Expected<VmaNames> create(const TypeSources &types,
+                                         const SymbolSource &symbols,
+                                         const StructReader &reader,
+                                         KernelVersion version);
 
   llvm::Expected<MmLayout> readLayout(VirtAddr mm) const;
   VmaName describe(const Vma &vma, const MmLayout &layout);
@@ -40,13 +43,18 @@ public:
                                               const VmaReader &vmas) const;
 
 private:
-  explicit VmaNames(const KernelDebug &debug) : debug_(debug) {}
+  VmaNames(const SymbolSource &symbols, const StructReader &reader,
+           KernelVersion version)
+      : symbols_(&symbols), reader_(&reader), version_(version) {}
+  void findSymbols();
   llvm::Expected<std::optional<std::string>>
   findOwnName(const Vma &vma, const MmLayout &layout) const;
   llvm::Expected<std::string> readAnonName(VirtAddr anonName) const;
   bool isHeap(const Vma &vma, const MmLayout &layout) const;
 
-  const KernelDebug &debug_;
+  const SymbolSource *symbols_;
+  const StructReader *reader_;
+  KernelVersion version_;
   std::optional<FilePaths> files_;
   Field startBrk_, brk_, startStack_, operationName_, specialName_;
   std::optional<Field> anonNameText_;

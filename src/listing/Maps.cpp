@@ -47,7 +47,8 @@ llvm::Expected<MapsReader> MapsReader::create(const KernelDebug &debug) {
       VmaReader::create(debug.types(), debug.reader());
   if (!vmas)
     return vmas.takeError();
-  llvm::Expected<VmaNames> names = VmaNames::create(debug);
+  llvm::Expected<VmaNames> names = VmaNames::create(
+      debug.types(), debug.symbols(), debug.reader(), debug.image().version());
   if (!names)
     return names.takeError();
   return MapsReader(debug, std::move(*vmas), std::move(*names));
@@ -114,8 +115,9 @@ llvm::Expected<MapsListing> MapsReader::read(VirtAddr mm) {
 llvm::Error MapsReader::addPages(MapsListing &listing, PhysAddr root) const {
   const VirtualMemory &memory = debug_->memory();
   const PagingMode &mode = memory.mode();
-  PageCounter counter(memory.physical(), mode, findNonPresentRules(*debug_),
-                      root);
+  NonPresentRules rules = getNonPresentRules(mode, debug_->image().version());
+  rules.types = findSwapTypes(debug_->types(), debug_->symbols());
+  PageCounter counter(memory.physical(), mode, rules, root);
   // A process's table spans the lower half; the gate area lies in the upper.
   const uint64_t userLast = lowBits(mode.virtualBits);
   uint64_t absent = 0;

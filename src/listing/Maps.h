@@ -10,6 +10,7 @@
 //
 #pragma once
 
+#include "kernel/KernelDebug.h"
 #include "kernel/PageCensus.h"
 #include "kernel/VmaNames.h"
 
