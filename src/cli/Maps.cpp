@@ -1,5 +1,4 @@
-//===- Maps.cpp - vmpt maps: /proc/PID/maps
-//--------------------------------===//
+//===- Maps.cpp - vmpt maps: /proc/PID/maps -------------------------------===//
 #include "listing/Maps.h"
 #include "cli/TaskChoice.h"
 #include "support/JsonWriter.h"
@@ -40,10 +39,11 @@ void printJson(JsonWriter &json, const OpenKernel &open, const Task &task,
   json.endArrayAttribute();
 }
 
-/// Empty, as in /proc, for a task without an mm.
+/// Empty, as in /proc, for a task without an mm, and for a kernel thread even
+/// while it borrows one.
 llvm::Expected<MapsListing> readListing(const Options &options,
                                         MapsReader &reader, const Task &task) {
-  if (!task.mm.value) {
+  if (!task.mm.value || task.isKernelThread) {
     warn(options, nameOf(task) + (task.isKernelThread
                                       ? ": a kernel thread has no memory areas"
                                       : ": it has no mm: it is exiting or a "

@@ -1,5 +1,4 @@
-//===- FieldTable.h - many members resolved at once
-//------------------------===//
+//===- FieldTable.h - many members resolved at once -----------------------===//
 #pragma once
 
 #include "kernel/Structs.h"

@@ -1,5 +1,4 @@
-//===- FilePath.h - the path of an open file, as d_path() tells it
-//---------===//
+//===- FilePath.h - the path of an open file, as d_path() tells it --------===//
 //
 // A dentry knows its name and its parent; at the root of a file system the
 // mount knows where it is mounted. Files without a place in any directory

@@ -1,5 +1,4 @@
-//===- MapleTree.h - a maple tree in kernel memory, entry by entry
-//---------===//
+//===- MapleTree.h - a maple tree in kernel memory, entry by entry --------===//
 //
 // A maple tree maps ranges of unsigned long to pointers; since 6.1 it holds
 // the VMAs of an mm_struct. Nodes are 256 bytes, aligned to their size, so a

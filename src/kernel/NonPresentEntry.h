@@ -1,5 +1,4 @@
-//===- NonPresentEntry.h - page table entries that the MMU does not use
-//----===//
+//===- NonPresentEntry.h - page table entries that the MMU does not use ---===//
 //
 // Linux keeps much in entries without the present bit: pages that nobody may
 // touch (PROT_NONE, NUMA hints), where a page was swapped to, that it is on

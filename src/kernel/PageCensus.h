@@ -1,5 +1,4 @@
-//===- PageCensus.h - what a range of addresses holds, counted
-//--------------===//
+//===- PageCensus.h - what a range of addresses holds, counted ------------===//
 #pragma once
 
 #include "kernel/NonPresentEntry.h"

@@ -1,5 +1,4 @@
-//===- VmaList.h - the memory areas of a process
-//---------------------------===//
+//===- VmaList.h - the memory areas of a process --------------------------===//
 //
 // Up to 6.0 an mm_struct has its areas on a list (`mmap`, `vm_next`), since
 // 6.1 in a maple tree (`mm_mt`); the types tell which. Either can be torn.

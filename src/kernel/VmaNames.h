@@ -1,5 +1,4 @@
-//===- VmaNames.h - what /proc/PID/maps calls a memory area
-//----------------===//
+//===- VmaNames.h - what /proc/PID/maps calls a memory area ---------------===//
 //
 // linux v6.12 fs/proc/task_mmu.c get_vma_name(); mm/mmap.c (special
 // mappings); arch/x86/entry/vsyscall/vsyscall_64.c (the gate area).

@@ -3,7 +3,7 @@
 
 A case is a folder with proc/PID/maps and proc/PID/pages, taken at the moment of
 its dumps ($VMPT_TRUTH, else ../shared/truth beside the source root). Unpacked
-ELF dumps are looked for in $VMPT_DUMPS; what is not there is unpacked.
+dumps are looked for in $VMPT_DUMPS; what is not there is unpacked.
 
 For every process: `vmpt maps` is proc/PID/maps to the byte, and the counts of
 `--pages` are those of /proc/PID/pagemap: bit 63 present (PROT_NONE too), bit
@@ -26,14 +26,18 @@ NO_PAGES = {"total", "untouched", "table not in the dump"}
 PRESENT = {"present", "prot-none", "numa-hint"}
 
 
-def find_elf_dumps(case, folder):
-    """Each ELF dump of the case, unpacked."""
-    for packed in sorted(case.glob("*.elf.zst")):
-        ready = Path(os.environ.get("VMPT_DUMPS", "/nonexistent")) / f"{case.name}.{packed.stem}"
-        if not ready.exists():
-            ready = folder / packed.stem
-            subprocess.run(["zstd", "-q", "-d", "--sparse", packed, "-o", ready], check=True)
-        yield packed.stem, ready
+def find_dumps(case, folder):
+    """(name, path) of each dump that case.json names, unpacked."""
+    for name in json.loads((case / "case.json").read_text())["dumps"]:
+        dump = case / name
+        if dump.suffix == ".zst":
+            packed, dump = dump, Path(os.environ.get("VMPT_DUMPS", "/nonexistent")) / f"{case.name}.{dump.stem}"
+            if not dump.exists():
+                dump = folder / packed.stem
+                subprocess.run(["zstd", "-q", "-d", "--sparse", packed, "-o", dump], check=True)
+        yield name, dump
+        if dump.parent == folder:
+            dump.unlink()
 
 
 def text_problem(vmpt, dump, process):
@@ -108,7 +112,7 @@ def main():
         if wanted and not any(word in case.name for word in wanted):
             continue
         with tempfile.TemporaryDirectory(prefix="vmpt-maps-") as folder:
-            for dump_name, dump in find_elf_dumps(case, Path(folder)):
+            for dump_name, dump in find_dumps(case, Path(folder)):
                 check_dump(tap, vmpt, f"{case.name} {dump_name}", dump, case)
     tap.end()
 

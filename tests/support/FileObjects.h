@@ -1,5 +1,4 @@
-//===- FileObjects.h - files, dentries and mounts, built in a test
-//---------===//
+//===- FileObjects.h - files, dentries and mounts, built in a test --------===//
 #pragma once
 
 #include "KernelObjects.h"

@@ -1,5 +1,4 @@
-//===- KernelObjects.h - kernel structs in memory, built in a test
-//---------===//
+//===- KernelObjects.h - kernel structs in memory, built in a test --------===//
 //
 //   KernelObjects kernel;
 //   kernel.declare("mm_struct", {{"map_count", 4}, {"mmap", 8}});
