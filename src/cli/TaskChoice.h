@@ -1,4 +1,5 @@
-//===- TaskChoice.h - a dump's kernel, and the tasks options choose --------===//
+//===- TaskChoice.h - a dump's kernel, and the tasks options choose
+//--------===//
 #pragma once
 
 #include "cli/Session.h"
