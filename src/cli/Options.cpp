@@ -15,6 +15,7 @@ namespace vmpt {
 llvm::Expected<int> runInfo(const Options &);
 llvm::Expected<int> runKernel(const Options &);
 llvm::Expected<int> runEfi(const Options &);
+llvm::Expected<int> runMaps(const Options &);
 llvm::Expected<int> runRead(const Options &);
 llvm::Expected<int> runTask(const Options &);
 llvm::Expected<int> runTasks(const Options &);
@@ -36,6 +37,10 @@ const std::vector<Command> commands = {
      "--user-pgd page_tables/current_user. Choose by --pid, --comm, --mm or "
      "--root, or --all.",
      runTask},
+    {"maps", "print a process's memory areas as /proc/PID/maps does",
+     "Prints what /proc/PID/maps would have printed at the moment of the "
+     "dump; with --pages, under each area what its page tables hold.",
+     runMaps},
     {"efi", "print the page tables of EFI runtime services",
      "Prints what page_tables/efi (arm64, riscv: efi_page_tables) would have "
      "printed.",
@@ -82,31 +87,35 @@ const OptionRow optionRows[] = {
     {"--raw-base", "PHYS", "physical address of a raw image's first byte",
      &Options::rawBase, ""},
     {"--arch", "ARCH", "x86_64, i386, arm64 or riscv64", &Options::arch,
-     "kernel tasks task efi info vmcoreinfo trim"},
+     "kernel tasks task maps efi info vmcoreinfo trim"},
     {"--root", "PHYS", "physical address of the kernel's top table",
-     &Options::root, "kernel tasks efi info trim"},
+     &Options::root, "kernel tasks maps efi info trim"},
     {"--levels", "N", "levels of page tables (x86-64: 4 or 5)",
-     &Options::levels, "kernel tasks task efi info trim"},
+     &Options::levels, "kernel tasks task maps efi info trim"},
     {"--va-bits", "N", "arm64: size of the kernel's half of the addresses",
-     &Options::vaBits, "kernel tasks task efi info trim"},
+     &Options::vaBits, "kernel tasks task maps efi info trim"},
     {"--granule", "SIZE", "arm64: bytes of a page (4K, 16K or 64K)",
-     &Options::granule, "kernel tasks task efi info trim"},
+     &Options::granule, "kernel tasks task maps efi info trim"},
     {"--phys-base", "N", "x86-64: phys_base of the kernel", &Options::physBase,
-     "kernel tasks task efi info trim"},
+     "kernel tasks task maps efi info trim"},
     {"--vmcoreinfo", "FILE", "take VMCOREINFO from FILE", &Options::vmcoreinfo,
-     "kernel tasks task efi info vmcoreinfo trim"},
+     "kernel tasks task maps efi info vmcoreinfo trim"},
     {"--root", "PHYS", "list the table at this physical address",
      &Options::taskRoot, "task"},
-    {"--pid", "N", "the task with this pid", &Options::pid, "task"},
-    {"--comm", "NAME", "the tasks with this name", &Options::comm, "task"},
+    {"--pid", "N", "the task with this pid", &Options::pid, "task maps"},
+    {"--comm", "NAME", "the tasks with this name", &Options::comm, "task maps"},
     {"--mm", "ADDR", "the task with the mm_struct at this address",
-     &Options::mm, "task"},
-    {"--all", "", "every process that has page tables", &Options::all, "task"},
+     &Options::mm, "task maps"},
+    {"--all", "", "every process that has page tables", &Options::all,
+     "task maps"},
+    {"--pages", "", "what the page tables hold of each area", &Options::pages,
+     "maps"},
     {"--user-pgd", "", "the table that user code runs on (x86 PTI)",
      &Options::userPgd, "task"},
     {"--user-only", "", "only the user half", &Options::userOnly, "task"},
     {"--threads", "", "threads, too", &Options::threads, "tasks"},
-    {"--format", "FORMAT", "text (default) or json", &Options::format, "tasks"},
+    {"--format", "FORMAT", "text (default) or json", &Options::format,
+     "tasks maps"},
     {"--max-lines", "N", "end the listing after N lines (20 million)",
      &Options::maxLines, "kernel task efi"},
     {"-o,--output", "OUT", "file to write", &Options::output, "trim"},

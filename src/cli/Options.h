@@ -34,6 +34,7 @@ struct Options {
   std::optional<uint64_t> mm;
   std::optional<uint64_t> taskRoot;
   bool all = false;
+  bool pages = false;
   bool threads = false;
   bool userPgd = false;
   bool userOnly = false;

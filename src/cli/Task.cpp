@@ -1,38 +1,14 @@
 //===- Task.cpp - vmpt task, vmpt efi: the tables of others ---------------===//
-#include "cli/Session.h"
+#include "cli/TaskChoice.h"
 #include "kernel/KernelArch.h"
-#include "kernel/TaskList.h"
 #include "listing/Plan.h"
 #include "support/Text.h"
 
-#include "llvm/ADT/DenseSet.h"
 #include "llvm/Support/raw_ostream.h"
 
 namespace vmpt {
 
 namespace {
-
-/// A dump with its kernel, symbols and types.
-struct OpenKernel {
-  Dump dump;
-  KernelImage kernel;
-  std::unique_ptr<KernelDebug> debug;
-};
-
-llvm::Expected<std::unique_ptr<OpenKernel>> openKernel(const Options &options) {
-  auto open = std::make_unique<OpenKernel>();
-  llvm::Expected<Dump> dump = openDump(options);
-  if (!dump)
-    return dump.takeError();
-  open->dump = std::move(*dump);
-  llvm::Expected<KernelImage> kernel =
-      findKernel(options, open->dump, *open->dump.memory);
-  if (!kernel)
-    return kernel.takeError();
-  open->kernel = std::move(*kernel);
-  open->debug = KernelDebug::create(open->kernel, *open->dump.memory);
-  return open;
-}
 
 llvm::Expected<int> listRoot(const Options &options, const OpenKernel &open,
                              PhysAddr root) {
@@ -44,37 +20,6 @@ llvm::Expected<int> listRoot(const Options &options, const OpenKernel &open,
   if (!plan)
     return withFileName(options, plan.takeError());
   return printListing(options, *plan, *open.dump.memory);
-}
-
-std::string nameOf(const Task &task) {
-  return "pid " + std::to_string(task.pid) + " (" + task.comm + ")";
-}
-
-/// Those that the options choose.
-llvm::Expected<std::vector<const Task *>> choose(const Options &options,
-                                                 const TaskList &list) {
-  std::vector<const Task *> chosen;
-  for (const Task &task : list.tasks) {
-    bool matches = options.all   ? task.isLeader() && task.mm.value
-                   : options.pid ? task.pid == *options.pid
-                   : options.mm
-                       ? task.mm == VirtAddr(*options.mm) && task.isLeader()
-                       : task.isLeader() && task.comm == *options.comm;
-    if (matches)
-      chosen.push_back(&task);
-  }
-  if (chosen.empty())
-    return llvm::make_error<LookupError>(
-        options.all   ? "no process has page tables of its own"
-        : options.pid ? "no task has pid " + std::to_string(*options.pid) +
-                            "; vmpt tasks --threads lists them"
-        : options.mm ? "no process has an mm_struct at " + hex(*options.mm)
-                     : "no process is called '" + *options.comm +
-                           "'; vmpt tasks lists them");
-  // Processes that share an mm have one listing.
-  if (options.mm)
-    chosen.erase(chosen.begin() + 1, chosen.end());
-  return chosen;
 }
 
 llvm::Expected<int> listTasks(const Options &options, const OpenKernel &open,
@@ -131,7 +76,7 @@ llvm::Expected<int> runTask(const Options &options) {
     return withFileName(options, list.takeError());
   for (const std::string &problem : list->problems)
     warn(options, problem);
-  llvm::Expected<std::vector<const Task *>> tasks = choose(options, *list);
+  llvm::Expected<std::vector<const Task *>> tasks = chooseTasks(options, *list);
   if (!tasks)
     return withFileName(options, tasks.takeError());
   return listTasks(options, **open, *tasks);

@@ -1,0 +1,50 @@
+#include "cli/TaskChoice.h"
+
+namespace vmpt {
+
+llvm::Expected<std::unique_ptr<OpenKernel>> openKernel(const Options &options) {
+  auto open = std::make_unique<OpenKernel>();
+  llvm::Expected<Dump> dump = openDump(options);
+  if (!dump)
+    return dump.takeError();
+  open->dump = std::move(*dump);
+  llvm::Expected<KernelImage> kernel =
+      findKernel(options, open->dump, *open->dump.memory);
+  if (!kernel)
+    return kernel.takeError();
+  open->kernel = std::move(*kernel);
+  open->debug = KernelDebug::create(open->kernel, *open->dump.memory);
+  return open;
+}
+
+std::string nameOf(const Task &task) {
+  return "pid " + std::to_string(task.pid) + " (" + task.comm + ")";
+}
+
+llvm::Expected<std::vector<const Task *>> chooseTasks(const Options &options,
+                                                      const TaskList &list) {
+  std::vector<const Task *> chosen;
+  for (const Task &task : list.tasks) {
+    bool matches = options.all   ? task.isLeader() && task.mm.value
+                   : options.pid ? task.pid == *options.pid
+                   : options.mm
+                       ? task.mm == VirtAddr(*options.mm) && task.isLeader()
+                       : task.isLeader() && task.comm == *options.comm;
+    if (matches)
+      chosen.push_back(&task);
+  }
+  if (chosen.empty())
+    return llvm::make_error<LookupError>(
+        options.all   ? "no process has page tables of its own"
+        : options.pid ? "no task has pid " + std::to_string(*options.pid) +
+                            "; vmpt tasks --threads lists them"
+        : options.mm ? "no process has an mm_struct at " + hex(*options.mm)
+                     : "no process is called '" + *options.comm +
+                           "'; vmpt tasks lists them");
+  // Processes that share an mm have one listing.
+  if (options.mm)
+    chosen.erase(chosen.begin() + 1, chosen.end());
+  return chosen;
+}
+
+} // namespace vmpt

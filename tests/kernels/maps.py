@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""The judge of `vmpt maps`: real dumps against what the kernel itself said.
+
+A case is a folder with proc/PID/maps and proc/PID/pages, taken at the moment of
+its dumps ($VMPT_TRUTH, else ../shared/truth beside the source root). Unpacked
+dumps are looked for in $VMPT_DUMPS; what is not there is unpacked.
+
+For every process: `vmpt maps` is proc/PID/maps to the byte, and the counts of
+`--pages` are those of /proc/PID/pagemap: bit 63 present (PROT_NONE too), bit
+62 swapped. Device memory (VM_PFNMAP) is not in pagemap and not compared.
+
+Usage: maps.py VMPT SOURCE_ROOT [WORD...]       (prints TAP; WORDs choose cases)
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from tap import Tap, first_difference, run
+
+VM_PFNMAP = 0x400
+NO_PAGES = {"total", "untouched", "table not in the dump"}
+PRESENT = {"present", "prot-none", "numa-hint"}
+
+
+def find_dumps(case, folder):
+    """(name, path) of each dump that case.json names, unpacked."""
+    for name in json.loads((case / "case.json").read_text())["dumps"]:
+        dump = case / name
+        if dump.suffix == ".zst":
+            packed, dump = dump, Path(os.environ.get("VMPT_DUMPS", "/nonexistent")) / f"{case.name}.{dump.stem}"
+            if not dump.exists():
+                dump = folder / packed.stem
+                subprocess.run(["zstd", "-q", "-d", "--sparse", packed, "-o", dump], check=True)
+        yield name, dump
+        if dump.parent == folder:
+            dump.unlink()
+
+
+def find_types(vmpt, case, folder):
+    """(options that name the struct layouts, None), or (None, why there are none)."""
+    config = subprocess.run(["zstd", "-dcq", case / "sys/config.zst"], capture_output=True).stdout
+    if b"CONFIG_DEBUG_INFO_BTF=y" in config:
+        return [], None
+    packed = case / "vmlinux.xz"
+    if not packed.exists():
+        return None, "a kernel without BTF, and its vmlinux is not at hand"
+    if b"--vmlinux" not in run(vmpt, "maps", "--help").stdout:
+        return None, "a kernel without BTF needs --vmlinux"
+    vmlinux = folder / "vmlinux"
+    with open(vmlinux, "wb") as out:
+        subprocess.run(["xz", "-dc", packed], stdout=out, check=True)
+    return ["--vmlinux", vmlinux], None
+
+
+def text_problem(vmpt, dump, types, process):
+    result = run(vmpt, "maps", dump, *types, "--pid", process.name)
+    problem = first_difference((process / "maps").read_bytes(), result.stdout)
+    if problem is None and result.returncode == 0:
+        return None
+    return f"exit status {result.returncode}: {result.stderr.decode(errors='replace')}\n{problem or ''}"
+
+
+def count_pagemap(process, areas):
+    """[(present, swapped)] of each area, from /proc/PID/pagemap."""
+    counts = [[0, 0] for _ in areas]
+    spans = [(int(area["start"], 16), int(area["end"], 16)) for area in areas]
+    index = 0
+    for line in (process / "pages").read_text().splitlines():
+        if line.startswith("#"):
+            continue
+        address, entry = (int(word, 16) for word in line.split()[:2])
+        while index < len(spans) and address >= spans[index][1]:
+            index += 1
+        if index == len(spans) or address < spans[index][0]:
+            return f"page {address:#x} of pagemap lies in no area"
+        counts[index][0] += entry >> 63
+        counts[index][1] += entry >> 62 & 1
+    return counts
+
+
+def pages_problem(process, listing):
+    areas = listing["maps"]
+    truth = count_pagemap(process, areas)
+    if isinstance(truth, str):
+        return truth
+    compared = 0
+    for area, wanted in zip(areas, truth):
+        if int(area["flags"], 16) & VM_PFNMAP or "pages" not in area:
+            continue
+        pages = {kind: count for kind, count in area["pages"].items() if not kind.startswith("in ")}
+        present = sum(count for kind, count in pages.items() if kind in PRESENT)
+        other = sum(count for kind, count in pages.items() if kind not in PRESENT | NO_PAGES)
+        if [present, other] != wanted:
+            return f"{area['start']} {area['name']}: {pages}, but pagemap has {wanted}"
+        if sum(pages.values()) != 2 * pages["total"]:
+            return f"{area['start']}: {pages} is not the sum"
+        compared += 1
+    return None if compared else "no area was compared"
+
+
+def check_dump(tap, vmpt, name, dump, types, case):
+    result = run(vmpt, "maps", dump, *types, "--all", "--pages", "--format", "json")
+    listings = {}
+    if result.stdout:
+        listings = {p["pid"]: p for p in json.loads(result.stdout)["processes"]}
+    for process in sorted(case.glob("proc/*"), key=lambda p: int(p.name)):
+        maps = process / "maps"
+        if not maps.exists() or not maps.stat().st_size:
+            continue
+        tap.report(text_problem(vmpt, dump, types, process), f"{name}: maps of {process.name}")
+        if (process / "pages").exists():
+            listing = listings.get(int(process.name))
+            tap.report(pages_problem(process, listing) if listing else
+                       f"not listed: {result.stderr.decode(errors='replace')}",
+                       f"{name}: pages of {process.name}")
+
+
+def main():
+    vmpt, source = sys.argv[1], Path(sys.argv[2])
+    wanted = sys.argv[3:]
+    truth = Path(os.environ.get("VMPT_TRUTH", source / "../shared/truth"))
+    tap = Tap()
+    for case in sorted(path.parent for path in truth.glob("*/case.json")):
+        if wanted and not any(word in case.name for word in wanted):
+            continue
+        with tempfile.TemporaryDirectory(prefix="vmpt-maps-") as folder:
+            types, why = find_types(vmpt, case, Path(folder))
+            if why:
+                tap.skip(case.name, why)
+                continue
+            for dump_name, dump in find_dumps(case, Path(folder)):
+                check_dump(tap, vmpt, f"{case.name} {dump_name}", dump, types, case)
+    if not tap.count:
+        tap.skip("maps", f"no captured cases in {truth}")
+    tap.end()
+
+
+main()
