@@ -7,6 +7,7 @@
 //
 #include "kernel/KernelImage.h"
 
+#include "kernel/DebugData.h"
 #include "kernel/FixedPoint.h"
 #include "kernel/KernelArch.h"
 #include "kernel/VmcoreinfoScan.h"
@@ -42,6 +43,8 @@ private:
   bool tryVmcoreinfo(const InfoCandidate &candidate);
   bool tryArch(const KernelArch &arch, const InfoCandidate &candidate);
   bool tryRegisters();
+  bool acceptRegister(const KernelArch &arch, const PagingMode &mode,
+                      const std::string &modeReason, const RootGuess &guess);
   std::vector<const KernelArch *> archsFor(const Vmcoreinfo &info);
   bool accept(const KernelArch &arch, const PagingMode &mode,
               const std::string &modeSource, PhysAddr root,
@@ -74,6 +77,22 @@ llvm::Expected<KernelImage> KernelFinder::find() {
   if (!found)
     return notFound();
   return std::move(image_);
+}
+
+/// "Linux version 6.1.0-56-amd64 (..." -> "6.1.0-56-amd64", else "".
+std::string readBannerRelease(const VirtualMemory &memory,
+                              const SymbolSource &symbols) {
+  std::optional<Symbol> banner = symbols.find("linux_banner");
+  if (!banner)
+    return "";
+  llvm::Expected<std::string> text = memory.readString(banner->address, 512);
+  if (!text) {
+    llvm::consumeError(text.takeError());
+    return "";
+  }
+  llvm::StringRef rest = *text;
+  return rest.consume_front("Linux version ") ? rest.split(' ').first.str()
+                                              : "";
 }
 
 std::vector<InfoCandidate> KernelFinder::scannedCandidates() {
@@ -220,8 +239,7 @@ bool KernelFinder::tryArch(const KernelArch &arch,
   return accept(
       arch, *points[0].mode,
       "the mode in which the root is its own fixed point", points[0].root,
-      "found: the page that maps SYMBOL(" + symbol.str() + ") to itself; " +
-          std::to_string(points[0].votes) + " other tables lead to it",
+      "found: the page that maps SYMBOL(" + symbol.str() + ") to itself",
       &candidate);
 }
 
@@ -242,19 +260,53 @@ bool KernelFinder::tryRegisters() {
     std::vector<RootGuess> guesses = arch->registerRoots
                                          ? arch->registerRoots(query)
                                          : std::vector<RootGuess>();
-    if (guesses.empty())
-      image_.evidence.tried(llvm::Twine("the notes have no register that "
-                                        "holds a ") +
-                            getArchName(arch->arch) + " root");
-    for (const RootGuess &guess : guesses) {
-      diagnostics_.warn("no VMCOREINFO anywhere: listing the table that " +
-                        guess.source +
-                        " points to; it is a task's, so its user half is "
-                        "listed, too");
-      return accept(*arch, *modes.front(), modeReason, guess.root, guess.source,
+    if (!guesses.empty())
+      return acceptRegister(*arch, *modes.front(), modeReason,
+                            guesses.front());
+  }
+  image_.evidence.tried("no register in the notes holds a root");
+  return false;
+}
+
+/// A control register holds some task's table. It maps the kernel, so the
+/// kernel's own symbols can be read through it, and they name the real root.
+bool KernelFinder::acceptRegister(const KernelArch &arch,
+                                  const PagingMode &mode,
+                                  const std::string &modeReason,
+                                  const RootGuess &guess) {
+  const KernelImage before = image_;
+  accept(arch, mode, modeReason, guess.root, guess.source, nullptr);
+  VirtualMemory memory = image_.virtualMemory(memory_);
+  llvm::Expected<std::unique_ptr<Kallsyms>> symbols =
+      readKallsyms(memory, image_.vmcoreinfo, image_.imageRuns);
+  if (!symbols) {
+    image_.evidence.tried(llvm::toString(symbols.takeError()));
+    diagnostics_.warn("no VMCOREINFO and no kallsyms: listing the table that " +
+                      guess.source +
+                      " points to; it is a task's, so its user half is "
+                      "listed, too");
+    return true;
+  }
+  const std::string release = readBannerRelease(memory, **symbols);
+  for (llvm::StringRef name : arch.rootSymbols)
+    if (std::optional<Symbol> self = (*symbols)->find(name)) {
+      llvm::Expected<PhysAddr> root = memory.translate(self->address);
+      if (!root) {
+        llvm::consumeError(root.takeError());
+        continue;
+      }
+      if (!isFixedPoint(memory_, mode, *root, self->address))
+        continue;
+      image_ = before;
+      image_.bannerRelease = release;
+      return accept(arch, mode, modeReason, *root,
+                    name.str() + " in kallsyms, read through " + guess.source +
+                        "; confirmed: it is its own fixed point",
                     nullptr);
     }
-  }
+  return true;
+}
+
   return false;
 }
 
@@ -284,6 +336,9 @@ bool KernelFinder::accept(const KernelArch &arch, const PagingMode &mode,
       evidence.add("kernel release", printable(*release),
                    "VMCOREINFO OSRELEASE");
   }
+  if (!image_.bannerRelease.empty())
+    evidence.add("kernel release", printable(image_.bannerRelease),
+                 "linux_banner, by kallsyms");
   evidence.add("paging mode", mode.name, modeSource);
   evidence.add("root table", hex(root), rootSource);
   static const Vmcoreinfo none;

@@ -29,6 +29,8 @@ struct KernelImage {
   const KernelArch *arch = nullptr;
   ByteOrder order = ByteOrder::little;
   Vmcoreinfo vmcoreinfo;
+  /// "6.1.0-56-amd64" out of linux_banner; only where there is no VMCOREINFO.
+  std::string bannerRelease;
   /// A copy: SME takes an address bit out of the mode.
   std::optional<PagingMode> mode;
   PhysAddr root; ///< The kernel's own top table.
@@ -54,11 +56,12 @@ struct KernelImage {
                                       : std::optional<bool>(found->second);
   }
 
-  /// From OSRELEASE. A kernel that does not say is taken for a new one: new
-  /// wordings are the common case, and `info` shows that nothing was known.
+  /// From OSRELEASE, else from linux_banner. A kernel that does not say is
+  /// taken for a new one: new wordings are the common case, and `info` shows
+  /// that nothing was known.
   KernelVersion version() const {
     std::optional<KernelVersion> known =
-        parseKernelVersion(vmcoreinfo.release().value_or(""));
+        parseKernelVersion(vmcoreinfo.release().value_or(bannerRelease));
     return known.value_or(KernelVersion{~0u, 0});
   }
 

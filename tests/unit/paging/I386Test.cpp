@@ -9,7 +9,7 @@ using namespace vmpt::testing;
 
 namespace {
 
-constexpr uint64_t present = bit(0), large = bit(7);
+constexpr uint64_t present = bit(0), accessed = bit(5), large = bit(7);
 
 TEST(I386Mode, ALargePageHasAddressBits39To32InBits20To13) {
   SparseMemory memory;
