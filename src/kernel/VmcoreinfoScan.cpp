@@ -3,6 +3,7 @@
 #include "support/Bits.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace vmpt {
 
@@ -44,6 +45,55 @@ std::string readText(const PhysicalMemory &memory, PhysAddr at, uint64_t size) {
   return text;
 }
 
+/// Notes at any multiple of 4: before 4.13 (linux, "kexec: move vmcoreinfo out
+/// of the kernel's .bss section") the note was an array among others.
+std::vector<FoundVmcoreinfo>
+scanForUnalignedNotes(const PhysicalMemory &memory) {
+  static constexpr char wanted[] = "VMCOREINFO\0\0OSRELEASE=";
+  constexpr uint64_t wantedBytes = sizeof wanted - 1, nameOffset = 12;
+  constexpr uint64_t pieceBytes = 256 * 1024;
+  const PhysicalMemory &scanned = memory.forScanning();
+  std::vector<FoundVmcoreinfo> found;
+  std::vector<uint8_t> piece;
+  auto lookAt = [&](PhysAddr start) {
+    for (const uint8_t *at = piece.data(), *end = at + piece.size();;) {
+      at = static_cast<const uint8_t *>(
+          ::memmem(at, size_t(end - at), wanted, wantedBytes));
+      if (!at || found.size() >= maxCandidates)
+        return;
+      const uint64_t offset = uint64_t(at++ - piece.data());
+      if (offset < nameOffset)
+        continue;
+      const PhysAddr note = start + (offset - nameOffset);
+      for (ByteOrder order : {ByteOrder::little, ByteOrder::big})
+        if (auto size = noteTextBytes(
+                llvm::ArrayRef<uint8_t>(piece).drop_front(offset - nameOffset),
+                order);
+            size && note.value % 4 == 0)
+          found.push_back({note, true,
+                           Vmcoreinfo::parse(readText(
+                               memory, note + noteHeaderBytes, *size))});
+    }
+  };
+  for (const MemoryRange &range : scanned.ranges()) {
+    if (range.absence)
+      continue;
+    // Pieces overlap by what the start of a note takes.
+    constexpr uint64_t overlap = nameOffset + wantedBytes;
+    for (uint64_t done = 0; done + overlap < range.size; done += pieceBytes) {
+      piece.resize(std::min(pieceBytes + overlap, range.size - done));
+      if (!scanned.tryRead(range.start + done, piece))
+        lookAt(range.start + done);
+    }
+  }
+  // A note on the border of two pieces is seen twice.
+  found.erase(
+      std::unique(found.begin(), found.end(),
+                  [](auto &a, auto &b) { return a.address == b.address; }),
+      found.end());
+  return found;
+}
+
 } // namespace
 
 std::vector<FoundVmcoreinfo> scanForVmcoreinfo(const PhysicalMemory &memory) {
@@ -82,6 +132,8 @@ std::vector<FoundVmcoreinfo> scanForVmcoreinfo(const PhysicalMemory &memory) {
           return note.info.text() == text.info.text();
         }))
       notes.push_back(std::move(text));
+  if (notes.empty())
+    return scanForUnalignedNotes(memory);
   return notes;
 }
 

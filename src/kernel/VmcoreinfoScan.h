@@ -14,9 +14,10 @@ struct FoundVmcoreinfo {
 
 /// Every running kernel keeps its VMCOREINFO as an ELF note at the start of a
 /// page (linux kernel/vmcore_info.c). Looks at the first bytes of each page
-/// that is present. Notes come first in the result, then bare texts that
-/// repeat none of the notes. There can be several: a kdump kernel that waits,
-/// a kernel before kexec, guests in the memory of a host.
+/// that is present; if that finds nothing, at all bytes, for kernels before
+/// 4.13, whose note stands in the bss. Notes come first in the result, then
+/// bare texts that repeat none of the notes. There can be several: a kdump
+/// kernel that waits, a kernel before kexec, guests in the memory of a host.
 std::vector<FoundVmcoreinfo> scanForVmcoreinfo(const PhysicalMemory &memory);
 
 } // namespace vmpt

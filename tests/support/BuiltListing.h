@@ -1,5 +1,4 @@
-//===- BuiltListing.h - what a kernel of some release prints of built tables
-//-===//
+//===- BuiltListing.h - what a kernel prints of built tables --------------===//
 #pragma once
 
 #include "Expected.h"

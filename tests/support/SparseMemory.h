@@ -2,6 +2,7 @@
 #pragma once
 
 #include "memory/PhysicalMemory.h"
+#include "support/Bits.h"
 
 #include <algorithm>
 #include <map>
