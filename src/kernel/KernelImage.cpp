@@ -261,8 +261,7 @@ bool KernelFinder::tryRegisters() {
                                          ? arch->registerRoots(query)
                                          : std::vector<RootGuess>();
     if (!guesses.empty())
-      return acceptRegister(*arch, *modes.front(), modeReason,
-                            guesses.front());
+      return acceptRegister(*arch, *modes.front(), modeReason, guesses.front());
   }
   image_.evidence.tried("no register in the notes holds a root");
   return false;
@@ -279,35 +278,31 @@ bool KernelFinder::acceptRegister(const KernelArch &arch,
   VirtualMemory memory = image_.virtualMemory(memory_);
   llvm::Expected<std::unique_ptr<Kallsyms>> symbols =
       readKallsyms(memory, image_.vmcoreinfo, image_.imageRuns);
-  if (!symbols) {
+  if (!symbols)
     image_.evidence.tried(llvm::toString(symbols.takeError()));
-    diagnostics_.warn("no VMCOREINFO and no kallsyms: listing the table that " +
-                      guess.source +
-                      " points to; it is a task's, so its user half is "
-                      "listed, too");
-    return true;
+  for (llvm::StringRef name : arch.rootSymbols) {
+    std::optional<Symbol> self =
+        symbols ? (*symbols)->find(name) : std::nullopt;
+    Translation path;
+    if (self)
+      path = translate(memory_, mode, guess.root, self->address);
+    if (!path.isMapped() ||
+        !isFixedPoint(memory_, mode, path.address, self->address))
+      continue;
+    std::string release = readBannerRelease(memory, **symbols);
+    image_ = before;
+    image_.bannerRelease = std::move(release);
+    return accept(arch, mode, modeReason, path.address,
+                  name.str() + " in kallsyms, read through " + guess.source +
+                      "; confirmed: it is its own fixed point",
+                  nullptr);
   }
-  const std::string release = readBannerRelease(memory, **symbols);
-  for (llvm::StringRef name : arch.rootSymbols)
-    if (std::optional<Symbol> self = (*symbols)->find(name)) {
-      llvm::Expected<PhysAddr> root = memory.translate(self->address);
-      if (!root) {
-        llvm::consumeError(root.takeError());
-        continue;
-      }
-      if (!isFixedPoint(memory_, mode, *root, self->address))
-        continue;
-      image_ = before;
-      image_.bannerRelease = release;
-      return accept(arch, mode, modeReason, *root,
-                    name.str() + " in kallsyms, read through " + guess.source +
-                        "; confirmed: it is its own fixed point",
-                    nullptr);
-    }
+  diagnostics_.warn("no VMCOREINFO, and no symbol names the kernel's root: "
+                    "listing the table that " +
+                    guess.source +
+                    " points to; it is a task's, so its user half is listed, "
+                    "too");
   return true;
-}
-
-  return false;
 }
 
 bool KernelFinder::accept(const KernelArch &arch, const PagingMode &mode,
