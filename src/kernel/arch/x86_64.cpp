@@ -19,6 +19,7 @@
 //
 #include "paging/X86_64.h"
 #include "kernel/KernelArch.h"
+#include "kernel/arch/X86_64Layout.h"
 
 namespace vmpt {
 
@@ -116,29 +117,6 @@ void applyEncryptionMask(const RootQuery &query, KernelImage &image) {
                           : "52 bits: VMCOREINFO has no sme_mask");
 }
 
-struct FixedMarker {
-  llvm::StringLiteral name;
-  uint64_t fourLevel, fiveLevel;
-  uint64_t maxLines = 0;
-};
-
-/// The array as it is without KASLR, for kernels that carry none.
-/// linux v6.12 Documentation/arch/x86/x86_64/mm.rst, pgtable_64_types.h.
-constexpr FixedMarker documentedMarkers[] = {
-    {"User Space", 0, 0},
-    {"Kernel Space", 0x8000000000000000, 0x8000000000000000},
-    {"LDT remap", 0xffff880000000000, 0xff10000000000000},
-    {"Low Kernel Mapping", 0xffff888000000000, 0xff11000000000000},
-    {"vmalloc() Area", 0xffffc90000000000, 0xffa0000000000000},
-    {"Vmemmap", 0xffffea0000000000, 0xffd4000000000000},
-    {"CPU entry Area", 0xfffffe0000000000, 0xfffffe0000000000},
-    {"ESPfix Area", 0xffffff0000000000, 0xffffff0000000000, 16},
-    {"EFI Runtime Services", 0xffffffef00000000, 0xffffffef00000000},
-    {"High Kernel Mapping", 0xffffffff80000000, 0xffffffff80000000},
-    {"Modules", 0xffffffffc0000000, 0xffffffffc0000000},
-    {"End Modules", 0xffffffffff000000, 0xffffffffff000000},
-};
-
 void addMarkers(const RootQuery &query, KernelImage &image) {
   static constexpr MarkerArrayShape shape = {
       .firstName = "User Space",
@@ -158,16 +136,8 @@ void addMarkers(const RootQuery &query, KernelImage &image) {
     image.markers = std::move(array->markers);
     return;
   }
-  const bool five = image.mode->levelCount == 5;
-  for (const FixedMarker &marker : documentedMarkers)
-    image.markers.push_back({five ? marker.fiveLevel : marker.fourLevel,
-                             marker.name.str(), marker.maxLines});
-  std::string source = "documented constants: the kernel carries no "
-                       "address_markers[] (built without PTDUMP)";
-  if (query.dump.directMapOffset) {
-    image.markers[3].start = *query.dump.directMapOffset;
-    source += ", direct map from the PT_LOAD addresses";
-  }
+  std::string source;
+  image.markers = makeX86_64Markers(query, image, source);
   image.evidence.add("address markers",
                      std::to_string(image.markers.size()) + " sections",
                      source);
