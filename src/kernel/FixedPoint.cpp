@@ -1,5 +1,6 @@
 #include "kernel/FixedPoint.h"
 
+#include "kernel/ScanProgress.h"
 #include "paging/Translate.h"
 
 #include <algorithm>
@@ -23,8 +24,11 @@ bool isFixedPoint(const PhysicalMemory &memory, const PagingMode &mode,
 
 std::vector<FixedPoint>
 findFixedPoints(const PhysicalMemory &memory,
-                llvm::ArrayRef<const PagingMode *> modes, VirtAddr self) {
+                llvm::ArrayRef<const PagingMode *> modes, VirtAddr self,
+                Diagnostics &diagnostics) {
   const PhysicalMemory &scanned = memory.forScanning();
+  ScanProgress progress(diagnostics, scanned, "looking for the root table",
+                        modes.size());
   std::vector<FixedPoint> found;
   for (const PagingMode *mode : modes) {
     // Where tables lead to, and how many of them.
@@ -41,6 +45,7 @@ findFixedPoints(const PhysicalMemory &memory,
         continue;
       for (uint64_t at = alignUp(range.start.value, step) + offset;
            at - range.start.value < range.size; at += step) {
+        progress.advance(step);
         Translation path = translate(scanned, *mode, PhysAddr(at), self);
         if (!path.isMapped())
           continue;

@@ -9,6 +9,7 @@
 
 #include "memory/PhysicalMemory.h"
 #include "paging/PagingMode.h"
+#include "support/Diagnostics.h"
 
 namespace vmpt {
 
@@ -28,6 +29,7 @@ struct FixedPoint {
 /// Reads one entry of each page; what fits is followed.
 std::vector<FixedPoint>
 findFixedPoints(const PhysicalMemory &memory,
-                llvm::ArrayRef<const PagingMode *> modes, VirtAddr self);
+                llvm::ArrayRef<const PagingMode *> modes, VirtAddr self,
+                Diagnostics &diagnostics);
 
 } // namespace vmpt

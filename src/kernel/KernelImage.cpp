@@ -97,7 +97,7 @@ std::string readBannerRelease(const VirtualMemory &memory,
 
 std::vector<InfoCandidate> KernelFinder::scannedCandidates() {
   std::vector<InfoCandidate> candidates;
-  for (FoundVmcoreinfo &hit : scanForVmcoreinfo(memory_))
+  for (FoundVmcoreinfo &hit : scanForVmcoreinfo(memory_, diagnostics_))
     candidates.push_back(
         {std::move(hit.info),
          (hit.isNote ? "VMCOREINFO note found in RAM at physical "
@@ -223,7 +223,7 @@ bool KernelFinder::tryArch(const KernelArch &arch,
                       guess.source + "; confirmed: it is its own fixed point",
                       &candidate);
   std::vector<FixedPoint> points =
-      findFixedPoints(memory_, modes, VirtAddr(*self));
+      findFixedPoints(memory_, modes, VirtAddr(*self), diagnostics_);
   if (points.empty()) {
     image_.evidence.tried("no page maps SYMBOL(" + symbol + ")=" + hex(*self) +
                           " of the " + candidate.source + " to itself as a " +

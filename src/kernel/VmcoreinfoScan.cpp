@@ -1,5 +1,6 @@
 #include "kernel/VmcoreinfoScan.h"
 
+#include "kernel/ScanProgress.h"
 #include "support/Bits.h"
 
 #include <algorithm>
@@ -96,8 +97,10 @@ scanForUnalignedNotes(const PhysicalMemory &memory) {
 
 } // namespace
 
-std::vector<FoundVmcoreinfo> scanForVmcoreinfo(const PhysicalMemory &memory) {
+std::vector<FoundVmcoreinfo> scanForVmcoreinfo(const PhysicalMemory &memory,
+                                               Diagnostics &diagnostics) {
   const PhysicalMemory &scanned = memory.forScanning();
+  ScanProgress progress(diagnostics, scanned, "looking for VMCOREINFO");
   std::vector<FoundVmcoreinfo> notes, texts;
   for (const MemoryRange &range : scanned.ranges()) {
     if (range.absence)
@@ -106,6 +109,7 @@ std::vector<FoundVmcoreinfo> scanForVmcoreinfo(const PhysicalMemory &memory) {
          at - range.start.value < range.size &&
          notes.size() + texts.size() < maxCandidates;
          at += pageBytes) {
+      progress.advance(pageBytes);
       uint8_t start[noteHeaderBytes + textStart.size()];
       if (scanned.tryRead(PhysAddr(at), start))
         continue;

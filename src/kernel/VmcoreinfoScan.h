@@ -3,6 +3,7 @@
 
 #include "dump/Vmcoreinfo.h"
 #include "memory/PhysicalMemory.h"
+#include "support/Diagnostics.h"
 
 namespace vmpt {
 
@@ -18,6 +19,7 @@ struct FoundVmcoreinfo {
 /// 4.13, whose note stands in the bss. Notes come first in the result, then
 /// bare texts that repeat none of the notes. There can be several: a kdump
 /// kernel that waits, a kernel before kexec, guests in the memory of a host.
-std::vector<FoundVmcoreinfo> scanForVmcoreinfo(const PhysicalMemory &memory);
+std::vector<FoundVmcoreinfo> scanForVmcoreinfo(const PhysicalMemory &memory,
+                                               Diagnostics &diagnostics);
 
 } // namespace vmpt

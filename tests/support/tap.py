@@ -10,11 +10,10 @@ class Tap:
     def __init__(self):
         self.count = 0
 
-    def report(self, problem, name, todo=None):
+    def report(self, problem, name):
         """`problem` is None if all is well, else text that says what is not."""
         self.count += 1
-        directive = f" # TODO {todo}" if todo and problem else ""
-        print(f"{'not ok' if problem else 'ok'} {self.count} - {name}{directive}")
+        print(f"{'not ok' if problem else 'ok'} {self.count} - {name}")
         for line in (problem or "").splitlines():
             print(f"# {line}")
         sys.stdout.flush()

@@ -8,6 +8,8 @@ using namespace vmpt::testing;
 
 namespace {
 
+Diagnostics diagnostics;
+
 /// {namesz 11, descsz, type 0}, the padded name, the text.
 std::string note(llvm::StringRef text) {
   std::string bytes("\x0b\0\0\0\0\0\0\0\0\0\0\0VMCOREINFO\0\0", 24);
@@ -18,7 +20,7 @@ std::string note(llvm::StringRef text) {
 TEST(VmcoreinfoScan, FindsANoteAtTheStartOfAPage) {
   SparseMemory memory;
   memory.writeString(PhysAddr(0x5000), note("OSRELEASE=6.1.0\n"));
-  auto found = scanForVmcoreinfo(memory);
+  auto found = scanForVmcoreinfo(memory, diagnostics);
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].address, PhysAddr(0x5000));
   EXPECT_TRUE(found[0].isNote);
@@ -33,7 +35,7 @@ TEST(VmcoreinfoScan, ANoteInTheBssIsFoundOnce) { // before 4.13
     SparseMemory memory;
     memory.addZeros(PhysAddr(0), 0x80000);
     memory.writeString(PhysAddr(at), note("OSRELEASE=4.9.0\nPAGESIZE=4096\n"));
-    auto found = scanForVmcoreinfo(memory);
+    auto found = scanForVmcoreinfo(memory, diagnostics);
     ASSERT_EQ(found.size(), 1u) << hex(at);
     EXPECT_EQ(found[0].address, PhysAddr(at));
     EXPECT_EQ(found[0].info.decimal("PAGESIZE"), 4096u);
@@ -47,7 +49,7 @@ TEST(VmcoreinfoScan, WhatOnlyLooksLikeANoteIsNone) {
   broken[0] = 12; // the name's size
   memory.writeString(PhysAddr(0x1234), broken);
   memory.writeString(PhysAddr(0x2236), note("OSRELEASE=4.9.0\n")); // odd place
-  EXPECT_TRUE(scanForVmcoreinfo(memory).empty());
+  EXPECT_TRUE(scanForVmcoreinfo(memory, diagnostics).empty());
 }
 
 TEST(VmcoreinfoScan, ASizeThatRunsOutOfMemoryEndsWithIt) {
@@ -55,7 +57,7 @@ TEST(VmcoreinfoScan, ASizeThatRunsOutOfMemoryEndsWithIt) {
   std::string huge = note("OSRELEASE=4.9.0\nA=1\n");
   huge[6] = char(0xff);
   memory.writeString(PhysAddr(0x1f00), huge);
-  auto found = scanForVmcoreinfo(memory);
+  auto found = scanForVmcoreinfo(memory, diagnostics);
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].info.release(), llvm::StringRef("4.9.0"));
 }
