@@ -42,9 +42,15 @@ private:
   bool tryCandidates(llvm::ArrayRef<InfoCandidate> candidates);
   bool tryVmcoreinfo(const InfoCandidate &candidate);
   bool tryArch(const KernelArch &arch, const InfoCandidate &candidate);
-  bool tryRegisters();
+  bool acceptOption(const KernelArch &arch,
+                    llvm::ArrayRef<const PagingMode *> modes,
+                    const std::string &modeReason, const RootGuess &guess,
+                    std::optional<uint64_t> self,
+                    const InfoCandidate &candidate);
+  bool tryRegisters(const InfoCandidate *candidate);
   bool acceptRegister(const KernelArch &arch, const PagingMode &mode,
-                      const std::string &modeReason, const RootGuess &guess);
+                      const std::string &modeReason, const RootGuess &guess,
+                      const InfoCandidate *candidate);
   std::vector<const KernelArch *> archsFor(const Vmcoreinfo &info);
   bool accept(const KernelArch &arch, const PagingMode &mode,
               const std::string &modeSource, PhysAddr root,
@@ -73,7 +79,7 @@ llvm::Expected<KernelImage> KernelFinder::find() {
   if (!found && !overrides_.vmcoreinfoText)
     found = tryCandidates(scannedCandidates());
   if (!found)
-    found = tryRegisters();
+    found = tryRegisters(named.empty() ? nullptr : &named.front());
   if (!found)
     return notFound();
   return std::move(image_);
@@ -198,30 +204,30 @@ bool KernelFinder::tryArch(const KernelArch &arch,
       symbol = name;
       break;
     }
-  if (overrides_.root) {
-    const PagingMode *mode = modes.front();
-    if (self)
-      for (const PagingMode *other : modes)
-        if (isFixedPoint(memory_, *other, *overrides_.root, VirtAddr(*self))) {
-          mode = other;
-          modeReason = "the root is its own fixed point in this mode";
-          break;
-        }
-    return accept(arch, *mode, modeReason, *overrides_.root, "option --root",
-                  &candidate);
-  }
+  if (overrides_.root)
+    return acceptOption(arch, modes, modeReason,
+                        {*overrides_.root, "option --root"}, self, candidate);
   if (!self) {
     image_.evidence.tried(candidate.source +
                           " has no SYMBOL(swapper_pg_dir) for " +
                           getArchName(arch.arch));
     return false;
   }
-  for (const RootGuess &guess : arch.guessRoots(query, VirtAddr(*self)))
+  for (const RootGuess &guess : arch.guessRoots(query, VirtAddr(*self))) {
+    // What the user says of the way to the root goes before what is found.
+    if (overrides_.levels || overrides_.physBase)
+      return acceptOption(arch, modes, modeReason, guess, self, candidate);
     for (const PagingMode *mode : modes)
       if (isFixedPoint(memory_, *mode, guess.root, VirtAddr(*self)))
         return accept(arch, *mode, modeReason, guess.root,
                       guess.source + "; confirmed: it is its own fixed point",
                       &candidate);
+    uint8_t byte;
+    if (auto absent = memory_.tryRead(guess.root, byte))
+      image_.evidence.tried("the root table at physical " + hex(guess.root) +
+                            " (" + guess.source + ") is not in the dump (" +
+                            getAbsenceName(absent->absence) + ")");
+  }
   std::vector<FixedPoint> points =
       findFixedPoints(memory_, modes, VirtAddr(*self), diagnostics_);
   if (points.empty()) {
@@ -243,11 +249,36 @@ bool KernelFinder::tryArch(const KernelArch &arch,
       &candidate);
 }
 
-bool KernelFinder::tryRegisters() {
-  const Vmcoreinfo none;
-  std::vector<const KernelArch *> archs = archsFor(none);
+/// A root that an option names is taken as it is, in the mode that suits it
+/// best; but it is said if it cannot be the kernel's.
+bool KernelFinder::acceptOption(const KernelArch &arch,
+                                llvm::ArrayRef<const PagingMode *> modes,
+                                const std::string &modeReason,
+                                const RootGuess &guess,
+                                std::optional<uint64_t> self,
+                                const InfoCandidate &candidate) {
+  if (!self)
+    return accept(arch, *modes.front(), modeReason, guess.root, guess.source,
+                  &candidate);
+  for (const PagingMode *mode : modes)
+    if (isFixedPoint(memory_, *mode, guess.root, VirtAddr(*self)))
+      return accept(arch, *mode, modeReason, guess.root,
+                    guess.source + "; confirmed: it is its own fixed point",
+                    &candidate);
+  diagnostics_.warn("the table at " + hex(guess.root) +
+                    ", taken as the options say, does not map the kernel's "
+                    "root to itself in mode " +
+                    modes.front()->name + "; it is not the kernel's own");
+  return accept(arch, *modes.front(), modeReason, guess.root, guess.source,
+                &candidate);
+}
+
+bool KernelFinder::tryRegisters(const InfoCandidate *candidate) {
+  static const Vmcoreinfo none;
+  const Vmcoreinfo &info = candidate ? candidate->info : none;
+  std::vector<const KernelArch *> archs = archsFor(info);
   for (const KernelArch *arch : archs) {
-    RootQuery query{dump_, memory_, overrides_, none};
+    RootQuery query{dump_, memory_, overrides_, info};
     std::string modeReason;
     std::vector<const PagingMode *> modes =
         arch->likelyModes(query, modeReason);
@@ -261,7 +292,8 @@ bool KernelFinder::tryRegisters() {
                                          ? arch->registerRoots(query)
                                          : std::vector<RootGuess>();
     if (!guesses.empty())
-      return acceptRegister(*arch, *modes.front(), modeReason, guesses.front());
+      return acceptRegister(*arch, *modes.front(), modeReason, guesses.front(),
+                            candidate);
   }
   image_.evidence.tried("no register in the notes holds a root");
   return false;
@@ -272,9 +304,18 @@ bool KernelFinder::tryRegisters() {
 bool KernelFinder::acceptRegister(const KernelArch &arch,
                                   const PagingMode &mode,
                                   const std::string &modeReason,
-                                  const RootGuess &guess) {
+                                  const RootGuess &guess,
+                                  const InfoCandidate *candidate) {
+  uint8_t byte;
+  if (auto absent = memory_.tryRead(guess.root, byte)) {
+    image_.evidence.tried("the table that " + guess.source +
+                          " points to, physical " + hex(guess.root) +
+                          ", is not in the dump (" +
+                          getAbsenceName(absent->absence) + ")");
+    return false;
+  }
   const KernelImage before = image_;
-  accept(arch, mode, modeReason, guess.root, guess.source, nullptr);
+  accept(arch, mode, modeReason, guess.root, guess.source, candidate);
   VirtualMemory memory = image_.virtualMemory(memory_);
   llvm::Expected<std::unique_ptr<Kallsyms>> symbols =
       readKallsyms(memory, image_.vmcoreinfo, image_.imageRuns);
@@ -291,17 +332,18 @@ bool KernelFinder::acceptRegister(const KernelArch &arch,
       continue;
     std::string release = readBannerRelease(memory, **symbols);
     image_ = before;
-    image_.bannerRelease = std::move(release);
+    if (!candidate)
+      image_.bannerRelease = std::move(release);
     return accept(arch, mode, modeReason, path.address,
                   name.str() + " in kallsyms, read through " + guess.source +
                       "; confirmed: it is its own fixed point",
-                  nullptr);
+                  candidate);
   }
-  diagnostics_.warn("no VMCOREINFO, and no symbol names the kernel's root: "
-                    "listing the table that " +
-                    guess.source +
-                    " points to; it is a task's, so its user half is listed, "
-                    "too");
+  image_.rootIsOfTask = true;
+  diagnostics_.warn("the kernel's own root table cannot be had (" +
+                    llvm::join(image_.evidence.attempts(), "; ") +
+                    "): the kernel's half of a task's table, that of " +
+                    guess.source + ", stands for it");
   return true;
 }
 

@@ -34,6 +34,9 @@ struct KernelImage {
   /// A copy: SME takes an address bit out of the mode.
   std::optional<PagingMode> mode;
   PhysAddr root; ///< The kernel's own top table.
+  /// The kernel's own is not to be had: `root` is a task's, whose kernel half
+  /// is the same.
+  bool rootIsOfTask = false;
   /// x86: an address bit that means "encrypted" (SME, SEV); else 0.
   uint64_t encryptionMask = 0;
   /// arm64: bits of virtual address in use; fewer than the mode's where a

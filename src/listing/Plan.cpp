@@ -13,7 +13,7 @@ ListingPlan planI386(const KernelImage &kernel);
 ListingPlan planRiscV64(const KernelImage &kernel);
 ListingPlan planRiscV64Efi(const KernelImage &kernel, PhysAddr root);
 
-llvm::Expected<ListingPlan> planKernelListing(const KernelImage &kernel) {
+static ListingPlan planWholeTable(const KernelImage &kernel) {
   switch (kernel.arch->arch) {
   case Arch::X86_64:
     return planX86_64(kernel);
@@ -24,24 +24,35 @@ llvm::Expected<ListingPlan> planKernelListing(const KernelImage &kernel) {
   case Arch::I386:
     return planI386(kernel);
   }
-  return llvm::make_error<UnsupportedError>(
-      "no listing for " + getArchName(kernel.arch->arch));
+  llvm_unreachable("an architecture without a listing");
+}
+
+llvm::Expected<ListingPlan> planKernelListing(const KernelImage &kernel) {
+  ListingPlan plan = planWholeTable(kernel);
+  ListedRange &user = plan.ranges.front();
+  if (!kernel.rootIsOfTask || user.first != VirtAddr(0))
+    return plan;
+  // The kernel's own user half is empty.
+  const VirtAddr last = kernel.arch->lastUserAddress(kernel);
+  ListedRange rest{last + 1, user.last};
+  user = {VirtAddr(0), std::min(last, user.last), /*isSkipped=*/true};
+  if (rest.first <= rest.last && rest.first != VirtAddr(0))
+    plan.ranges.insert(plan.ranges.begin() + 1, rest);
+  return plan;
 }
 
 llvm::Expected<ListingPlan> planTaskListing(const KernelImage &kernel,
                                             PhysAddr root, bool userOnly) {
-  llvm::Expected<ListingPlan> plan = planKernelListing(kernel);
-  if (!plan)
-    return plan.takeError();
-  plan->root = root;
-  const bool listsBothHalves = plan->ranges.front().first == VirtAddr(0);
+  ListingPlan plan = planWholeTable(kernel);
+  plan.root = root;
+  const bool listsBothHalves = plan.ranges.front().first == VirtAddr(0);
   if (listsBothHalves && !userOnly)
     return plan;
   VirtAddr last = kernel.arch->lastUserAddress(kernel);
-  plan->ranges = {{VirtAddr(0), last}};
-  plan->rules.flushAddress = last.value + 1;
-  plan->rules.initialLevel = -1;
-  plan->markers = {{0, "User Space", 0}};
+  plan.ranges = {{VirtAddr(0), last}};
+  plan.rules.flushAddress = last.value + 1;
+  plan.rules.initialLevel = -1;
+  plan.markers = {{0, "User Space", 0}};
   return plan;
 }
 
