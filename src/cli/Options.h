@@ -29,6 +29,13 @@ struct Options {
   std::optional<uint64_t> physBase;
   std::optional<std::string> vmcoreinfo;
 
+  std::optional<std::string> vmlinux;
+  std::optional<std::string> systemMap;
+  std::optional<std::string> btf;
+  bool forceVmlinux = false;
+  std::vector<std::string> symbols; ///< "NAME=ADDRESS"
+  std::vector<std::string> offsets; ///< "STRUCT.MEMBER=OFFSET[:SIZE]"
+
   std::optional<uint64_t> pid;
   std::optional<std::string> comm;
   std::optional<uint64_t> mm;

@@ -108,4 +108,22 @@ llvm::Expected<KernelImage> findKernel(const Options &options, const Dump &dump,
   return kernel;
 }
 
+llvm::Expected<std::unique_ptr<KernelDebug>>
+findDebug(const Options &options, const KernelImage &kernel,
+          const PhysicalMemory &memory) {
+  DebugInputs inputs;
+  for (const std::string &text : options.symbols)
+    if (llvm::Error error = inputs.symbols.add(text))
+      return error;
+  for (const std::string &text : options.offsets)
+    if (llvm::Error error = inputs.places.add(text))
+      return error;
+  inputs.vmlinux = options.vmlinux;
+  inputs.systemMap = options.systemMap;
+  inputs.btf = options.btf;
+  inputs.force = options.forceVmlinux;
+  return KernelDebug::create(kernel, memory, std::move(inputs),
+                             standardDiagnostics());
+}
+
 } // namespace vmpt

@@ -3,7 +3,7 @@
 
 #include "cli/Options.h"
 #include "dump/Dump.h"
-#include "kernel/KernelImage.h"
+#include "kernel/KernelDebug.h"
 
 namespace vmpt {
 
@@ -17,6 +17,12 @@ llvm::Expected<Dump> openDump(const Options &options);
 /// Finds its kernel, through \p memory: the dump's own, or a decorator.
 llvm::Expected<KernelImage> findKernel(const Options &options, const Dump &dump,
                                        const PhysicalMemory &memory);
+
+/// Its symbols and types, from the dump and from what the options name. Errors
+/// carry the name of the file that they are about.
+llvm::Expected<std::unique_ptr<KernelDebug>>
+findDebug(const Options &options, const KernelImage &kernel,
+          const PhysicalMemory &memory);
 
 struct ListingPlan;
 /// Prints a listing; the exit status. Gaps are named on standard error.

@@ -13,7 +13,11 @@ llvm::Expected<std::unique_ptr<OpenKernel>> openKernel(const Options &options) {
   if (!kernel)
     return kernel.takeError();
   open->kernel = std::move(*kernel);
-  open->debug = KernelDebug::create(open->kernel, *open->dump.memory);
+  llvm::Expected<std::unique_ptr<KernelDebug>> debug =
+      findDebug(options, open->kernel, *open->dump.memory);
+  if (!debug)
+    return debug.takeError();
+  open->debug = std::move(*debug);
   return open;
 }
 

@@ -1,7 +1,6 @@
 //===- Tasks.cpp - vmpt tasks ---------------------------------------------===//
-#include "cli/Session.h"
+#include "cli/TaskChoice.h"
 #include "kernel/KernelArch.h"
-#include "kernel/TaskList.h"
 #include "paging/TableUse.h"
 #include "support/JsonWriter.h"
 #include "support/Text.h"
@@ -155,22 +154,18 @@ llvm::Expected<int> runTasks(const Options &options) {
   llvm::Expected<bool> json = wantsJson(options);
   if (!json)
     return json.takeError();
-  llvm::Expected<Dump> dump = openDump(options);
-  if (!dump)
-    return dump.takeError();
-  llvm::Expected<KernelImage> kernel =
-      findKernel(options, *dump, *dump->memory);
-  if (!kernel)
-    return kernel.takeError();
-  std::unique_ptr<KernelDebug> debug =
-      KernelDebug::create(*kernel, *dump->memory);
-  llvm::Expected<TaskList> list = readTaskList(*debug, {options.threads});
+  llvm::Expected<std::unique_ptr<OpenKernel>> open = openKernel(options);
+  if (!open)
+    return open.takeError();
+  const KernelImage &kernel = (*open)->kernel;
+  llvm::Expected<TaskList> list =
+      readTaskList(*(*open)->debug, {options.threads});
   if (!list)
     return withFileName(options, list.takeError());
 
-  std::vector<TaskRow> rows = makeRows(*list, *kernel, *dump->memory);
+  std::vector<TaskRow> rows = makeRows(*list, kernel, *(*open)->dump.memory);
   if (*json)
-    printJson(rows, *list, bit(kernel->mode->pageShift));
+    printJson(rows, *list, bit(kernel.mode->pageShift));
   else
     printText(rows);
   llvm::outs().flush();

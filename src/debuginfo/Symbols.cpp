@@ -1,6 +1,7 @@
 #include "debuginfo/Symbols.h"
 
 #include "support/Error.h"
+#include "support/Text.h"
 
 namespace vmpt {
 
@@ -42,6 +43,31 @@ std::vector<std::optional<Symbol>> SymbolQuery::takeAnswers() {
   for (size_t slot : order_)
     answers.push_back(slots_[slot]);
   return answers;
+}
+
+llvm::Error GivenSymbols::add(llvm::StringRef text) {
+  auto [name, number] = text.split('=');
+  const std::string what = "--symbol '" + text.str() + "'";
+  if (name.empty() || number.empty())
+    return llvm::make_error<UsageError>(what + " is not NAME=ADDRESS");
+  llvm::Expected<uint64_t> address = parseNumber(number, what);
+  if (!address)
+    return address.takeError();
+  addresses_[name] = *address;
+  return llvm::Error::success();
+}
+
+std::vector<std::optional<Symbol>>
+GivenSymbols::findAll(llvm::ArrayRef<llvm::StringRef> names) const {
+  std::vector<std::optional<Symbol>> found;
+  for (llvm::StringRef name : names) {
+    auto place = addresses_.find(name);
+    found.push_back(place == addresses_.end()
+                        ? std::nullopt
+                        : std::optional<Symbol>(
+                              Symbol{name.str(), VirtAddr(place->second)}));
+  }
+  return found;
 }
 
 std::vector<std::optional<Symbol>>

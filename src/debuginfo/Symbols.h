@@ -78,6 +78,21 @@ private:
   size_t open_ = 0;
 };
 
+/// Symbols given by hand, "NAME=ADDRESS".
+class GivenSymbols final : public SymbolSource {
+public:
+  /// A UsageError says what is wrong.
+  llvm::Error add(llvm::StringRef text);
+  bool empty() const { return addresses_.empty(); }
+
+  std::vector<std::optional<Symbol>>
+  findAll(llvm::ArrayRef<llvm::StringRef> names) const override;
+  std::string describe() const override { return "--symbol"; }
+
+private:
+  llvm::StringMap<uint64_t> addresses_;
+};
+
 /// Several sources in the order of trust; the first that knows a name answers.
 /// Sources are not owned.
 class SymbolSources final : public SymbolSource {

@@ -1,6 +1,7 @@
 #include "debuginfo/Types.h"
 
 #include "support/Error.h"
+#include "support/Text.h"
 
 #include "llvm/ADT/DenseSet.h"
 
@@ -117,6 +118,39 @@ std::optional<Member> TypeSource::findMember(llvm::StringRef name,
   return std::nullopt;
 }
 
+llvm::Error GivenPlaces::add(llvm::StringRef text) {
+  auto [name, numbers] = text.split('=');
+  auto [offsetText, sizeText] = numbers.split(':');
+  auto [type, path] = name.split('.');
+  const std::string what = "--offset '" + text.str() + "'";
+  if (type.empty() || path.empty() || numbers.empty())
+    return llvm::make_error<UsageError>(what +
+                                        " is not STRUCT.MEMBER=OFFSET[:SIZE]");
+  Member member;
+  llvm::Expected<uint64_t> offset = parseNumber(offsetText, what);
+  if (!offset)
+    return offset.takeError();
+  llvm::Expected<uint64_t> size =
+      sizeText.empty() ? 0 : parseNumber(sizeText, what);
+  if (!size)
+    return size.takeError();
+  // No struct comes near; and sizes are also given in bits.
+  constexpr uint64_t limit = uint64_t(1) << 32;
+  if (*offset >= limit || *size >= limit)
+    return llvm::make_error<UsageError>(what + " is beyond any struct");
+  member.bitOffset = *offset * 8;
+  member.bitSize = *size * 8;
+  places_[name] = member;
+  return llvm::Error::success();
+}
+
+std::optional<Member> GivenPlaces::findMember(llvm::StringRef name,
+                                              llvm::StringRef path) const {
+  auto found = places_.find((name + "." + path).str());
+  return found == places_.end() ? std::nullopt
+                                : std::optional<Member>(found->second);
+}
+
 std::string TypeSources::describe() const {
   std::string text;
   for (const TypeSource *source : sources_)
@@ -139,9 +173,20 @@ llvm::Expected<uint64_t> TypeSources::getSizeBytes(llvm::StringRef name) const {
 
 llvm::Expected<Member> TypeSources::getMember(llvm::StringRef name,
                                               llvm::StringRef path) const {
-  for (const TypeSource *source : sources_)
-    if (auto member = source->findMember(name, path))
+  std::optional<Member> placed;
+  for (const TypeSource *source : sources_) {
+    auto member = source->findMember(name, path);
+    if (!member)
+      continue;
+    if (placed) // bit fields are in their own unit: the given place is a byte
+      member->bitOffset = placed->bitOffset + member->bitOffset % 8;
+    if (member->bitSize || member->kind != TypeKind::Unknown)
       return std::move(*member);
+    if (!placed)
+      placed = std::move(member);
+  }
+  if (placed)
+    return std::move(*placed);
   return notFound("member '" + path + "' of type '" + name + "'");
 }
 

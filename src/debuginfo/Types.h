@@ -9,6 +9,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
@@ -59,12 +60,12 @@ public:
   virtual ~TypeSource();
 
   /// Size of the struct, union or typedef \p name (no `struct` before it).
-  std::optional<uint64_t> findSizeBytes(llvm::StringRef name) const;
+  virtual std::optional<uint64_t> findSizeBytes(llvm::StringRef name) const;
   /// \p path is a member's name or several joined by dots, "mm_mt.ma_root".
   /// Members of anonymous structs and unions count as the outer one's, as in
   /// C. A dot does not follow pointers.
-  std::optional<Member> findMember(llvm::StringRef name,
-                                   llvm::StringRef path) const;
+  virtual std::optional<Member> findMember(llvm::StringRef name,
+                                           llvm::StringRef path) const;
   /// The value of an enumerator, of any enum; a negative one is sign-extended.
   virtual std::optional<uint64_t>
   findEnumConstant(llvm::StringRef name) const = 0;
@@ -116,8 +117,47 @@ private:
   Member makeMember(const MemberEntry &entry) const;
 };
 
-/// Several sources in the order of trust; the first that knows answers.
-/// Sources are not owned. A LookupError names those that were tried.
+/// A list of places, without the types behind them: VMCOREINFO's OFFSET() and
+/// SIZE(), or what the user says.
+class PlaceSource : public TypeSource {
+public:
+  std::optional<uint64_t> findSizeBytes(llvm::StringRef) const override {
+    return std::nullopt;
+  }
+  /// Kind Unknown; size 0 where only the offset is known.
+  std::optional<Member> findMember(llvm::StringRef name,
+                                   llvm::StringRef path) const override = 0;
+  std::optional<uint64_t> findEnumConstant(llvm::StringRef) const override {
+    return std::nullopt;
+  }
+
+protected:
+  std::vector<TypeId> findNamed(llvm::StringRef) const final { return {}; }
+  Shape getShape(TypeId) const final { return {}; }
+  void visitMembers(const Shape &,
+                    llvm::function_ref<bool(const MemberEntry &)>) const final {
+  }
+};
+
+/// Members placed by hand, "STRUCT.MEMBER=OFFSET[:SIZE]".
+class GivenPlaces final : public PlaceSource {
+public:
+  /// Numbers in bytes; MEMBER may have dots. A UsageError says what is wrong.
+  llvm::Error add(llvm::StringRef text);
+  bool empty() const { return places_.empty(); }
+
+  std::optional<Member> findMember(llvm::StringRef name,
+                                   llvm::StringRef path) const override;
+  std::string describe() const override { return "--offset"; }
+
+private:
+  llvm::StringMap<Member> places_; ///< By "STRUCT.MEMBER".
+};
+
+/// Several sources in the order of trust; the first that knows answers. What
+/// it leaves open of a member (a PlaceSource's size and kind), the next one
+/// that knows the member adds. Sources are not owned. A LookupError names
+/// those that were tried.
 class TypeSources {
 public:
   void add(const TypeSource &source) { sources_.push_back(&source); }

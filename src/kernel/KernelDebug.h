@@ -1,11 +1,16 @@
 //===- KernelDebug.h - symbols and types of the dumped kernel -------------===//
 //
-// Every source there is, in the order of trust. The dump's own cannot be of
-// another kernel; so they go before files. Symbols: VMCOREINFO, kallsyms,
-// vmlinux, System.map. Types: BTF in the dump, DWARF of vmlinux, a BTF file.
+// Every source there is, in the order of trust. The user knows best; then the
+// dump, whose own cannot be of another kernel; then files:
+//   symbols  --symbol, VMCOREINFO, kallsyms in the dump, vmlinux, System.map
+//   types    --offset, VMCOREINFO, BTF in the dump, BTF or DWARF of vmlinux, a
+//            BTF file
+// A file is believed if its build-id is the dump's; where one of the two has
+// none, if its symbols, moved by the KASLR offset, lie where the dump has them.
 //
 #pragma once
 
+#include "debuginfo/DebugFiles.h"
 #include "kernel/DebugData.h"
 #include "kernel/KernelImage.h"
 #include "kernel/Structs.h"
@@ -25,13 +30,43 @@ private:
   const Vmcoreinfo &info_;
 };
 
+/// VMCOREINFO's OFFSET() and SIZE() keys.
+class VmcoreinfoPlaces final : public PlaceSource {
+public:
+  explicit VmcoreinfoPlaces(const Vmcoreinfo &info) : info_(info) {}
+
+  std::optional<uint64_t> findSizeBytes(llvm::StringRef name) const override {
+    return info_.size(name);
+  }
+  std::optional<Member> findMember(llvm::StringRef name,
+                                   llvm::StringRef path) const override;
+  std::string describe() const override { return "VMCOREINFO"; }
+
+private:
+  const Vmcoreinfo &info_;
+};
+
+/// What the user gives beside the dump.
+struct DebugInputs {
+  GivenSymbols symbols;
+  GivenPlaces places;
+  std::optional<std::string> vmlinux, systemMap, btf; ///< Paths.
+  /// Use files that are of another kernel, as far as can be told.
+  bool force = false;
+  /// Stands before the directories where distributions put debug information.
+  std::string searchRoot;
+};
+
 class KernelDebug {
 public:
-  /// Never fails: what cannot be had is in the evidence, and whoever needs it
-  /// gets a LookupError that names the sources. \p image and \p memory must
-  /// outlive the object.
-  static std::unique_ptr<KernelDebug> create(const KernelImage &image,
-                                             const PhysicalMemory &memory);
+  /// Fails if a file that \p inputs names cannot be used; the error names it.
+  /// What else cannot be had is in the evidence, and whoever needs it gets a
+  /// LookupError that names the sources. A vmlinux is searched for only where
+  /// the dump lacks symbols or types. \p image and \p memory must outlive the
+  /// object.
+  static llvm::Expected<std::unique_ptr<KernelDebug>>
+  create(const KernelImage &image, const PhysicalMemory &memory,
+         DebugInputs inputs, Diagnostics &diagnostics);
 
   const KernelImage &image() const { return image_; }
   const VirtualMemory &memory() const { return memory_; }
@@ -44,15 +79,23 @@ public:
   llvm::Expected<VirtAddr> address(llvm::StringRef name) const;
 
 private:
-  KernelDebug(const KernelImage &image, const PhysicalMemory &memory);
+  KernelDebug(const KernelImage &image, const PhysicalMemory &memory,
+              DebugInputs inputs);
+  void addKnownPlaces();
   void addKallsyms();
   void addBtf();
+  llvm::Error addFile(const std::string &path, Diagnostics &diagnostics);
+  /// Why \p file is not of the dumped kernel; nothing if it is.
+  std::optional<std::string> findMismatch(const DebugFile &file) const;
 
   const KernelImage &image_;
   VirtualMemory memory_;
+  DebugInputs inputs_;
   VmcoreinfoSymbols vmcoreinfoSymbols_;
+  VmcoreinfoPlaces vmcoreinfoPlaces_;
   std::unique_ptr<Kallsyms> kallsyms_;
   std::unique_ptr<BtfTypes> btf_;
+  std::vector<DebugFile> files_;
   SymbolSources symbols_;
   TypeSources types_;
   StructReader reader_;

@@ -392,13 +392,32 @@ llvm::Error KernelFinder::notFound() const {
       "--map");
 }
 
+bool hasModeOf(unsigned levels, std::optional<Arch> wanted) {
+  for (Arch arch : {Arch::X86_64, Arch::I386, Arch::Arm64, Arch::RiscV64})
+    for (const PagingMode *mode : getModes(arch))
+      if (mode->levelCount == levels && wanted.value_or(arch) == arch)
+        return true;
+  return false;
+}
+
 } // namespace
 
 llvm::Expected<KernelImage> findKernel(const Dump &dump,
                                        const PhysicalMemory &memory,
                                        const KernelOverrides &overrides,
                                        Diagnostics &diagnostics) {
-  return KernelFinder(dump, memory, overrides, diagnostics).find();
+  if (overrides.levels && !hasModeOf(*overrides.levels, overrides.arch))
+    return llvm::make_error<UsageError>(
+        "--levels " + llvm::Twine(*overrides.levels) + ": no page tables" +
+        (overrides.arch ? " of " + getArchName(*overrides.arch) : "") +
+        " have so many levels");
+  llvm::Expected<KernelImage> image =
+      KernelFinder(dump, memory, overrides, diagnostics).find();
+  if (image && overrides.levels && image->mode->levelCount != *overrides.levels)
+    return llvm::make_error<UsageError>(
+        "--levels " + llvm::Twine(*overrides.levels) +
+        ": the page tables of this kernel are " + image->mode->name);
+  return image;
 }
 
 } // namespace vmpt

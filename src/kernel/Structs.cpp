@@ -21,9 +21,9 @@ llvm::Expected<Field> findField(const TypeSources &types, llvm::StringRef type,
     return field;
   }
   return llvm::make_error<LookupError>(
-      "struct " + type + " has no member '" +
-      llvm::join(names.begin(), names.end(), "' or '") + "' in " +
-      types.describe() + "; pass --vmlinux");
+      "struct " + type + " has no known member '" +
+      llvm::join(names.begin(), names.end(), "' or '") + "' (tried " +
+      types.describe() + "); pass --vmlinux, --btf or --offset");
 }
 
 std::optional<Field>

@@ -1,4 +1,5 @@
 #include "debuginfo/Symbols.h"
+#include "debuginfo/Types.h"
 
 #include "support/Expected.h"
 
@@ -74,6 +75,29 @@ TEST(Symbols, LaterSourcesAreAskedOnlyForWhatIsMissing) {
   EXPECT_EQ(textOf(all.get("c")),
             "no symbol 'c' (tried first, second); pass a vmlinux or "
             "System.map");
+}
+
+TEST(GivenTest, SymbolsGoBeforeOthersAndNonsenseIsNamed) {
+  GivenSymbols given;
+  EXPECT_FALSE(bool(given.add("init_task=0xffffffff82000000")));
+  EXPECT_EQ(given.find("init_task")->address, VirtAddr(0xffffffff82000000));
+  EXPECT_FALSE(given.find("init_mm"));
+  for (const char *bad : {"init_task", "=0x10", "init_task=", "init_task=x"})
+    EXPECT_TRUE(llvm::errorToBool(given.add(bad))) << bad;
+}
+
+TEST(GivenTest, PlacesAreBytesAndNonsenseIsNamed) {
+  GivenPlaces given;
+  EXPECT_FALSE(bool(given.add("task_struct.mm=0x938")));
+  EXPECT_FALSE(bool(given.add("task_struct.thread.sp=24:8")));
+  TypeSources types;
+  types.add(given);
+  EXPECT_EQ(types.getMember("task_struct", "mm")->offsetBytes(), 0x938u);
+  EXPECT_EQ(types.getMember("task_struct", "mm")->bitSize, 0u) << "unknown";
+  EXPECT_EQ(types.getMember("task_struct", "thread.sp")->sizeBytes(), 8u);
+  for (const char *bad : {"task_struct=1", ".mm=1", "task_struct.mm=",
+                          "task_struct.mm=1:x", "a.b=0x100000000"})
+    EXPECT_TRUE(llvm::errorToBool(given.add(bad))) << bad;
 }
 
 } // namespace

@@ -127,7 +127,9 @@ TEST(I386Kernel, TheUsersRootIsTheOneBesideThatAgreesOnUserSpace) {
   BuiltKernel built = build(i386::pae);
   built.dump.vmcoreinfo = built.info("6.1.0", "CONFIG_X86_PAE=y\n");
   KernelImage kernel = valueOf(built.find());
-  auto debug = KernelDebug::create(kernel, *built.dump.memory);
+  Diagnostics diagnostics;
+  auto debug =
+      valueOf(KernelDebug::create(kernel, *built.dump.memory, {}, diagnostics));
   const PhysAddr root(0x100000), beside(0x101000);
   auto set = [&](PhysAddr table, unsigned index, uint64_t entry) {
     built.memory->writeNumber<uint64_t>(table + 8 * index, entry);

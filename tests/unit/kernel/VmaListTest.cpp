@@ -136,7 +136,7 @@ TEST_F(VmaListTest, WhatIsMissingIsNamed) {
   kernel.declare("vm_area_struct", areaParts());
   kernel.declare("mm_struct", {{"map_count", 4}});
   std::string text = textOf(VmaReader::create(kernel.types(), kernel.reader()));
-  EXPECT_THAT(text, HasSubstr("struct mm_struct has no member 'mm_mt' or "
+  EXPECT_THAT(text, HasSubstr("struct mm_struct has no known member 'mm_mt' or "
                               "'mmap'"));
   EXPECT_THAT(text, HasSubstr("--vmlinux"));
 }
