@@ -20,6 +20,7 @@ llvm::Expected<int> runRead(const Options &);
 llvm::Expected<int> runTask(const Options &);
 llvm::Expected<int> runTasks(const Options &);
 llvm::Expected<int> runTrim(const Options &);
+llvm::Expected<int> runConvert(const Options &);
 llvm::Expected<int> runVmcoreinfo(const Options &);
 
 const std::vector<Command> commands = {
@@ -61,6 +62,10 @@ const std::vector<Command> commands = {
      "Writes an ELF vmcore with the notes and only those pages that info and "
      "kernel read, so that both print the same from it.",
      runTrim},
+    {"convert", "write all of the memory as an ELF vmcore",
+     "Writes an ELF vmcore that other tools can read, whatever the dump is: "
+     "all pages, every note, and the VMCOREINFO that was found.",
+     runConvert},
 };
 
 namespace {
@@ -87,19 +92,19 @@ const OptionRow optionRows[] = {
     {"--raw-base", "PHYS", "physical address of a raw image's first byte",
      &Options::rawBase, ""},
     {"--arch", "ARCH", "x86_64, i386, arm64 or riscv64", &Options::arch,
-     "kernel tasks task maps efi info vmcoreinfo trim"},
+     "kernel tasks task maps efi info vmcoreinfo trim convert"},
     {"--root", "PHYS", "physical address of the kernel's top table",
-     &Options::root, "kernel tasks maps efi info trim"},
+     &Options::root, "kernel tasks maps efi info trim convert"},
     {"--levels", "N", "levels of page tables (x86-64: 4 or 5)",
-     &Options::levels, "kernel tasks task maps efi info trim"},
+     &Options::levels, "kernel tasks task maps efi info trim convert"},
     {"--va-bits", "N", "arm64: size of the kernel's half of the addresses",
-     &Options::vaBits, "kernel tasks task maps efi info trim"},
+     &Options::vaBits, "kernel tasks task maps efi info trim convert"},
     {"--granule", "SIZE", "arm64: bytes of a page (4K, 16K or 64K)",
-     &Options::granule, "kernel tasks task maps efi info trim"},
+     &Options::granule, "kernel tasks task maps efi info trim convert"},
     {"--phys-base", "N", "x86-64: phys_base of the kernel", &Options::physBase,
-     "kernel tasks task maps efi info trim"},
+     "kernel tasks task maps efi info trim convert"},
     {"--vmcoreinfo", "FILE", "take VMCOREINFO from FILE", &Options::vmcoreinfo,
-     "kernel tasks task maps efi info vmcoreinfo trim"},
+     "kernel tasks task maps efi info vmcoreinfo trim convert"},
     {"--vmlinux", "FILE",
      "symbols and struct layouts (DWARF, BTF) from the kernel's vmlinux",
      &Options::vmlinux, "tasks task maps efi"},
@@ -132,7 +137,7 @@ const OptionRow optionRows[] = {
      "tasks maps"},
     {"--max-lines", "N", "end the listing after N lines (20 million)",
      &Options::maxLines, "kernel task efi"},
-    {"-o,--output", "OUT", "file to write", &Options::output, "trim"},
+    {"-o,--output", "OUT", "file to write", &Options::output, "trim convert"},
     {"--physical", "ADDR LENGTH", "which bytes: start and length",
      &Options::physical, "read", 2},
     {"--binary", "", "raw bytes instead of a hex dump", &Options::binary,

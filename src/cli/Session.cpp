@@ -76,8 +76,7 @@ llvm::Expected<Dump> openDump(const Options &options) {
   return dump;
 }
 
-llvm::Expected<KernelImage> findKernel(const Options &options, const Dump &dump,
-                                       const PhysicalMemory &memory) {
+llvm::Expected<KernelOverrides> makeOverrides(const Options &options) {
   KernelOverrides overrides;
   if (options.arch) {
     overrides.arch = parseArch(*options.arch);
@@ -101,8 +100,16 @@ llvm::Expected<KernelImage> findKernel(const Options &options, const Dump &dump,
       return llvm::createFileError(*options.vmcoreinfo, file.takeError());
     overrides.vmcoreinfoText = (*file)->bytes().text().str();
   }
+  return overrides;
+}
+
+llvm::Expected<KernelImage> findKernel(const Options &options, const Dump &dump,
+                                       const PhysicalMemory &memory) {
+  llvm::Expected<KernelOverrides> overrides = makeOverrides(options);
+  if (!overrides)
+    return overrides.takeError();
   llvm::Expected<KernelImage> kernel =
-      findKernel(dump, memory, overrides, standardDiagnostics());
+      findKernel(dump, memory, *overrides, standardDiagnostics());
   if (!kernel)
     return withFileName(options, kernel.takeError());
   return kernel;

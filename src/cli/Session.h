@@ -14,6 +14,9 @@ Diagnostics &standardDiagnostics();
 /// Opens the dump that the options name. Errors carry the file's name.
 llvm::Expected<Dump> openDump(const Options &options);
 
+/// What the options say of the kernel. A UsageError for those that cannot be.
+llvm::Expected<KernelOverrides> makeOverrides(const Options &options);
+
 /// Finds its kernel, through \p memory: the dump's own, or a decorator.
 llvm::Expected<KernelImage> findKernel(const Options &options, const Dump &dump,
                                        const PhysicalMemory &memory);

@@ -154,13 +154,13 @@ void readNoteSegment(const GElf_Phdr &segment, const FileImage &image,
 /// /proc/vmcore gives the direct map's virtual address with each piece of RAM
 /// (linux fs/proc/vmcore.c); QEMU repeats the physical one. The kernel image
 /// is one more segment there, so the difference that most bytes agree on
-/// counts.
+/// counts. kexec-tools has -1 for high memory of i386.
 std::optional<uint64_t>
 findDirectMapOffset(const std::vector<GElf_Phdr> &segments) {
   std::vector<std::pair<uint64_t, uint64_t>> votes;
   for (const GElf_Phdr &segment : segments) {
     if (segment.p_type != PT_LOAD || segment.p_vaddr == segment.p_paddr ||
-        segment.p_vaddr == 0)
+        segment.p_vaddr == 0 || segment.p_vaddr == ~uint64_t(0))
       continue;
     uint64_t difference = segment.p_vaddr - segment.p_paddr;
     auto vote = std::find_if(votes.begin(), votes.end(), [&](auto &entry) {

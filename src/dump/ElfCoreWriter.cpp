@@ -171,7 +171,8 @@ std::vector<CoreSegment> makeSegments(llvm::ArrayRef<MemoryRange> ranges) {
     if (!present && continues)
       last->memoryBytes += range.size;
     else
-      segments.push_back({range.start, range.size, present ? range.size : 0});
+      segments.push_back({range.start, range.size, present ? range.size : 0,
+                          range.start.value});
   }
   return segments;
 }
@@ -187,8 +188,7 @@ llvm::Error writeElfCore(const std::string &path, const CoreContents &contents,
                    notes.size());
   uint64_t offset = layout.dataAt;
   for (const CoreSegment &segment : contents.segments) {
-    putProgramHeader(headers, PT_LOAD, offset,
-                     segment.start.value + contents.directMapOffset,
+    putProgramHeader(headers, PT_LOAD, offset, segment.virtualStart,
                      segment.start.value, segment.storedBytes,
                      segment.memoryBytes);
     offset += segment.storedBytes;

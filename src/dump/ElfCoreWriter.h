@@ -11,20 +11,24 @@ struct CoreSegment {
   PhysAddr start;
   uint64_t memoryBytes = 0;
   uint64_t storedBytes = 0;
+  /// p_vaddr. QEMU repeats the physical address.
+  uint64_t virtualStart = 0;
 };
+
+/// p_vaddr of RAM that has no address in the kernel (i386: high memory), as
+/// kexec-tools writes it.
+inline constexpr uint64_t noVirtualAddress = ~uint64_t(0);
 
 struct CoreContents {
   Arch arch;
   ByteOrder order = ByteOrder::little;
   std::vector<Note> notes;
   std::vector<CoreSegment> segments; ///< Ascending, disjoint.
-  /// Virtual minus physical address of the direct map, for p_vaddr; 0 where
-  /// it is not known, as QEMU does.
-  uint64_t directMapOffset = 0;
 };
 
 /// Turns memory ranges into segments: present bytes are stored, excluded ones
-/// that follow them are memory without file bytes.
+/// that follow them are memory without file bytes. Virtual addresses are the
+/// physical ones.
 std::vector<CoreSegment> makeSegments(llvm::ArrayRef<MemoryRange> ranges);
 
 /// Writes program headers right after the ELF header (makedumpfile reads no

@@ -1,0 +1,114 @@
+//===- Convert.cpp - vmpt convert: all of the memory as an ELF vmcore -----===//
+#include "cli/Session.h"
+#include "dump/ElfCoreWriter.h"
+#include "dump/TrimNote.h"
+#include "dump/VerifiedRanges.h"
+#include "kernel/DirectMap.h"
+#include "kernel/KernelArch.h"
+
+namespace vmpt {
+
+namespace {
+
+Note makeNote(llvm::StringRef name, uint32_t type, const std::string &text) {
+  return {name.str(), type,
+          Bytes({reinterpret_cast<const uint8_t *>(text.data()), text.size()})};
+}
+
+/// What of the memory the new file has. A page that a filter left out because
+/// it may have been zeros stays RAM without bytes; every other absent page is
+/// in no segment, so that nobody takes it for zeros.
+std::vector<CoreSegment> chooseSegments(const PhysicalMemory &memory) {
+  std::vector<MemoryRange> ranges = verifyRanges(memory, standardDiagnostics());
+  llvm::erase_if(ranges, [&](const MemoryRange &range) {
+    return range.absence && (*range.absence != Absence::Excluded ||
+                             !memory.mayExcludeZeroPages());
+  });
+  return makeSegments(ranges);
+}
+
+/// p_vaddr of each segment: its address in the direct map. Of the kernel's own
+/// tables, else as the dump had it, else the physical one, as QEMU writes.
+void placeSegments(std::vector<CoreSegment> &segments,
+                   const std::optional<DirectMap> &map,
+                   std::optional<uint64_t> offset) {
+  for (CoreSegment &segment : segments)
+    if (map)
+      segment.virtualStart =
+          map->virtualAddress(segment.start).value_or(noVirtualAddress);
+    else
+      segment.virtualStart = segment.start.value + offset.value_or(0);
+}
+
+/// Bytes that the dump should have and cannot give.
+uint64_t countLost(const Dump &dump, llvm::ArrayRef<CoreSegment> segments) {
+  uint64_t known = 0, kept = 0;
+  for (const MemoryRange &range : dump.memory->ranges())
+    if (range.absence != Absence::OutsideRam &&
+        range.absence != Absence::Excluded)
+      known += range.size;
+  for (const CoreSegment &segment : segments)
+    kept += segment.storedBytes;
+  return known - kept;
+}
+
+} // namespace
+
+llvm::Expected<int> runConvert(const Options &options) {
+  if (!options.output)
+    return llvm::make_error<UsageError>("convert needs -o OUT");
+  llvm::Expected<Dump> dump = openDump(options);
+  if (!dump)
+    return dump.takeError();
+  llvm::Expected<KernelOverrides> overrides = makeOverrides(options);
+  if (!overrides)
+    return overrides.takeError();
+
+  CoreContents contents;
+  contents.notes = dump->notes;
+  contents.order = dump->machine.order;
+  std::string vmcoreinfo = dump->vmcoreinfo.value_or("");
+  std::optional<DirectMap> directMap;
+  llvm::Expected<KernelImage> kernel =
+      findKernel(options, *dump, *dump->memory);
+  if (kernel) {
+    contents.arch = kernel->arch->arch;
+    contents.order = kernel->order;
+    if (!kernel->vmcoreinfo.text().empty())
+      vmcoreinfo = kernel->vmcoreinfo.text();
+    directMap = findDirectMap(*kernel, *dump->memory);
+  } else if (auto arch =
+                 overrides->arch ? overrides->arch : dump->machine.arch) {
+    contents.arch = *arch;
+    standardDiagnostics().warn(
+        llvm::toString(kernel.takeError()) +
+        "; converted without its VMCOREINFO and virtual addresses");
+  } else {
+    return llvm::joinErrors(
+        kernel.takeError(),
+        llvm::make_error<UsageError>(
+            "an ELF file needs the architecture, which nothing tells; pass "
+            "--arch"));
+  }
+  // Every note that was there; VMCOREINFO once, as it is known now.
+  llvm::erase_if(contents.notes, [&](const Note &note) {
+    return note.name == "VMCOREINFO" && !vmcoreinfo.empty();
+  });
+  if (!vmcoreinfo.empty())
+    contents.notes.push_back(makeNote("VMCOREINFO", 0, vmcoreinfo));
+  std::string trimNote = dump->isTrimmed ? writeTrimNote(*dump) : "";
+  if (dump->isTrimmed)
+    contents.notes.push_back(makeNote(trimNoteName, trimNoteType, trimNote));
+  contents.segments = chooseSegments(*dump->memory);
+  const uint64_t lost = countLost(*dump, contents.segments);
+  if (lost)
+    warn(options, hex(lost) + " bytes are truncated or corrupt; they are in "
+                              "no segment of the new file");
+  placeSegments(contents.segments, directMap, dump->directMapOffset);
+  if (llvm::Error error = writeElfCore(*options.output, contents, *dump->memory,
+                                       standardDiagnostics()))
+    return llvm::createFileError(*options.output, std::move(error));
+  return lost ? 1 : 0;
+}
+
+} // namespace vmpt
