@@ -40,6 +40,25 @@ void placeSegments(std::vector<CoreSegment> &segments,
       segment.virtualStart = segment.start.value + offset.value_or(0);
 }
 
+/// The kernel image at its own virtual addresses. Pages of different rights
+/// that are neighbours both ways are one piece; scattered pieces (modules) are
+/// found through the tables by whoever needs them.
+std::vector<CoreAlias> makeAliases(const KernelImage &kernel) {
+  constexpr uint64_t smallest = 1 << 20;
+  std::vector<CoreAlias> aliases;
+  for (const MappedRun &run : kernel.imageRuns) {
+    CoreAlias *last = aliases.empty() ? nullptr : &aliases.back();
+    if (last && last->virtualStart + last->size == run.start.value &&
+        last->start + last->size == run.physical)
+      last->size += run.size;
+    else
+      aliases.push_back({run.start.value, run.physical, run.size});
+  }
+  llvm::erase_if(aliases,
+                 [](const CoreAlias &alias) { return alias.size < smallest; });
+  return aliases;
+}
+
 /// Bytes that the dump should have and cannot give.
 uint64_t countLost(const Dump &dump, llvm::ArrayRef<CoreSegment> segments) {
   uint64_t known = 0, kept = 0;
@@ -77,6 +96,7 @@ llvm::Expected<int> runConvert(const Options &options) {
     if (!kernel->vmcoreinfo.text().empty())
       vmcoreinfo = kernel->vmcoreinfo.text();
     directMap = findDirectMap(*kernel, *dump->memory);
+    contents.aliases = makeAliases(*kernel);
   } else if (auto arch =
                  overrides->arch ? overrides->arch : dump->machine.arch) {
     contents.arch = *arch;

@@ -71,9 +71,24 @@ struct FileLayout {
   bool needsSection; ///< PN_XNUM: the count stands in section header 0.
 };
 
-FileLayout layOut(const CoreContents &contents, uint64_t noteBytes) {
+/// The aliases, cut to what the segments store.
+std::vector<CoreAlias> cutAliases(const CoreContents &contents) {
+  std::vector<CoreAlias> cut;
+  for (const CoreAlias &alias : contents.aliases)
+    for (const CoreSegment &segment : contents.segments) {
+      PhysAddr first = std::max(alias.start, segment.start);
+      PhysAddr end = std::min(alias.start + alias.size,
+                              segment.start + segment.storedBytes);
+      if (first < end)
+        cut.push_back(
+            {alias.virtualStart + (first - alias.start), first, end - first});
+    }
+  return cut;
+}
+
+FileLayout layOut(size_t loadCount, uint64_t noteBytes) {
   FileLayout layout;
-  layout.headerCount = contents.segments.size() + 1;
+  layout.headerCount = loadCount + 1;
   layout.needsSection = layout.headerCount >= PN_XNUM;
   uint64_t at = sizeof(Elf64_Ehdr) + layout.headerCount * sizeof(Elf64_Phdr);
   layout.sectionsAt = at;
@@ -181,7 +196,9 @@ llvm::Error writeElfCore(const std::string &path, const CoreContents &contents,
                          const PhysicalMemory &memory,
                          Diagnostics &diagnostics) {
   std::vector<uint8_t> notes = encodeNotes(contents);
-  FileLayout layout = layOut(contents, notes.size());
+  const std::vector<CoreAlias> aliases = cutAliases(contents);
+  FileLayout layout =
+      layOut(contents.segments.size() + aliases.size(), notes.size());
   FieldWriter headers(contents.order);
   putElfHeader(headers, contents, layout);
   putProgramHeader(headers, PT_NOTE, layout.notesAt, 0, 0, notes.size(),
@@ -191,6 +208,12 @@ llvm::Error writeElfCore(const std::string &path, const CoreContents &contents,
     putProgramHeader(headers, PT_LOAD, offset, segment.virtualStart,
                      segment.start.value, segment.storedBytes,
                      segment.memoryBytes);
+    for (const CoreAlias &alias : aliases)
+      if (alias.start >= segment.start &&
+          alias.start < segment.start + segment.storedBytes)
+        putProgramHeader(
+            headers, PT_LOAD, offset + (alias.start - segment.start),
+            alias.virtualStart, alias.start.value, alias.size, alias.size);
     offset += segment.storedBytes;
   }
   if (layout.needsSection)

@@ -19,11 +19,21 @@ struct CoreSegment {
 /// kexec-tools writes it.
 inline constexpr uint64_t noVirtualAddress = ~uint64_t(0);
 
+/// A further virtual address of memory that is stored anyway, as /proc/vmcore
+/// has one for the kernel image: readers that start from symbols need it.
+struct CoreAlias {
+  uint64_t virtualStart = 0;
+  PhysAddr start;
+  uint64_t size = 0;
+};
+
 struct CoreContents {
   Arch arch;
   ByteOrder order = ByteOrder::little;
   std::vector<Note> notes;
   std::vector<CoreSegment> segments; ///< Ascending, disjoint.
+  /// Become program headers of their own over the same bytes of the file.
+  std::vector<CoreAlias> aliases;
 };
 
 /// Turns memory ranges into segments: present bytes are stored, excluded ones

@@ -1,0 +1,105 @@
+"""What the judges share: cases, their dumps, and raw memory made of them."""
+import os
+import shutil
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from tap import first_difference, run
+
+PT_LOAD, PN_XNUM = 1, 0xFFFF
+# Pieces of RAM with less than this between them share a raw file.
+MAX_HOLE = 64 << 20
+
+
+def listing_problem(vmpt, expected, *arguments):
+    result = run(vmpt, "kernel", *arguments)
+    problem = first_difference(expected, result.stdout)
+    if problem is None and result.returncode == 0:
+        return None
+    said = result.stderr.decode(errors="replace").strip()
+    return f"exit status {result.returncode}: {said}\n{problem or ''}"
+
+
+def load_segments(dump):
+    """[(physical address, size, file offset, stored bytes)] of an ELF64 core."""
+    with open(dump, "rb") as file:
+        header = file.read(64)
+        if header[:5] != b"\x7fELF\x02":
+            return []
+        order = "<" if header[5] == 1 else ">"
+        phoff, shoff = struct.unpack_from(order + "QQ", header, 32)
+        count, = struct.unpack_from(order + "H", header, 56)
+        if count == PN_XNUM:
+            file.seek(shoff + 44)  # sh_info of section 0
+            count, = struct.unpack(order + "I", file.read(4))
+        file.seek(phoff)
+        headers = file.read(count * 56)
+    segments = []
+    for values in struct.iter_unpack(order + "IIQQQQQQ", headers):
+        kind, _, offset, _, physical, stored, size, _ = values
+        if kind == PT_LOAD and stored:
+            segments.append((physical, size, offset, stored))
+    return sorted(segments)
+
+
+def make_raw(dump, folder):
+    """Lays the dump's memory out in raw files; the arguments that name them.
+
+    Memory from 0 on becomes the raw image of a PC (what lies above its last
+    hole is ROM); pieces that start elsewhere are put in their place by --map.
+    """
+    pieces = []  # [start, [segments]]
+    end = None
+    for segment in load_segments(dump):
+        if end is None or segment[0] - end > MAX_HOLE:
+            pieces.append((segment[0], []))
+        pieces[-1][1].append(segment)
+        end = segment[0] + segment[1]
+    arguments = []
+    with open(dump, "rb") as source:
+        for number, (start, segments) in enumerate(pieces):
+            path = folder / f"raw{number}"
+            with open(path, "wb") as out:
+                for physical, _, offset, stored in segments:
+                    source.seek(offset)
+                    out.seek(physical - start)
+                    while stored:
+                        chunk = source.read(min(stored, 1 << 20))
+                        if not chunk:
+                            break
+                        out.write(chunk)
+                        stored -= len(chunk)
+            if start == 0:
+                return [path]
+            arguments += ["--map", f"{path}@{start:#x}"]
+    return arguments
+
+
+def find_cases(folder):
+    return sorted(path.parent for path in folder.glob("*/case.json"))
+
+
+def truth_cases(tap, source):
+    """The full cases, or none and the reason said as a result."""
+    named = os.environ.get("VMPT_TRUTH")
+    full = find_cases(Path(named or source / "../shared/truth").resolve())
+    if not full and named:
+        tap.report(f"VMPT_TRUTH={named} has no case", "full dumps")
+    elif not full:
+        tap.skip("full dumps", "set VMPT_TRUTH to a folder of cases, or put it at ../shared/truth")
+    elif not shutil.which("zstd"):
+        tap.skip("full dumps", "zstd, which unpacks them, is not installed")
+        return []
+    return full
+
+
+def unpack(dump, folder):
+    """The dump's path; of a .zst one, that of its unpacked copy in the folder."""
+    if dump.suffix != ".zst":
+        return dump
+    unpacked = folder / dump.stem
+    subprocess.run(["zstd", "-q", "-d", "--sparse", dump, "-o", unpacked], check=True)
+    return unpacked
