@@ -43,6 +43,7 @@ struct Options {
   bool all = false;
   bool pages = false;
   bool threads = false;
+  bool tasks = false;
   bool userPgd = false;
   bool userOnly = false;
   std::optional<std::string> format; ///< "text" or "json".

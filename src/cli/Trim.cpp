@@ -3,6 +3,8 @@
 #include "dump/ElfCoreWriter.h"
 #include "dump/TrimNote.h"
 #include "kernel/KernelArch.h"
+#include "kernel/TaskList.h"
+#include "listing/Maps.h"
 #include "listing/Plan.h"
 #include "memory/RecordingMemory.h"
 
@@ -66,6 +68,60 @@ std::vector<CoreSegment> cutSegments(const PhysicalMemory &memory,
   return makeSegments(joined);
 }
 
+/// Lists \p plan into nothing.
+llvm::Error readListing(const ListingPlan &plan,
+                        const RecordingMemory &recording) {
+  NullSink sink;
+  return runListing(plan, recording, sink, ~uint64_t(0)).takeError();
+}
+
+/// The tables of a process, both of them where there are two.
+llvm::Error readTables(const KernelDebug &debug, PhysAddr root,
+                       const RecordingMemory &recording) {
+  const KernelImage &kernel = debug.image();
+  std::vector<PhysAddr> roots = {root};
+  if (kernel.arch->userRoot)
+    roots.push_back(kernel.arch->userRoot(debug, root));
+  for (PhysAddr table : roots) {
+    llvm::Expected<ListingPlan> plan =
+        planTaskListing(kernel, table, /*userOnly=*/false);
+    if (!plan)
+      return plan.takeError();
+    if (llvm::Error error = readListing(*plan, recording))
+      return error;
+  }
+  return llvm::Error::success();
+}
+
+/// Reads what tasks, task and maps read. What cannot be read of one process
+/// cannot be read from the new file either, and is no reason to stop.
+llvm::Error readTasks(const Options &options, const KernelImage &kernel,
+                      const RecordingMemory &recording) {
+  llvm::Expected<std::unique_ptr<KernelDebug>> debug =
+      findDebug(options, kernel, recording);
+  if (!debug)
+    return debug.takeError();
+  llvm::Expected<TaskList> list = readTaskList(**debug, {/*withThreads=*/true});
+  if (!list)
+    return withFileName(options, list.takeError());
+  llvm::Expected<MapsReader> maps = MapsReader::create(**debug);
+  if (!maps)
+    return withFileName(options, maps.takeError());
+  size_t done = 0;
+  for (const Task &task : list->tasks) {
+    standardDiagnostics().progress("tasks", ++done, list->tasks.size());
+    if (!task.isLeader() || !task.mm.value || !task.root)
+      continue;
+    llvm::consumeError(readTables(**debug, *task.root, recording));
+    llvm::Expected<MapsListing> listing = maps->read(task.mm);
+    if (listing)
+      llvm::consumeError(maps->addPages(*listing, *task.root));
+    else
+      llvm::consumeError(listing.takeError());
+  }
+  return llvm::Error::success();
+}
+
 } // namespace
 
 llvm::Expected<int> runTrim(const Options &options) {
@@ -81,11 +137,11 @@ llvm::Expected<int> runTrim(const Options &options) {
   llvm::Expected<ListingPlan> plan = planKernelListing(*kernel);
   if (!plan)
     return withFileName(options, plan.takeError());
-  NullSink sink;
-  llvm::Expected<ListingResult> listing =
-      runListing(*plan, recording, sink, ~uint64_t(0));
-  if (!listing)
-    return withFileName(options, listing.takeError());
+  if (llvm::Error error = readListing(*plan, recording))
+    return withFileName(options, std::move(error));
+  if (options.tasks)
+    if (llvm::Error error = readTasks(options, *kernel, recording))
+      return error;
 
   CoreContents contents;
   contents.arch = kernel->arch->arch;
