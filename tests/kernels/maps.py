@@ -2,7 +2,8 @@
 """The judge of `vmpt maps`: real dumps against what the kernel itself said.
 
 A case is a folder with proc/PID/maps and proc/PID/pages, taken at the moment of
-its dumps ($VMPT_TRUTH, else ../shared/truth beside the source root). Unpacked
+its dumps: small ones in testdata/tasks, cut by `vmpt trim --tasks` and without
+pages, full ones in $VMPT_TRUTH, else ../shared/truth beside the source root. Unpacked
 dumps are looked for in $VMPT_DUMPS; what is not there is unpacked.
 
 For every process: `vmpt maps` is proc/PID/maps to the byte, and the counts of
@@ -28,10 +29,12 @@ PRESENT = {"present", "prot-none", "numa-hint"}
 
 def find_dumps(case, folder):
     """(name, path) of each dump that case.json names, unpacked."""
-    for name in json.loads((case / "case.json").read_text())["dumps"]:
+    described = json.loads((case / "case.json").read_text())
+    unpacked = "/nonexistent" if described.get("trimmed") else os.environ.get("VMPT_DUMPS", "/nonexistent")
+    for name in described["dumps"]:
         dump = case / name
         if dump.suffix == ".zst":
-            packed, dump = dump, Path(os.environ.get("VMPT_DUMPS", "/nonexistent")) / f"{case.name}.{dump.stem}"
+            packed, dump = dump, Path(unpacked) / f"{case.name}.{dump.stem}"
             if not dump.exists():
                 dump = folder / packed.stem
                 subprocess.run(["zstd", "-q", "-d", "--sparse", packed, "-o", dump], check=True)
@@ -42,6 +45,8 @@ def find_dumps(case, folder):
 
 def find_types(vmpt, case, folder):
     """(options that name the struct layouts, None), or (None, why there are none)."""
+    if json.loads((case / "case.json").read_text()).get("trimmed"):
+        return [], None  # cut with the types that were there
     config = subprocess.run(["zstd", "-dcq", case / "sys/config.zst"], capture_output=True).stdout
     if b"CONFIG_DEBUG_INFO_BTF=y" in config:
         return [], None
@@ -124,7 +129,8 @@ def main():
     wanted = sys.argv[3:]
     truth = Path(os.environ.get("VMPT_TRUTH", source / "../shared/truth"))
     tap = Tap()
-    for case in sorted(path.parent for path in truth.glob("*/case.json")):
+    small = source / "testdata/tasks"
+    for case in sorted(path.parent for folder in (small, truth) for path in folder.glob("*/case.json")):
         if wanted and not any(word in case.name for word in wanted):
             continue
         with tempfile.TemporaryDirectory(prefix="vmpt-maps-") as folder:
@@ -133,7 +139,7 @@ def main():
                 tap.skip(case.name, why)
                 continue
             for dump_name, dump in find_dumps(case, Path(folder)):
-                check_dump(tap, vmpt, f"{case.name} {dump_name}", dump, types, case)
+                check_dump(tap, vmpt, f"{case.parent.name}/{case.name} {dump_name}", dump, types, case)
     if not tap.count:
         tap.skip("maps", f"no captured cases in {truth}")
     tap.end()
