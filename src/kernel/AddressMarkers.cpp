@@ -52,17 +52,14 @@ std::optional<MarkerArray> readArray(const VirtualMemory &memory, VirtAddr at,
   return std::nullopt;
 }
 
-} // namespace
-
-std::optional<MarkerArray> findMarkerArray(const VirtualMemory &memory,
-                                           llvm::ArrayRef<MappedRun> image,
-                                           const MarkerArrayShape &shape) {
-  // The terminating NUL is part of what is looked for, and so is the NUL
-  // before it: the string is not the end of a longer one.
-  std::string text = shape.firstName.str() + '\0';
-  for (VirtAddr string : findBytes(memory, image, text)) {
+/// The array whose first name is one of the strings at \p names.
+std::optional<MarkerArray> findArray(const VirtualMemory &memory,
+                                     llvm::ArrayRef<MappedRun> image,
+                                     llvm::ArrayRef<VirtAddr> names,
+                                     const MarkerArrayShape &shape) {
+  for (VirtAddr name : names)
     for (VirtAddr pointer :
-         findWords(memory, image, string.value, shape.wordBytes)) {
+         findWords(memory, image, name.value, shape.wordBytes)) {
       VirtAddr start = pointer - shape.wordBytes;
       if (shape.firstStartIsZero) {
         llvm::Expected<uint64_t> word =
@@ -75,8 +72,24 @@ std::optional<MarkerArray> findMarkerArray(const VirtualMemory &memory,
       if (std::optional<MarkerArray> array = readArray(memory, start, shape))
         return array;
     }
-  }
   return std::nullopt;
+}
+
+} // namespace
+
+std::optional<MarkerArray> findMarkerArray(const VirtualMemory &memory,
+                                           llvm::ArrayRef<MappedRun> image,
+                                           const MarkerArrayShape &shape) {
+  // With its end: the string is not the start of a longer one.
+  const std::string text = shape.firstName.str() + '\0';
+  std::vector<VirtAddr> names = findBytes(memory, image, text, 1);
+  std::optional<MarkerArray> array = findArray(memory, image, names, shape);
+  if (array || names.empty())
+    return array;
+  // The first one was not it. Looking for more costs another pass.
+  names = findBytes(memory, image, text);
+  return findArray(memory, image, llvm::ArrayRef<VirtAddr>(names).drop_front(),
+                   shape);
 }
 
 } // namespace vmpt

@@ -43,17 +43,37 @@ void forEachPiece(const VirtualMemory &memory, llvm::ArrayRef<MappedRun> runs,
   }
 }
 
+/// Is the word among the \p count ones at \p from? A plain loop without a
+/// branch, which compilers turn into vector instructions.
+template <class Word>
+bool containsWord(const uint8_t *from, size_t count, Word wanted) {
+  Word found = 0;
+  for (size_t i = 0; i < count; ++i) {
+    Word word;
+    std::memcpy(&word, from + i * sizeof(Word), sizeof word);
+    found |= Word(word == wanted);
+  }
+  return found;
+}
+
 template <class Word>
 bool collectWords(VirtAddr at, llvm::ArrayRef<uint8_t> piece, Word wanted,
                   size_t limit, std::vector<VirtAddr> &found) {
+  constexpr size_t blockWords = 512;
   // Aligned in virtual memory; in the file it may stand anywhere.
   uint64_t from = alignUp(at.value, sizeof(Word)) - at.value;
-  for (uint64_t i = from; i + sizeof(Word) <= piece.size(); i += sizeof(Word)) {
-    Word word;
-    std::memcpy(&word, piece.data() + i, sizeof word);
-    if (word == wanted && found.size() < limit &&
-        (found.empty() || found.back() < at + i))
-      found.push_back(at + i);
+  while (from + sizeof(Word) <= piece.size() && found.size() < limit) {
+    size_t count =
+        std::min<size_t>(blockWords, (piece.size() - from) / sizeof(Word));
+    const uint8_t *block = piece.data() + from;
+    if (containsWord<Word>(block, count, wanted))
+      for (size_t i = 0; i < count && found.size() < limit; ++i) {
+        VirtAddr where = at + (from + i * sizeof(Word));
+        if (containsWord<Word>(block + i * sizeof(Word), 1, wanted) &&
+            (found.empty() || found.back() < where))
+          found.push_back(where);
+      }
+    from += count * sizeof(Word);
   }
   return found.size() < limit;
 }
