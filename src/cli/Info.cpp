@@ -100,12 +100,16 @@ void printCpus(const Machine &machine) {
   }
 }
 
-void printKernel(const KernelImage &kernel) {
-  printHeading("Kernel");
-  for (const Fact &fact : kernel.evidence.facts())
+void printEvidence(llvm::StringRef heading, const Evidence &evidence) {
+  printHeading(heading);
+  for (const Fact &fact : evidence.facts())
     printLine(fact.name, fact.value, fact.source);
-  for (const std::string &attempt : kernel.evidence.attempts())
+  for (const std::string &attempt : evidence.attempts())
     printLine("tried", attempt);
+}
+
+void printKernel(const KernelImage &kernel) {
+  printEvidence("Kernel", kernel.evidence);
   printHeading("Address space");
   for (const AddressMarker &marker : kernel.markers)
     llvm::outs() << "  "
@@ -135,6 +139,13 @@ llvm::Expected<int> runInfo(const Options &options) {
     return 1;
   }
   printKernel(*kernel);
+  if (!options.sources)
+    return 0;
+  llvm::Expected<std::unique_ptr<KernelDebug>> debug =
+      findDebug(options, *kernel, *dump->memory);
+  if (!debug)
+    return debug.takeError();
+  printEvidence("Symbols and types", (*debug)->evidence());
   return 0;
 }
 

@@ -44,6 +44,7 @@ struct Options {
   bool pages = false;
   bool threads = false;
   bool tasks = false;
+  bool sources = false; ///< info: of symbols and types.
   bool userPgd = false;
   bool userOnly = false;
   std::optional<std::string> format; ///< "text" or "json".
