@@ -72,6 +72,11 @@ void printContainer(const Dump &dump) {
     printLine("note", quirk);
 }
 
+/// A page that is there in part counts.
+std::string countPages(uint64_t bytes, uint64_t pageSize) {
+  return std::to_string(bytes / pageSize + (bytes % pageSize != 0));
+}
+
 /// The kernel's page where the dump says how large that is.
 uint64_t findPageSize(const Dump &dump) {
   std::optional<uint64_t> size;
@@ -83,12 +88,12 @@ uint64_t findPageSize(const Dump &dump) {
 void printPages(const Dump &dump, uint64_t present,
                 llvm::ArrayRef<uint64_t> absent) {
   const uint64_t pageSize = findPageSize(dump);
-  std::string text = std::to_string(present / pageSize) + " present";
+  std::string text = countPages(present, pageSize) + " present";
   if (uint64_t zeros = dump.knownZeroBytes())
-    text += " (" + std::to_string(zeros / pageSize) + " marked as zeros)";
+    text += " (" + countPages(zeros, pageSize) + " marked as zeros)";
   for (size_t i = 0; i < absent.size(); ++i)
     if (absent[i])
-      text += ", " + std::to_string(absent[i] / pageSize) + " " +
+      text += ", " + countPages(absent[i], pageSize) + " " +
               getAbsenceName(Absence(i)).str();
   printLine("pages of " + formatSize(pageSize), text);
 }

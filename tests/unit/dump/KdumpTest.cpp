@@ -408,7 +408,7 @@ TEST_F(SplitKdump, RefusesPartsOfAWholeDump) {
             "part 2 as given is not a kdump-compressed file");
   ElfShape elf;
   EXPECT_EQ(refusal({writeElf(image, elf), file}),
-            "further parts are given, but only kdump-compressed dumps are "
+            "further files are given, but only kdump-compressed dumps are "
             "split");
 }
 
