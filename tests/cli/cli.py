@@ -170,6 +170,22 @@ def check_layout(tap, vmpt, folder):
     image.unlink()
 
 
+def check_shrinking(tap, vmpt, folder):
+    """vmpt waits for the reader of a full pipe while its dump is cut off."""
+    image = folder / "image"
+    with open(image, "wb") as out:
+        out.truncate(64 << 20)
+    reader = subprocess.Popen([vmpt, "read", image, "--physical", "0", "64M", "--binary"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    start = reader.stdout.read(1)
+    os.truncate(image, 4096)
+    rest, said = reader.communicate(timeout=60)
+    result = subprocess.CompletedProcess([], reader.returncode, b"", said)
+    check(tap, "a dump that becomes shorter", result, 2, None, "became shorter while it was in use")
+    tap.report(None if start and len(rest) < 32 << 20 else f"{len(rest)} bytes", "a dump that becomes shorter: no more")
+    image.unlink()
+
+
 def find_page(vmpt, dump):
     """The physical address of the top table, from `vmpt info`."""
     info = run(vmpt, "info", dump).stdout.decode()
@@ -288,6 +304,7 @@ def main():
         check_output(tap, vmpt, dump, folder)
         check_siblings(tap, vmpt, source, folder)
         check_layout(tap, vmpt, folder)
+        check_shrinking(tap, vmpt, folder)
         check_read(tap, vmpt, dump)
         check_trim(tap, vmpt, dump, folder)
         check_truncated(tap, vmpt, dump, folder)
