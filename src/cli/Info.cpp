@@ -1,9 +1,13 @@
 //===- Info.cpp - vmpt info, vmpt vmcoreinfo ------------------------------===//
 #include "cli/Session.h"
+#include "dump/Vmcoreinfo.h"
+#include "kernel/KernelArch.h"
 #include "support/Text.h"
 
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
+
+#include <bit>
 
 namespace vmpt {
 
@@ -37,6 +41,24 @@ std::string formatSize(uint64_t bytes) {
   return os.str();
 }
 
+/// makedumpfile(8), -d: what each bit leaves out.
+std::string describeDumpLevel(unsigned level) {
+  static constexpr const char *kinds[] = {"zero", "cache", "private cache",
+                                          "user", "free"};
+  constexpr unsigned allBits = (1u << std::size(kinds)) - 1;
+  std::vector<std::string> names;
+  for (unsigned bit = 0; bit < std::size(kinds); ++bit)
+    if (level >> bit & 1)
+      names.push_back(kinds[bit]);
+  std::string text = std::to_string(level) + ": ";
+  if (names.empty())
+    text += "no kind of page";
+  for (size_t i = 0; i < names.size(); ++i)
+    text += (i == 0 ? "" : i + 1 == names.size() ? " and " : ", ") + names[i];
+  text += names.empty() ? " left out" : " pages left out";
+  return level & ~allBits ? text + ", and bits that vmpt does not know" : text;
+}
+
 void printContainer(const Dump &dump) {
   printHeading("Container");
   printLine("format", dump.format);
@@ -45,9 +67,35 @@ void printContainer(const Dump &dump) {
   for (const ContainerFact &fact : dump.facts)
     printLine(fact.name, fact.value);
   if (dump.dumpLevel)
-    printLine("dump level", std::to_string(*dump.dumpLevel));
+    printLine("dump level", describeDumpLevel(*dump.dumpLevel));
   for (const std::string &quirk : dump.quirks)
     printLine("note", quirk);
+}
+
+/// A page that is there in part counts.
+std::string countPages(uint64_t bytes, uint64_t pageSize) {
+  return std::to_string(bytes / pageSize + (bytes % pageSize != 0));
+}
+
+/// The kernel's page where the dump says how large that is.
+uint64_t findPageSize(const Dump &dump) {
+  std::optional<uint64_t> size;
+  if (dump.vmcoreinfo)
+    size = Vmcoreinfo::parse(*dump.vmcoreinfo).decimal("PAGESIZE");
+  return size && std::has_single_bit(*size) && *size >= 4096 ? *size : 4096;
+}
+
+void printPages(const Dump &dump, uint64_t present,
+                llvm::ArrayRef<uint64_t> absent) {
+  const uint64_t pageSize = findPageSize(dump);
+  std::string text = countPages(present, pageSize) + " present";
+  if (uint64_t zeros = dump.knownZeroBytes())
+    text += " (" + countPages(zeros, pageSize) + " marked as zeros)";
+  for (size_t i = 0; i < absent.size(); ++i)
+    if (absent[i])
+      text += ", " + countPages(absent[i], pageSize) + " " +
+              getAbsenceName(Absence(i)).str();
+  printLine("pages of " + formatSize(pageSize), text);
 }
 
 void printMemory(const Dump &dump) {
@@ -80,6 +128,7 @@ void printMemory(const Dump &dump) {
       totals +=
           ", " + formatSize(absent[i]) + " " + getAbsenceName(Absence(i)).str();
   printLine("in all", totals);
+  printPages(dump, present, absent);
 }
 
 void printCpus(const Machine &machine) {
@@ -111,10 +160,9 @@ void printEvidence(llvm::StringRef heading, const Evidence &evidence) {
 void printKernel(const KernelImage &kernel) {
   printEvidence("Kernel", kernel.evidence);
   printHeading("Address space");
+  const unsigned digits = kernel.arch->arch == Arch::I386 ? 8 : 16;
   for (const AddressMarker &marker : kernel.markers)
-    llvm::outs() << "  "
-                 << llvm::format("0x%016llx  ",
-                                 (unsigned long long)marker.start)
+    llvm::outs() << "  " << llvm::format_hex(marker.start, digits + 2) << "  "
                  << printable(marker.name) << '\n';
 }
 

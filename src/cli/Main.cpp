@@ -5,7 +5,27 @@
 
 #include "llvm/Support/raw_ostream.h"
 
+#include <csignal>
+#include <unistd.h>
+
 namespace vmpt {
+
+/// Files are mapped: one that shrinks, or a disk that fails, is a signal at
+/// whatever instruction reads it. Nothing but write(2) is safe here.
+static void endOnUnreadableFile(int) {
+  static constexpr char message[] =
+      "vmpt: error: a file cannot be read any more: it became shorter while "
+      "it was in use, or its disk has an error\n";
+  [[maybe_unused]] ssize_t written =
+      ::write(STDERR_FILENO, message, sizeof(message) - 1);
+  ::_exit(2);
+}
+
+static void handleUnreadableFiles() {
+  struct sigaction action = {};
+  action.sa_handler = endOnUnreadableFile;
+  ::sigaction(SIGBUS, &action, nullptr);
+}
 
 static int fail(llvm::Error error) {
   llvm::outs().flush();
@@ -28,6 +48,7 @@ static int finishOutput(int status) {
 }
 
 int runCommandLine(int argc, char **argv) {
+  handleUnreadableFiles();
   llvm::Expected<std::optional<Invocation>> invocation =
       parseCommandLine(argc, argv);
   if (!invocation)

@@ -91,6 +91,9 @@ const OptionRow optionRows[] = {
      "raw memory: FILE is what lies at PHYS (repeatable)", &Options::maps, ""},
     {"--raw-base", "PHYS", "physical address of a raw image's first byte",
      &Options::rawBase, ""},
+    {"--layout", "NAME",
+     "how a raw image's bytes lie in memory (qemu-q35, ...)", &Options::layout,
+     ""},
     {"--arch", "ARCH", "x86_64, i386, arm64 or riscv64", &Options::arch,
      "kernel tasks task maps efi info vmcoreinfo trim convert"},
     {"--root", "PHYS", "physical address of the kernel's top table",
@@ -248,7 +251,7 @@ llvm::Error unknownWord(const Command &command, llvm::StringRef word) {
 void printCommands(llvm::raw_ostream &os) {
   os << "vmpt - page tables of a Linux memory dump, in the kernel's own "
         "words\n\n"
-        "Usage: vmpt COMMAND DUMP [options]\n\nCommands:\n";
+        "Usage: vmpt COMMAND DUMP... [options]\n\nCommands:\n";
   for (const Command &command : commands) {
     os << "  " << command.name;
     os.indent(unsigned(14 - llvm::StringRef(command.name).size()));
@@ -264,7 +267,9 @@ llvm::Expected<std::optional<Invocation>> parseCommand(const Command &command,
   Invocation invocation;
   invocation.command = &command;
   CLI::App app(command.description, std::string("vmpt ") + command.name);
-  app.add_option("DUMP", invocation.options.dump, "the memory dump")
+  std::vector<std::string> dumps;
+  app.add_option("DUMP", dumps,
+                 "the memory dump; of a split one, all parts in any order")
       ->option_text(" ");
   for (const OptionRow &row : optionRows)
     if (hasOption(command, row))
@@ -282,6 +287,11 @@ llvm::Expected<std::optional<Invocation>> parseCommand(const Command &command,
   std::vector<std::string> rest = app.remaining();
   if (!rest.empty())
     return unknownWord(command, rest.front());
+  if (!dumps.empty()) {
+    invocation.options.dump = dumps.front();
+    auto &parts = invocation.options.parts;
+    parts.insert(parts.begin(), dumps.begin() + 1, dumps.end());
+  }
   return invocation;
 }
 

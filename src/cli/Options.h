@@ -17,9 +17,11 @@ namespace vmpt {
 /// All options of all commands. A command reads those that it has.
 struct Options {
   std::string dump;
+  /// Further files of the same dump: named behind it, then by --part.
   std::vector<std::string> parts;
   std::vector<std::string> maps;
   std::optional<uint64_t> rawBase;
+  std::optional<std::string> layout;
 
   std::optional<std::string> arch;
   std::optional<uint64_t> root;

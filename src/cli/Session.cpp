@@ -1,6 +1,7 @@
 #include "cli/Session.h"
 
 #include "dump/Raw.h"
+#include "dump/RawLayout.h"
 #include "support/Text.h"
 
 #include "llvm/Support/raw_ostream.h"
@@ -60,6 +61,16 @@ llvm::Expected<Dump> openDump(const Options &options) {
   open.parts = options.parts;
   if (options.rawBase)
     open.rawBase = PhysAddr(*options.rawBase);
+  if (options.layout) {
+    if (options.rawBase || !options.maps.empty())
+      return llvm::make_error<UsageError>(
+          "--layout says where all of a raw image lies; leave out --raw-base "
+          "and --map");
+    llvm::Expected<const RawLayout *> layout = findRawLayout(*options.layout);
+    if (!layout)
+      return layout.takeError();
+    open.rawLayout = *layout;
+  }
   for (const std::string &text : options.maps) {
     llvm::Expected<RawMapping> mapping = parseMapping(text);
     if (!mapping)

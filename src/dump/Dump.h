@@ -62,10 +62,15 @@ struct Dump {
   bool isTrimmed = false;
   std::optional<std::vector<MemoryBlock>> wholeBlocks;
   bool trimmedZeroPages = false;
+  uint64_t wholeZeroBytes = 0;
 
   /// RAM as the dump, or the whole one it was cut from, has it.
   std::vector<MemoryBlock> memoryBlocks() const {
     return wholeBlocks ? *wholeBlocks : summarize(*memory);
+  }
+  /// PhysicalMemory::knownZeroBytes(), likewise.
+  uint64_t knownZeroBytes() const {
+    return isTrimmed ? wholeZeroBytes : memory->knownZeroBytes();
   }
 };
 

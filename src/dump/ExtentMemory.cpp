@@ -107,6 +107,14 @@ ExtentMemory::tryRead(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const {
   return std::nullopt;
 }
 
+uint64_t ExtentMemory::knownZeroBytes() const {
+  uint64_t bytes = 0;
+  for (const Extent &extent : extents_)
+    if (extent.kind == Kind::Zeros)
+      bytes += extent.size;
+  return bytes;
+}
+
 const uint8_t *ExtentMemory::tryView(PhysAddr at, uint64_t size) const {
   const Extent *extent = find(at);
   if (!extent || extent->kind != Kind::Data ||

@@ -33,6 +33,7 @@ public:
   const uint8_t *tryView(PhysAddr at, uint64_t size) const override;
   llvm::ArrayRef<MemoryRange> ranges() const override { return ranges_; }
   bool mayExcludeZeroPages() const override { return mayExcludeZeroPages_; }
+  uint64_t knownZeroBytes() const override;
 
 private:
   enum class Kind : uint8_t { Data, Zeros, Absent };

@@ -116,7 +116,7 @@ KdumpMemory::readWithinPage(uint64_t pfn, uint64_t offset,
   if (page.absence)
     return page.absence;
   if (page.isRaw()) {
-    if (page.offset == page.part->zeroPageOffset)
+    if (isSharedZeroPage(page))
       std::memset(out.data(), 0, out.size());
     else if (!page.part->file->tryRead(page.offset + offset, out))
       return Absence::Truncated;
@@ -159,26 +159,31 @@ const uint8_t *KdumpMemory::tryView(PhysAddr at, uint64_t size) const {
 }
 
 llvm::ArrayRef<MemoryRange> KdumpMemory::ranges() const {
-  // Looks at every descriptor, so it waits until somebody asks.
-  std::call_once(rangesOnce_, [this] { ranges_ = makeRanges(); });
+  std::call_once(looked_, [this] { lookAtDescriptors(); });
   return ranges_;
 }
 
-std::vector<MemoryRange> KdumpMemory::makeRanges() const {
-  std::vector<MemoryRange> ranges;
+uint64_t KdumpMemory::knownZeroBytes() const {
+  std::call_once(looked_, [this] { lookAtDescriptors(); });
+  return zeroBytes_;
+}
+
+/// At every one of them, so it waits until somebody asks.
+void KdumpMemory::lookAtDescriptors() const {
   const uint64_t blockSize = uint64_t(1) << blockShift_;
   for (uint64_t pfn = 0; pfn < maxMapnr_; ++pfn) {
-    auto absence = locate(pfn).absence;
-    if (absence != Absence::OutsideRam) {
-      PhysAddr start(pfn << blockShift_);
-      if (!ranges.empty() && ranges.back().absence == absence &&
-          ranges.back().start + ranges.back().size == start)
-        ranges.back().size += blockSize;
-      else
-        ranges.push_back({start, blockSize, absence});
-    }
+    const Page page = locate(pfn);
+    if (page.absence == Absence::OutsideRam)
+      continue;
+    if (isSharedZeroPage(page))
+      zeroBytes_ += blockSize;
+    PhysAddr start(pfn << blockShift_);
+    if (!ranges_.empty() && ranges_.back().absence == page.absence &&
+        ranges_.back().start + ranges_.back().size == start)
+      ranges_.back().size += blockSize;
+    else
+      ranges_.push_back({start, blockSize, page.absence});
   }
-  return ranges;
 }
 
 std::optional<PhysAddr> KdumpMemory::findTruncatedTail() const {
@@ -191,7 +196,7 @@ std::optional<PhysAddr> KdumpMemory::findTruncatedTail() const {
     Page page = locate(pfn);
     if (page.absence == Absence::Truncated && page.part->file)
       return PhysAddr(pfn << blockShift_);
-    if (!page.absence && page.offset != page.part->zeroPageOffset)
+    if (!page.absence && !isSharedZeroPage(page))
       return std::nullopt;
   }
   return std::nullopt;

@@ -39,6 +39,7 @@ public:
   const uint8_t *tryView(PhysAddr at, uint64_t size) const override;
   llvm::ArrayRef<MemoryRange> ranges() const override;
   bool mayExcludeZeroPages() const override { return mayExcludeZeroPages_; }
+  uint64_t knownZeroBytes() const override;
 
   /// The last page that has data of its own, if that data is not there.
   /// Looks at the last few thousand pages only.
@@ -60,6 +61,10 @@ private:
     bool isRaw() const { return compression == PageCompression::None; }
   };
 
+  static bool isSharedZeroPage(const Page &page) {
+    return !page.absence && page.isRaw() &&
+           page.offset == page.part->zeroPageOffset;
+  }
   const Part &partOf(uint64_t pfn) const;
   Page locate(uint64_t pfn) const;
   std::optional<Absence>
@@ -70,7 +75,7 @@ private:
   }
   bool decompress(const Page &page, llvm::MutableArrayRef<uint8_t> out) const;
   uint64_t findZeroPage(const Part &part) const;
-  std::vector<MemoryRange> makeRanges() const;
+  void lookAtDescriptors() const;
 
   ByteOrder order_;
   unsigned blockShift_;
@@ -83,8 +88,9 @@ private:
   RankDirectory dumped_;
   std::vector<Part> parts_;
   mutable PageCache cache_;
-  mutable std::once_flag rangesOnce_;
+  mutable std::once_flag looked_;
   mutable std::vector<MemoryRange> ranges_;
+  mutable uint64_t zeroBytes_ = 0;
 };
 
 } // namespace vmpt

@@ -91,7 +91,7 @@ llvm::Expected<Dump> openDump(llvm::ArrayRef<Bytes> files,
   }
   if (files.size() > 1)
     return llvm::make_error<UsageError>(
-        "further parts are given, but only kdump-compressed dumps are split");
+        "further files are given, but only kdump-compressed dumps are split");
   for (const Container &container : containers)
     if (container.matches(file)) {
       if (llvm::Error error = container.read(file, dump))

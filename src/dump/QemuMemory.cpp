@@ -108,6 +108,19 @@ QemuMemory::tryRead(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const {
   return std::nullopt;
 }
 
+uint64_t QemuMemory::knownZeroBytes() const {
+  uint64_t bytes = 0;
+  for (const MemoryRange &range : ranges_)
+    for (uint64_t done = 0; !range.absence && done < range.size;) {
+      Found found = find(range.start + done);
+      uint64_t count = std::min(found.size, range.size - done);
+      if (!found.data)
+        bytes += count;
+      done += count;
+    }
+  return bytes;
+}
+
 const uint8_t *QemuMemory::tryView(PhysAddr at, uint64_t size) const {
   Found found = find(at);
   return !found.absence && size <= found.size ? found.data : nullptr;

@@ -20,6 +20,7 @@ public:
   tryRead(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const override;
   const uint8_t *tryView(PhysAddr at, uint64_t size) const override;
   llvm::ArrayRef<MemoryRange> ranges() const override { return ranges_; }
+  uint64_t knownZeroBytes() const override;
 
 private:
   struct Piece {

@@ -25,6 +25,8 @@ std::string writeTrimNote(const Dump &dump) {
   if (dump.directMapOffset)
     os << "directmap=" << hex(*dump.directMapOffset) << '\n';
   os << "zeropages=" << int(dump.memory->mayExcludeZeroPages()) << '\n';
+  if (uint64_t bytes = dump.knownZeroBytes())
+    os << "zerobytes=" << hex(bytes) << '\n';
   for (const MemoryBlock &block : dump.memoryBlocks()) {
     os << "block=" << hex(block.start) << ',' << hex(block.size) << ','
        << hex(block.presentBytes);
@@ -92,6 +94,8 @@ std::vector<TrimmedAbsence> readTrimNote(llvm::StringRef text, Dump &dump) {
       dump.directMapOffset = (*numbers)[0];
     else if (key == "zeropages")
       dump.trimmedZeroPages = (*numbers)[0] != 0;
+    else if (key == "zerobytes")
+      dump.wholeZeroBytes = (*numbers)[0];
     else if (key == "block" && numbers->size() == 7)
       dump.wholeBlocks->push_back(
           {PhysAddr((*numbers)[0]),

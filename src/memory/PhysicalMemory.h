@@ -89,6 +89,10 @@ public:
   /// as empty, see docs/architecture.md.
   virtual bool mayExcludeZeroPages() const { return false; }
 
+  /// How many of the bytes that are there the container itself marks as
+  /// zeros, instead of storing them. No page is looked into.
+  virtual uint64_t knownZeroBytes() const { return 0; }
+
   /// The same memory for looking through much of it. Reads through it do not
   /// count as use where use is recorded (RecordingMemory).
   virtual const PhysicalMemory &forScanning() const { return *this; }

@@ -26,6 +26,7 @@ public:
   bool mayExcludeZeroPages() const override {
     return memory_.mayExcludeZeroPages();
   }
+  uint64_t knownZeroBytes() const override { return memory_.knownZeroBytes(); }
   const PhysicalMemory &forScanning() const override { return memory_; }
 
   /// Start addresses of the pages read so far, ascending.

@@ -9,6 +9,7 @@ Usage: cli.py VMPT SOURCE_ROOT       (prints TAP)
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -61,7 +62,11 @@ def check_usage(tap, vmpt, dump):
         ("mistyped option", ["kernel", dump, "--max-line", "3"],
          r"kernel has no option '--max-line'; did you mean '--max-lines'\?"),
         ("option of another command", ["info", dump, "--max-lines", "3"], "info has no option '--max-lines'"),
-        ("a word too many", ["kernel", dump, "more"], "one word too many: 'more'"),
+        ("a further file that is not there", ["kernel", dump, "more"], "'more': .*No such file"),
+        ("a further file of a dump that is not split", ["info", dump, dump], "only kdump-compressed dumps are split"),
+        ("unknown layout", ["info", dump, "--layout", "pdp11"],
+         "no memory layout 'pdp11'; there are: flat, qemu-i440fx, qemu-q35, .*vmware"),
+        ("a layout and a base", ["info", dump, "--layout", "flat", "--raw-base", "0"], "leave out --raw-base"),
         ("not a number", ["kernel", dump, "--max-lines", "many"], "--max-lines 'many' is not a number"),
         ("number too large", ["kernel", dump, "--root", "0x10000000000000000"], "is not a number"),
         ("unknown architecture", ["kernel", dump, "--arch", "vax"], "--arch 'vax' is not one of x86_64"),
@@ -132,6 +137,53 @@ def check_output(tap, vmpt, dump, folder):
     tap.report(None if listing.startswith(kept) else "not the start of the listing",
                "--max-lines: the start of the listing")
     check(tap, "--max-lines beyond the end", run(vmpt, "kernel", dump, "--max-lines", "1M"), 0, "pgd")
+
+
+def check_siblings(tap, vmpt, source, folder):
+    """A split dump: its parts named together, in any order, or by --part."""
+    low = b"KDUMP   " + (source / "tests/fuzz/corpus/FuzzKdump/split").read_bytes()
+    # start_pfn and end_pfn are in its sub-header twice, and nowhere else.
+    frames, others = struct.pack("<QQ", 0, 4), struct.pack("<QQ", 4, 9)
+    low_path, high_path = folder / "low", folder / "high"
+    low_path.write_bytes(low)
+    high_path.write_bytes(low[:1024] + low[1024:2048].replace(frames, others) + low[2048:])
+    missing = "no kernel page tables"  # there is no kernel in it, which is not the point
+    one, together = run(vmpt, "info", low_path), run(vmpt, "info", low_path, high_path)
+    check(tap, "one part of a split dump", one, 1, r"split parts +1\n(.*\n)*  note +part 2 of the split", missing)
+    check(tap, "two parts named together", together, 1, r"split parts +2\n(.*\n)*  in all +5K present, 1K excluded\n",
+          missing)
+    for what, arguments in (("the other way round", [high_path, low_path]),
+                            ("by --part", [low_path, "--part", high_path])):
+        tap.report(first_difference(together.stdout, run(vmpt, "info", *arguments).stdout), f"two parts {what}")
+    check(tap, "a part given twice", run(vmpt, "info", low_path, low_path), 2, None, "give each part once")
+
+
+def check_layout(tap, vmpt, folder):
+    """A sparse image of 3 GiB and a page: where that page lies, the layout says."""
+    image = folder / "image"
+    with open(image, "wb") as out:
+        out.seek(3 << 30)
+        out.write(b"page" * 1024)
+    for layout, at in (("flat", 3 << 30), ("qemu-microvm", 4 << 30), ("qemu-q35", 5 << 30)):
+        said = run(vmpt, "read", image, "--layout", layout, "--physical", hex(at), 8, "--binary")
+        tap.report(None if said.stdout == b"pagepage" else repr(said), f"--layout {layout}")
+    image.unlink()
+
+
+def check_shrinking(tap, vmpt, folder):
+    """vmpt waits for the reader of a full pipe while its dump is cut off."""
+    image = folder / "image"
+    with open(image, "wb") as out:
+        out.truncate(64 << 20)
+    reader = subprocess.Popen([vmpt, "read", image, "--physical", "0", "64M", "--binary"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    start = reader.stdout.read(1)
+    os.truncate(image, 4096)
+    rest, said = reader.communicate(timeout=60)
+    result = subprocess.CompletedProcess([], reader.returncode, b"", said)
+    check(tap, "a dump that becomes shorter", result, 2, None, "became shorter while it was in use")
+    tap.report(None if start and len(rest) < 32 << 20 else f"{len(rest)} bytes", "a dump that becomes shorter: no more")
+    image.unlink()
 
 
 def find_page(vmpt, dump):
@@ -250,6 +302,9 @@ def main():
         check_usage(tap, vmpt, dump)
         check_files(tap, vmpt, dump, folder)
         check_output(tap, vmpt, dump, folder)
+        check_siblings(tap, vmpt, source, folder)
+        check_layout(tap, vmpt, folder)
+        check_shrinking(tap, vmpt, folder)
         check_read(tap, vmpt, dump)
         check_trim(tap, vmpt, dump, folder)
         check_truncated(tap, vmpt, dump, folder)

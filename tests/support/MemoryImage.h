@@ -189,6 +189,15 @@ inline std::vector<MemoryRange> expectedRanges(const MemoryImage &image) {
   return result;
 }
 
+/// What PhysicalMemory::knownZeroBytes() should say of \p image.
+inline uint64_t expectedZeroBytes(const MemoryImage &image) {
+  uint64_t bytes = 0;
+  for (const auto &[frame, page] : image.pages)
+    if (page.state == PageState::Zero)
+      bytes += image.pageSize;
+  return bytes;
+}
+
 /// Compares every frame up to one behind the last, and the ranges. Stops at
 /// the first page that differs.
 inline void expectSameMemory(const PhysicalMemory &memory,

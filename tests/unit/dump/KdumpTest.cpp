@@ -129,6 +129,16 @@ TEST_F(Kdump, ViewsRawPagesInPlace) {
   EXPECT_EQ(dump.memory->tryView(PhysAddr(0x3010), 4096), nullptr);
 }
 
+TEST_F(Kdump, CountsThePagesThatShareTheOneOfZeros) {
+  MemoryImage large = randomImage(9, {{0, 300}});
+  ASSERT_GT(expectedZeroBytes(large), 0u);
+  for (Codec codec : {Codec::Raw, Codec::Zlib}) {
+    shape.codecs = {codec};
+    FileBytes bytes = writeKdump(large, shape);
+    EXPECT_EQ(open({bytes}).memory->knownZeroBytes(), expectedZeroBytes(large));
+  }
+}
+
 TEST_F(Kdump, ThreadsReadTheSamePages) {
   MemoryImage large = randomImage(9, {{0, 300}});
   shape.codecs = {Codec::Zlib, Codec::Zstd, Codec::Lzo, Codec::Snappy};
@@ -398,7 +408,7 @@ TEST_F(SplitKdump, RefusesPartsOfAWholeDump) {
             "part 2 as given is not a kdump-compressed file");
   ElfShape elf;
   EXPECT_EQ(refusal({writeElf(image, elf), file}),
-            "further parts are given, but only kdump-compressed dumps are "
+            "further files are given, but only kdump-compressed dumps are "
             "split");
 }
 

@@ -128,6 +128,7 @@ TEST(TrimNote, KeepsWhatTheContainerSaid) {
   std::vector<uint8_t> data(4096);
   memory->addData(PhysAddr(0x1000), data);
   memory->addAbsent(PhysAddr(0x2000), 0x3000, Absence::Excluded);
+  memory->addZeros(PhysAddr(0x9000), 0x2000);
   memory->addAbsent(PhysAddr(0x5000), 0x1000, Absence::Truncated);
   memory->finish();
   dump.memory = std::move(memory);
@@ -144,6 +145,7 @@ TEST(TrimNote, KeepsWhatTheContainerSaid) {
   EXPECT_EQ(again.machine.arch, Arch::Arm64);
   EXPECT_EQ(again.dumpLevel, 31u);
   EXPECT_EQ(again.memoryBlocks(), blocks);
+  EXPECT_EQ(again.knownZeroBytes(), 0x2000u);
   ASSERT_EQ(absences.size(), 1u);
   EXPECT_EQ(absences[0].absence, Absence::Truncated);
 }

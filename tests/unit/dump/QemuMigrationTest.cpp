@@ -51,6 +51,7 @@ TEST(QemuMigration, LaterPagesReplaceEarlierOnes) {
       EXPECT_TRUE(std::equal(wanted.begin(), wanted.end(),
                              dump.memory->ranges().begin(),
                              dump.memory->ranges().end()));
+      EXPECT_EQ(dump.memory->knownZeroBytes(), expectedZeroBytes(image));
       EXPECT_EQ(absenceAt(dump, (firstFrame + 90) << 12), Absence::OutsideRam);
     }
 }
@@ -133,6 +134,7 @@ TEST(QemuMigration, MappedRam) {
     ASSERT_EQ(read, image.bytesOf(frame));
   }
   ASSERT_EQ(dump.memory->ranges().size(), 1u);
+  EXPECT_EQ(dump.memory->knownZeroBytes(), expectedZeroBytes(image));
   EXPECT_EQ(dump.quirks.size(), 1u) << quirksOf(dump);
 
   // Cut off inside the pages: what is behind the cut is not zeros.
