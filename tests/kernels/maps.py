@@ -14,51 +14,17 @@ Usage: maps.py VMPT SOURCE_ROOT [WORD...]       (prints TAP; WORDs choose cases)
 """
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from cases import find_dumps, find_types
 from tap import Tap, first_difference, run
 
 VM_PFNMAP = 0x400
 NO_PAGES = {"total", "untouched", "table not in the dump"}
 PRESENT = {"present", "prot-none", "numa-hint"}
-
-
-def find_dumps(case, folder):
-    """(name, path) of each dump that case.json names, unpacked."""
-    described = json.loads((case / "case.json").read_text())
-    unpacked = "/nonexistent" if described.get("trimmed") else os.environ.get("VMPT_DUMPS", "/nonexistent")
-    for name in described["dumps"]:
-        dump = case / name
-        if dump.suffix == ".zst":
-            packed, dump = dump, Path(unpacked) / f"{case.name}.{dump.stem}"
-            if not dump.exists():
-                dump = folder / packed.stem
-                subprocess.run(["zstd", "-q", "-d", "--sparse", packed, "-o", dump], check=True)
-        yield name, dump
-        if dump.parent == folder:
-            dump.unlink()
-
-
-def find_types(vmpt, case, folder):
-    """(options that name the struct layouts, None), or (None, why there are none)."""
-    if json.loads((case / "case.json").read_text()).get("trimmed"):
-        return [], None  # cut with the types that were there
-    config = subprocess.run(["zstd", "-dcq", case / "sys/config.zst"], capture_output=True).stdout
-    if b"CONFIG_DEBUG_INFO_BTF=y" in config:
-        return [], None
-    packed = case / "vmlinux.xz"
-    if not packed.exists():
-        return None, "a kernel without BTF, and its vmlinux is not at hand"
-    if b"--vmlinux" not in run(vmpt, "maps", "--help").stdout:
-        return None, "a kernel without BTF needs --vmlinux"
-    vmlinux = folder / "vmlinux"
-    with open(vmlinux, "wb") as out:
-        subprocess.run(["xz", "-dc", packed], stdout=out, check=True)
-    return ["--vmlinux", vmlinux], None
 
 
 def text_problem(vmpt, dump, types, process):
@@ -134,7 +100,7 @@ def main():
         if wanted and not any(word in case.name for word in wanted):
             continue
         with tempfile.TemporaryDirectory(prefix="vmpt-maps-") as folder:
-            types, why = find_types(vmpt, case, Path(folder))
+            types, why = find_types(case, Path(folder))
             if why:
                 tap.skip(case.name, why)
                 continue

@@ -1,4 +1,5 @@
 """What the judges share: cases, their dumps, and raw memory made of them."""
+import json
 import os
 import shutil
 import struct
@@ -103,3 +104,36 @@ def unpack(dump, folder):
     unpacked = folder / dump.stem
     subprocess.run(["zstd", "-q", "-d", "--sparse", dump, "-o", unpacked], check=True)
     return unpacked
+
+
+def find_dumps(case, folder):
+    """(name, path) of each dump that case.json names, unpacked.
+
+    Unpacked dumps are looked for in $VMPT_DUMPS first.
+    """
+    described = json.loads((case / "case.json").read_text())
+    unpacked = folder if described.get("trimmed") else os.environ.get("VMPT_DUMPS", folder)
+    for name in described["dumps"]:
+        dump = case / name
+        if dump.suffix == ".zst":
+            kept = Path(unpacked) / f"{case.name}.{dump.stem}"
+            dump = kept if kept.exists() else unpack(dump, folder)
+        yield name, dump
+        if dump.parent == folder:
+            dump.unlink()
+
+
+def find_types(case, folder):
+    """(options that name the struct layouts, None), or (None, why there are none)."""
+    if json.loads((case / "case.json").read_text()).get("trimmed"):
+        return [], None  # cut with the types that were there
+    config = subprocess.run(["zstd", "-dcq", case / "sys/config.zst"], capture_output=True).stdout
+    if b"CONFIG_DEBUG_INFO_BTF=y" in config:
+        return [], None
+    packed = case / "vmlinux.xz"
+    if not packed.exists():
+        return None, "a kernel without BTF, and its vmlinux is not at hand"
+    vmlinux = folder / "vmlinux"
+    with open(vmlinux, "wb") as out:
+        subprocess.run(["xz", "-dc", packed], stdout=out, check=True)
+    return ["--vmlinux", vmlinux], None
