@@ -86,10 +86,7 @@ llvm::Expected<int> runEfi(const Options &options) {
   llvm::Expected<std::unique_ptr<OpenKernel>> open = openKernel(options);
   if (!open)
     return open.takeError();
-  llvm::Expected<VirtAddr> mm = (*open)->debug->address("efi_mm");
-  if (!mm)
-    return withFileName(options, mm.takeError());
-  llvm::Expected<PhysAddr> root = readRoot(*(*open)->debug, *mm);
+  llvm::Expected<PhysAddr> root = readEfiRoot(*(*open)->debug);
   if (!root)
     return withFileName(options, root.takeError());
   llvm::Expected<ListingPlan> plan = planEfiListing((*open)->kernel, *root);

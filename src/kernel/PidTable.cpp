@@ -1,5 +1,7 @@
 #include "kernel/PidTable.h"
 
+#include "kernel/FieldTable.h"
+
 #include "llvm/ADT/DenseSet.h"
 
 namespace vmpt {
@@ -10,26 +12,16 @@ class PidTableReader {
 public:
   PidTableReader(const KernelDebug &debug) : reader_(debug.reader()) {}
 
-  llvm::Error findFields(const TypeSources &types) {
+  llvm::Error findMembers(const TypeSources &types) {
     llvm::StringRef nodeType =
         types.hasMember("xa_node", "slots") ? "xa_node" : "radix_tree_node";
-    struct {
-      Field *field;
-      llvm::StringRef type;
-      std::initializer_list<llvm::StringRef> names;
-    } wanted[] = {
+    const WantedField wanted[] = {
         {&head_, "pid_namespace", {"idr.idr_rt.xa_head", "idr.idr_rt.rnode"}},
         {&slots_, nodeType, {"slots"}},
         {&pidTasks_, "pid", {"tasks"}},
         {&pidLinks_, "task_struct", {"pid_links"}},
     };
-    for (auto &want : wanted) {
-      llvm::Expected<Field> field = findField(types, want.type, want.names);
-      if (!field)
-        return field.takeError();
-      *want.field = *field;
-    }
-    return llvm::Error::success();
+    return findFields(types, wanted);
   }
 
   llvm::Expected<std::vector<VirtAddr>> read(VirtAddr pidNamespace) {
@@ -46,7 +38,7 @@ private:
   void visit(uint64_t entry, unsigned depth) {
     // 64 slots a node: six levels hold more pids than there can be.
     constexpr unsigned maxDepth = 8;
-    if (entry == 0 || depth > maxDepth)
+    if (entry == 0 || depth > maxDepth || isFull())
       return;
     if ((entry & 3) == 0)
       return addPid(VirtAddr(entry));
@@ -54,7 +46,7 @@ private:
     if (!nodes_.insert(node.value).second)
       return;
     const size_t count = slots_.sizeBytes / reader_.wordBytes();
-    for (size_t i = 0; i < count; ++i) {
+    for (size_t i = 0; i < count && !isFull(); ++i) {
       llvm::Expected<uint64_t> slot =
           reader_.word(node + slots_.offset + i * reader_.wordBytes());
       if (!slot)
@@ -73,6 +65,13 @@ private:
       tasks_.push_back(*link - pidLinks_.offset);
   }
 
+  /// PID_MAX_LIMIT of 64-bit kernels. More nodes or tasks are a tree that
+  /// somebody made up.
+  bool isFull() const {
+    constexpr size_t maxPids = 4 * 1024 * 1024;
+    return nodes_.size() >= maxPids || tasks_.size() >= maxPids;
+  }
+
   const StructReader &reader_;
   Field head_, slots_, pidTasks_, pidLinks_;
   llvm::DenseSet<uint64_t> nodes_;
@@ -86,7 +85,7 @@ llvm::Expected<std::vector<VirtAddr>> readPidTable(const KernelDebug &debug) {
   if (!pidNamespace)
     return pidNamespace.takeError();
   PidTableReader reader(debug);
-  if (llvm::Error error = reader.findFields(debug.types()))
+  if (llvm::Error error = reader.findMembers(debug.types()))
     return error;
   return reader.read(*pidNamespace);
 }

@@ -1,5 +1,7 @@
 #include "kernel/TaskFields.h"
 
+#include "kernel/FieldTable.h"
+
 namespace vmpt {
 
 namespace {
@@ -9,17 +11,11 @@ constexpr uint64_t kernelThread = 0x00200000; ///< PF_KTHREAD
 /// linux fs/proc/array.c proc_task_name(): char tcomm[64].
 constexpr size_t maxName = 63;
 
-struct Wanted {
-  Field *field;
-  llvm::StringRef type;
-  std::initializer_list<llvm::StringRef> names;
-};
-
 } // namespace
 
 llvm::Expected<TaskFields> TaskFields::find(const TypeSources &types) {
   TaskFields fields;
-  const Wanted wanted[] = {
+  const WantedField wanted[] = {
       {&fields.tasks, "task_struct", {"tasks"}},
       {&fields.pid, "task_struct", {"pid"}},
       {&fields.tgid, "task_struct", {"tgid"}},
@@ -34,12 +30,8 @@ llvm::Expected<TaskFields> TaskFields::find(const TypeSources &types) {
       {&fields.threadNode, "task_struct", {"thread_node"}},
       {&fields.pgd, "mm_struct", {"pgd"}},
   };
-  for (const Wanted &want : wanted) {
-    llvm::Expected<Field> field = findField(types, want.type, want.names);
-    if (!field)
-      return field.takeError();
-    *want.field = *field;
-  }
+  if (llvm::Error error = findFields(types, wanted))
+    return error;
   fields.onCpu = findOptionalField(types, "task_struct", {"on_cpu"});
   fields.cpu =
       findOptionalField(types, "task_struct", {"thread_info.cpu", "cpu"});

@@ -30,6 +30,25 @@ char stateLetter(uint64_t state, uint64_t exitState) {
   return "RSDTtXZP"[index];
 }
 
+/// The physical address of a top table that is in the dump.
+llvm::Expected<PhysAddr> rootBehind(const KernelDebug &debug, VirtAddr table) {
+  llvm::Expected<PhysAddr> root = debug.memory().translate(table);
+  if (!root)
+    return root.takeError();
+  uint8_t byte;
+  if (auto absent = debug.memory().physical().tryRead(*root, byte))
+    return llvm::make_error<MemoryError>(*absent);
+  return root;
+}
+
+llvm::Expected<PhysAddr> readRootAt(const KernelDebug &debug, const Field &pgd,
+                                    VirtAddr mm) {
+  llvm::Expected<VirtAddr> table = debug.reader().pointer(mm, pgd);
+  if (!table)
+    return table.takeError();
+  return rootBehind(debug, *table);
+}
+
 class TaskListReader {
 public:
   TaskListReader(const KernelDebug &debug, const TaskFields &fields)
@@ -47,6 +66,8 @@ private:
   void addFromPids(bool withThreads);
   /// False if it cannot be a task.
   bool add(VirtAddr task, bool isUnlinked);
+  /// A dump can be made to have one for each of millions of pointers.
+  void addProblem(std::string text);
   llvm::Error readTask(VirtAddr at, Task &task);
   void markRunning();
 
@@ -55,8 +76,17 @@ private:
   const TaskFields &fields_;
   TaskNames names_;
   TaskList list_;
+  size_t droppedProblems_ = 0;
   llvm::DenseSet<uint64_t> seen_;
 };
+
+void TaskListReader::addProblem(std::string text) {
+  constexpr size_t maxProblems = 100;
+  if (list_.problems.size() < maxProblems)
+    list_.problems.push_back(std::move(text));
+  else
+    ++droppedProblems_;
+}
 
 std::vector<VirtAddr> TaskListReader::readRing(VirtAddr head,
                                                llvm::StringRef what) {
@@ -86,11 +116,10 @@ std::vector<VirtAddr> TaskListReader::readRing(VirtAddr head,
     }
     if (problem.empty() && direction == 0)
       return members;
-    list_.problems.push_back(what.str() + " is broken after " +
-                             std::to_string(members.size() - before) +
-                             " members (" +
-                             (direction ? "backward" : "forward") + ")" +
-                             (problem.empty() ? "" : ": " + problem));
+    addProblem(what.str() + " is broken after " +
+               std::to_string(members.size() - before) + " members (" +
+               (direction ? "backward" : "forward") + ")" +
+               (problem.empty() ? "" : ": " + problem));
   }
   return members;
 }
@@ -134,7 +163,7 @@ llvm::Error TaskListReader::readTask(VirtAddr at, Task &task) {
     task.cpu = uint32_t(*cpu);
   if (!mm)
     return llvm::Error::success();
-  if (llvm::Expected<PhysAddr> root = readRoot(debug_, task.mm))
+  if (llvm::Expected<PhysAddr> root = readRootAt(debug_, fields_.pgd, task.mm))
     task.root = *root;
   else
     task.rootProblem = llvm::toString(root.takeError());
@@ -147,8 +176,8 @@ bool TaskListReader::add(VirtAddr at, bool isUnlinked) {
   Task task;
   task.isUnlinked = isUnlinked;
   if (llvm::Error error = readTask(at, task)) {
-    list_.problems.push_back("no task at " + hex(at) + ": " +
-                             llvm::toString(std::move(error)));
+    addProblem("no task at " + hex(at) + ": " +
+               llvm::toString(std::move(error)));
     return false;
   }
   if (task.pid == 0)
@@ -167,8 +196,8 @@ void TaskListReader::addProcesses(VirtAddr initTask) {
 void TaskListReader::addThreads(VirtAddr leader) {
   llvm::Expected<VirtAddr> signal = reader_.pointer(leader, fields_.signal);
   if (!signal) {
-    list_.problems.push_back("the threads of the task at " + hex(leader) +
-                             ": " + llvm::toString(signal.takeError()));
+    addProblem("the threads of the task at " + hex(leader) + ": " +
+               llvm::toString(signal.takeError()));
     return;
   }
   if (!signal->value)
@@ -182,8 +211,8 @@ void TaskListReader::addThreads(VirtAddr leader) {
 void TaskListReader::addFromPids(bool withThreads) {
   llvm::Expected<std::vector<VirtAddr>> known = readPidTable(debug_);
   if (!known) {
-    list_.problems.push_back("the pid structures cannot be followed: " +
-                             llvm::toString(known.takeError()));
+    addProblem("the pid structures cannot be followed: " +
+               llvm::toString(known.takeError()));
     return;
   }
   size_t before = list_.tasks.size();
@@ -197,9 +226,8 @@ void TaskListReader::addFromPids(bool withThreads) {
                        [](const Task &task) { return !task.isLeader(); }),
         list_.tasks.end());
   if (size_t found = list_.tasks.size() - before)
-    list_.problems.push_back(
-        std::to_string(found) +
-        " tasks are in the pid structures but not in the lists");
+    addProblem(std::to_string(found) +
+               " tasks are in the pid structures but not in the lists");
 }
 
 /// on_cpu is set for the task that runs on a CPU; panic_cpu names the CPU
@@ -229,6 +257,9 @@ llvm::Expected<TaskList> TaskListReader::read(const TaskListOptions &options) {
       addThreads(leader);
   }
   addFromPids(options.withThreads);
+  if (droppedProblems_)
+    list_.problems.push_back(std::to_string(droppedProblems_) +
+                             " further problems of this kind");
   markRunning();
   std::stable_sort(list_.tasks.begin(), list_.tasks.end(),
                    [](const Task &a, const Task &b) { return a.pid < b.pid; });
@@ -248,16 +279,22 @@ llvm::Expected<PhysAddr> readRoot(const KernelDebug &debug, VirtAddr mm) {
   llvm::Expected<Field> pgd = findField(debug.types(), "mm_struct", {"pgd"});
   if (!pgd)
     return pgd.takeError();
-  llvm::Expected<VirtAddr> table = debug.reader().pointer(mm, *pgd);
-  if (!table)
-    return table.takeError();
-  llvm::Expected<PhysAddr> root = debug.memory().translate(*table);
-  if (!root)
-    return root.takeError();
-  uint8_t byte;
-  if (auto absent = debug.memory().physical().tryRead(*root, byte))
-    return llvm::make_error<MemoryError>(*absent);
-  return root;
+  return readRootAt(debug, *pgd, mm);
+}
+
+llvm::Expected<PhysAddr> readEfiRoot(const KernelDebug &debug) {
+  llvm::Expected<VirtAddr> mm = debug.address("efi_mm");
+  if (!mm)
+    return mm.takeError();
+  llvm::Expected<Field> pgd = findField(debug.types(), "mm_struct", {"pgd"});
+  if (!pgd)
+    return pgd.takeError();
+  llvm::Expected<VirtAddr> table = debug.reader().pointer(*mm, *pgd);
+  if (table && !table->value)
+    return llvm::make_error<LookupError>(
+        "no EFI page tables: efi_mm.pgd is null, so the machine runs without "
+        "EFI runtime services");
+  return table ? rootBehind(debug, *table) : table.takeError();
 }
 
 llvm::Expected<TaskList> readTaskList(const KernelDebug &debug,

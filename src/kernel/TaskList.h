@@ -56,4 +56,8 @@ llvm::Expected<TaskList> readTaskList(const KernelDebug &debug,
 /// The physical address of an mm_struct's top table, or why not.
 llvm::Expected<PhysAddr> readRoot(const KernelDebug &debug, VirtAddr mm);
 
+/// The same of efi_mm, which has no top table where the machine runs without
+/// EFI runtime services (linux arch/x86/platform/efi/efi_64.c).
+llvm::Expected<PhysAddr> readEfiRoot(const KernelDebug &debug);
+
 } // namespace vmpt
