@@ -5,9 +5,10 @@
 #include "support/JsonWriter.h"
 #include "support/Text.h"
 
-#include "llvm/ADT/DenseMap.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
+
+#include <unordered_map>
 
 namespace vmpt {
 
@@ -25,8 +26,8 @@ std::vector<TaskRow> makeRows(const TaskList &list, const KernelImage &kernel,
                               const PhysicalMemory &memory) {
   std::vector<TaskRow> rows;
   // A thread has its process's mm: each is counted once.
-  llvm::DenseMap<uint64_t, TableUse> known;
-  llvm::DenseMap<uint64_t, unsigned> sharers;
+  std::unordered_map<uint64_t, TableUse> known;
+  std::unordered_map<uint64_t, unsigned> sharers;
   const VirtAddr last = kernel.arch->lastUserAddress(kernel);
   size_t done = 0;
   for (const Task &task : list.tasks) {
@@ -44,7 +45,8 @@ std::vector<TaskRow> makeRows(const TaskList &list, const KernelImage &kernel,
     standardDiagnostics().progress("page tables", ++done, list.tasks.size());
   }
   for (TaskRow &row : rows)
-    row.sharers = std::max(1u, sharers.lookup(row.task->mm.value));
+    if (auto found = sharers.find(row.task->mm.value); found != sharers.end())
+      row.sharers = found->second;
   return rows;
 }
 

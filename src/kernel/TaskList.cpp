@@ -3,10 +3,8 @@
 #include "kernel/PidTable.h"
 #include "kernel/TaskFields.h"
 
-#include "llvm/ADT/DenseMap.h"
-#include "llvm/ADT/DenseSet.h"
-
 #include <algorithm>
+#include <unordered_set>
 
 namespace vmpt {
 
@@ -49,6 +47,10 @@ llvm::Expected<PhysAddr> readRootAt(const KernelDebug &debug, const Field &pgd,
   return rootBehind(debug, *table);
 }
 
+/// No DenseSet: that has values of its own which it cannot hold, and a dump
+/// can have any.
+using Addresses = std::unordered_set<uint64_t>;
+
 class TaskListReader {
 public:
   TaskListReader(const KernelDebug &debug, const TaskFields &fields)
@@ -61,6 +63,10 @@ private:
   /// The members of a ring of list_heads, without its head: forward, and
   /// where that breaks, backward from the head.
   std::vector<VirtAddr> readRing(VirtAddr head, llvm::StringRef what);
+  /// Adds members along one link of each, until the head or one of \p known;
+  /// "", or what the ring is broken by.
+  std::string followRing(VirtAddr head, uint64_t link, const Addresses &known,
+                         std::vector<VirtAddr> &members) const;
   void addProcesses(VirtAddr initTask);
   void addThreads(VirtAddr leader);
   void addFromPids(bool withThreads);
@@ -77,7 +83,7 @@ private:
   TaskNames names_;
   TaskList list_;
   size_t droppedProblems_ = 0;
-  llvm::DenseSet<uint64_t> seen_;
+  Addresses seen_;
 };
 
 void TaskListReader::addProblem(std::string text) {
@@ -88,38 +94,46 @@ void TaskListReader::addProblem(std::string text) {
     ++droppedProblems_;
 }
 
+std::string TaskListReader::followRing(VirtAddr head, uint64_t link,
+                                       const Addresses &known,
+                                       std::vector<VirtAddr> &members) const {
+  Addresses visited;
+  const size_t before = members.size();
+  for (VirtAddr at = head; members.size() < maxTasks;) {
+    llvm::Expected<uint64_t> next = reader_.word(at + link);
+    if (!next) {
+      if (members.size() > before)
+        members.pop_back(); // what cannot be read is no member
+      return llvm::toString(next.takeError());
+    }
+    if (*next == head.value || known.count(*next))
+      return "";
+    if (!visited.insert(*next).second)
+      return "it leads back to " + hex(*next) + " before its head";
+    at = VirtAddr(*next);
+    members.push_back(at);
+  }
+  return "it has more members than there can be tasks";
+}
+
 std::vector<VirtAddr> TaskListReader::readRing(VirtAddr head,
                                                llvm::StringRef what) {
+  struct {
+    const char *name;
+    uint64_t link; ///< list_head is {next, prev}.
+  } const directions[] = {{"forward", 0}, {"backward", reader_.wordBytes()}};
   std::vector<VirtAddr> members;
-  llvm::DenseSet<uint64_t> visited;
-  std::string problem;
-  // list_head is {next, prev}.
-  for (unsigned direction : {0u, 1u}) {
-    const uint64_t link = direction * reader_.wordBytes();
-    size_t before = members.size();
-    VirtAddr at = head;
-    problem.clear();
-    while (members.size() < maxTasks) {
-      llvm::Expected<uint64_t> next = reader_.word(at + link);
-      if (!next) {
-        problem = llvm::toString(next.takeError());
-        break;
-      }
-      if (*next == head.value)
-        break; // all the way round
-      if (!visited.insert(*next).second) {
-        problem = "it leads back to " + hex(*next) + " before its head";
-        break;
-      }
-      at = VirtAddr(*next);
-      members.push_back(at);
-    }
-    if (problem.empty() && direction == 0)
-      return members;
+  Addresses known;
+  for (const auto &[name, link] : directions) {
+    const size_t before = members.size();
+    std::string problem = followRing(head, link, known, members);
+    if (problem.empty())
+      break; // all the way round, or to where the other direction came
     addProblem(what.str() + " is broken after " +
-               std::to_string(members.size() - before) + " members (" +
-               (direction ? "backward" : "forward") + ")" +
-               (problem.empty() ? "" : ": " + problem));
+               std::to_string(members.size() - before) + " members (" + name +
+               "): " + problem);
+    for (VirtAddr member : members)
+      known.insert(member.value);
   }
   return members;
 }
@@ -217,7 +231,7 @@ void TaskListReader::addFromPids(bool withThreads) {
   }
   size_t before = list_.tasks.size();
   for (VirtAddr task : *known)
-    if (!seen_.contains(task.value))
+    if (!seen_.count(task.value))
       add(task, true);
   if (!withThreads) // threads are no news then, only processes are
     list_.tasks.erase(

@@ -12,8 +12,10 @@ public:
     bool operator==(const State &) const = default;
   };
 
-  CountingSink(const PagingMode &mode, TableUse &use)
-      : mode_(mode), use_(use) {}
+  static constexpr bool needsEachEntry = true;
+
+  CountingSink(const PagingMode &mode, TableUse &use, uint64_t maxTables)
+      : mode_(mode), use_(use), maxTables_(maxTables) {}
 
   uint64_t inherit(uint64_t inherited, unsigned level, uint64_t) {
     ++use_.tables;
@@ -27,21 +29,17 @@ public:
   void note(VirtAddr, uint64_t, const State &state) {
     use_.mappedBytes += state.mappedBytes;
   }
-  /// Each note is news: nothing may be joined.
   uint64_t nextBoundary() const { return 0; }
   void unreadable(VirtAddr, unsigned, PhysAddr, AbsentByte) {
     ++use_.absentTables;
   }
   void emptyTable(PhysAddr) {}
-  bool isFull() const {
-    // 2^20 tables map 2 TiB in 4K pages; a loop of tables has no end.
-    constexpr uint64_t maxTables = 1 << 20;
-    return use_.tables > maxTables;
-  }
+  bool isFull() const { return use_.tables > maxTables_; }
 
 private:
   const PagingMode &mode_;
   TableUse &use_;
+  const uint64_t maxTables_;
 };
 
 } // namespace
@@ -61,9 +59,10 @@ EntryRules makeHardwareRules(const PagingMode &mode) {
 }
 
 TableUse countTableUse(const PhysicalMemory &memory, const PagingMode &mode,
-                       PhysAddr root, VirtAddr first, VirtAddr last) {
+                       PhysAddr root, VirtAddr first, VirtAddr last,
+                       uint64_t maxTables) {
   TableUse use;
-  CountingSink sink(mode, use);
+  CountingSink sink(mode, use, maxTables);
   Walker<CountingSink> walker(memory, mode, makeHardwareRules(mode), sink);
   walker.walk(root, first, last, 0);
   use.isCut = sink.isFull();

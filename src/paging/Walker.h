@@ -28,6 +28,8 @@
 //   void unreadable(VirtAddr at, unsigned level, PhysAddr table, AbsentByte);
 //   void emptyTable(PhysAddr table); // excluded, hence all zero
 //   bool isFull() const;             // wants no more notes
+//   static constexpr bool needsEachEntry = true;   // may be missing: nothing
+//                                    // is summed up then
 //
 #pragma once
 
@@ -91,6 +93,8 @@ public:
   size_t getTableCount() const { return visited_.size(); }
 
 private:
+  static constexpr bool sumsUp = !requires { Sink::needsEachEntry; };
+
   struct Span {
     VirtAddr first, last;
   };
@@ -150,7 +154,7 @@ private:
         (lowBits(mode_.levels[level].shift + mode_.levels[level].indexBits));
     const bool whole = span.first <= base && span.last >= tableLast;
     // Seen before: its summary is worth making.
-    if (whole && !visited_.insert(at.value | level).second) {
+    if (sumsUp && whole && !visited_.insert(at.value | level).second) {
       if (const Summary *summary = summarize(at, level, inherited))
         return replay(*summary, at, level, base, inherited);
     }

@@ -149,6 +149,8 @@ public:
     return PhysAddr(firstFrame + (at - base));
   }
 
+  PhysAddr root() const { return tables_.root(); }
+
   SparseMemory memory;
   FakeSymbols symbols;
 

@@ -111,10 +111,12 @@ def find_dumps(case, folder):
 
     Unpacked dumps are looked for in $VMPT_DUMPS first.
     """
-    for name in json.loads((case / "case.json").read_text())["dumps"]:
+    described = json.loads((case / "case.json").read_text())
+    unpacked = folder if described.get("trimmed") else os.environ.get("VMPT_DUMPS", folder)
+    for name in described["dumps"]:
         dump = case / name
         if dump.suffix == ".zst":
-            kept = Path(os.environ.get("VMPT_DUMPS", folder)) / f"{case.name}.{dump.stem}"
+            kept = Path(unpacked) / f"{case.name}.{dump.stem}"
             dump = kept if kept.exists() else unpack(dump, folder)
         yield name, dump
         if dump.parent == folder:
@@ -123,6 +125,8 @@ def find_dumps(case, folder):
 
 def find_types(case, folder):
     """(options that name the struct layouts, None), or (None, why there are none)."""
+    if json.loads((case / "case.json").read_text()).get("trimmed"):
+        return [], None  # cut with the types that were there
     config = subprocess.run(["zstd", "-dcq", case / "sys/config.zst"], capture_output=True).stdout
     if b"CONFIG_DEBUG_INFO_BTF=y" in config:
         return [], None
