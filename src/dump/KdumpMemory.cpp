@@ -110,7 +110,8 @@ bool KdumpMemory::decompress(const Page &page,
 std::optional<Absence>
 KdumpMemory::readWithinPage(uint64_t pfn, uint64_t offset,
                             llvm::MutableArrayRef<uint8_t> out) const {
-  if (cache_.tryCopy(pfn, offset, out))
+  const bool isAgain = cache_.noteUse(pfn);
+  if (isAgain && cache_.tryCopy(pfn, offset, out))
     return std::nullopt;
   Page page = locate(pfn);
   if (page.absence)
@@ -123,11 +124,15 @@ KdumpMemory::readWithinPage(uint64_t pfn, uint64_t offset,
     return std::nullopt;
   }
   const uint64_t blockSize = uint64_t(1) << blockShift_;
-  auto whole = out.size() == blockSize ? out : scratch<0>(blockSize);
+  const bool isWhole = out.size() == blockSize;
+  auto whole = isWhole ? out : scratch<0>(blockSize);
   if (!decompress(page, whole))
     return Absence::Corrupt;
-  cache_.insert(pfn, whole);
-  if (whole.data() != out.data())
+  // Most pages that are read whole are read once: a search, a copy. To keep
+  // them would cost a tenth of their decompression.
+  if (isAgain || !isWhole)
+    cache_.insert(pfn, whole);
+  if (!isWhole)
     std::memcpy(out.data(), whole.data() + offset, out.size());
   return std::nullopt;
 }

@@ -2,7 +2,8 @@
 //
 // A page frame's descriptor is found by counting the set bits before it in the
 // second bitmap. A page is decompressed when it is first wanted and then kept
-// in a bounded cache that all threads share. A page that cannot be decoded is
+// in a bounded cache that all threads share; one that is read whole, from the
+// second time on. A page that cannot be decoded is
 // the only one that is lost.
 //
 #pragma once

@@ -35,6 +35,7 @@ void PageCache::Lock::lock() {
 PageCache::PageCache(uint64_t pageSize, uint64_t budgetBytes)
     : pageSize_(pageSize), sets_(std::bit_floor(std::max<uint64_t>(
                                1, budgetBytes / pageSize / waysPerSet))),
+      used_(sets_.size()),
       pages_(mapLazily(sets_.size() * waysPerSet * pageSize)) {}
 
 PageCache::~PageCache() {
@@ -44,6 +45,14 @@ PageCache::~PageCache() {
 /// Fibonacci hashing: page tables often lie at regular distances.
 uint64_t PageCache::setOf(uint64_t key) const {
   return (key * 0x9e3779b97f4a7c15) >> 32 & (sets_.size() - 1);
+}
+
+bool PageCache::noteUse(uint64_t key) {
+  // The top bits of the hash: setOf() takes its own from the middle.
+  std::atomic<uint64_t> &word = used_[setOf(key)];
+  const uint64_t bit = uint64_t(1) << ((key * 0x9e3779b97f4a7c15) >> 58);
+  return word.load(std::memory_order_relaxed) & bit ||
+         word.fetch_or(bit, std::memory_order_relaxed) & bit;
 }
 
 bool PageCache::tryCopy(uint64_t key, uint64_t offset,
@@ -67,7 +76,8 @@ void PageCache::insert(uint64_t key, llvm::ArrayRef<uint8_t> page) {
     if (set.keyPlusOne[way] == key + 1)
       return; // Another thread was faster.
     // Differences of the clock survive its wrap.
-    if (set.clock - set.lastUse[way] > set.clock - set.lastUse[victim])
+    if (uint16_t(set.clock - set.lastUse[way]) >
+        uint16_t(set.clock - set.lastUse[victim]))
       victim = way;
   }
   if (set.keyPlusOne[victim] == 0)

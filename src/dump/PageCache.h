@@ -23,6 +23,9 @@ public:
   ~PageCache();
   PageCache(const PageCache &) = delete;
 
+  /// Notes that page \p key is wanted. False: for the first time, so that it is
+  /// not in the cache yet. True may be said of a page of the same hash.
+  bool noteUse(uint64_t key);
   /// Copies \p out.size() bytes from \p offset within page \p key and returns
   /// true, or returns false if the page is not in the cache.
   bool tryCopy(uint64_t key, uint64_t offset,
@@ -45,11 +48,13 @@ private:
   };
   struct alignas(64) Set {
     Lock mutex;
-    uint32_t clock = 0;
-    std::array<uint32_t, waysPerSet> lastUse = {};
+    uint16_t clock = 0;
+    std::array<uint16_t, waysPerSet> lastUse = {};
     std::array<uint32_t, waysPerSet> slot = {};
     std::array<uint64_t, waysPerSet> keyPlusOne = {}; ///< 0: empty.
   };
+
+  static_assert(sizeof(Set) == 64, "a set is one line of the CPU's cache");
 
   uint64_t setOf(uint64_t key) const;
   uint8_t *pageAt(const Set &set, unsigned way) {
@@ -58,6 +63,8 @@ private:
 
   uint64_t pageSize_;
   std::vector<Set> sets_; ///< A power of two.
+  /// 64 bits per set, of which a key has one.
+  std::vector<std::atomic<uint64_t>> used_;
   /// Slots are given out in this order, so that memory fills up densely.
   std::atomic<uint32_t> nextSlot_ = 0;
   uint8_t *pages_;

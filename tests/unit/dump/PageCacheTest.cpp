@@ -31,6 +31,17 @@ TEST(PageCache, KeepsAtMostItsBudgetAndNeverMixesPages) {
   EXPECT_GE(held, pages / 2);
 }
 
+TEST(PageCache, KnowsWhatWasNeverWanted) {
+  PageCache cache(4096, 64 << 20);
+  unsigned mistaken = 0;
+  for (uint64_t key = 0; key < 1000; ++key) {
+    mistaken += cache.noteUse(key);
+    ASSERT_TRUE(cache.noteUse(key));
+  }
+  // 1000 keys in 2^18 bits: two of them or so have the bit of another.
+  EXPECT_LT(mistaken, 20u);
+}
+
 TEST(PageCache, DropsThePageThatWasNotAskedForLongest) {
   PageCache cache(1, 4); // one set of four
   uint8_t byte = 0;
