@@ -1,5 +1,4 @@
-//===- TaskChoice.h - a dump's kernel, and the tasks options choose
-//--------===//
+//===- TaskChoice.h - a dump's kernel, and the tasks options choose -------===//
 #pragma once
 
 #include "cli/Session.h"

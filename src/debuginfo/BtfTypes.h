@@ -1,4 +1,4 @@
-//===- BtfTypes.h - type layouts from a BTF blob -------------------------===//
+//===- BtfTypes.h - type layouts from a BTF blob --------------------------===//
 //
 // BTF is the compact type information that a kernel with
 // CONFIG_DEBUG_INFO_BTF carries in its own rodata, and so in each dump:

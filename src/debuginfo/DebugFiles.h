@@ -1,4 +1,4 @@
-//===- DebugFiles.h - vmlinux, System.map and BTF files ------------------===//
+//===- DebugFiles.h - vmlinux, System.map and BTF files -------------------===//
 //
 // What a file offers is decided by its content. Where distributions put a
 // kernel's debug information:

@@ -1,4 +1,4 @@
-//===- DwarfTypes.h - type layouts from a vmlinux's DWARF, through libdw -===//
+//===- DwarfTypes.h - type layouts from a vmlinux's DWARF, through libdw --===//
 //
 // A kernel's DWARF describes each struct in hundreds of compile units, and is
 // hundreds of megabytes: units are gone through only until what is wanted has

@@ -1,4 +1,4 @@
-//===- ElfFile.h - an ELF file through libelf ----------------------------===//
+//===- ElfFile.h - an ELF file through libelf -----------------------------===//
 //
 // vmlinux, a .debug file, or an object that only carries .BTF. libelf's
 // handles are not thread-safe: whoever keeps using one holds a lock.

@@ -1,4 +1,4 @@
-//===- ElfSymbols.h - the symbol table of a vmlinux ----------------------===//
+//===- ElfSymbols.h - the symbol table of a vmlinux -----------------------===//
 #pragma once
 
 #include "debuginfo/ElfFile.h"

@@ -1,4 +1,4 @@
-//===- Symbols.h - names of kernel addresses, wherever they come from ----===//
+//===- Symbols.h - names of kernel addresses, wherever they come from -----===//
 //
 // One interface for the dump's kallsyms, a vmlinux's symbol table and a
 // System.map. Sources know nothing of each other; who asks several keeps them

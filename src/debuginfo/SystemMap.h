@@ -1,4 +1,4 @@
-//===- SystemMap.h - System.map and copies of /proc/kallsyms -------------===//
+//===- SystemMap.h - System.map and copies of /proc/kallsyms --------------===//
 //
 // Lines of "ADDRESS TYPE NAME", address in hex; in /proc/kallsyms a tab and
 // the module in brackets may follow. linux scripts/mksysmap.

@@ -1,4 +1,4 @@
-//===- Types.h - layouts of the kernel's C types -------------------------===//
+//===- Types.h - layouts of the kernel's C types --------------------------===//
 //
 // One interface for BTF and DWARF. A source describes single types (`Shape`,
 // its members); finding a member by a path, through anonymous structs and

@@ -1,4 +1,4 @@
-//===- DebugData.h - symbols and types that the dumped kernel carries ----===//
+//===- DebugData.h - symbols and types that the dumped kernel carries -----===//
 //
 // Both lie in the kernel's own rodata. What is already known (VMCOREINFO's
 // symbols, `__start_BTF` in kallsyms) is used; else they are found by their

@@ -1,4 +1,4 @@
-//===- Kallsyms.h - the kernel's own symbol table, from its memory -------===//
+//===- Kallsyms.h - the kernel's own symbol table, from its memory --------===//
 //
 // A kernel with CONFIG_KALLSYMS carries the names of its functions (with
 // KALLSYMS_ALL of its data too) in rodata, compressed: linux

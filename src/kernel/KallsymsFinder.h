@@ -1,4 +1,4 @@
-//===- KallsymsFinder.h - kallsyms found by its structure ----------------===//
+//===- KallsymsFinder.h - kallsyms found by its structure -----------------===//
 //
 // VMCOREINFO names the tables since 6.0 only, and may be missing. But they are
 // easy to recognise: the digits are tokens of their own, so

@@ -1,4 +1,4 @@
-//===- KallsymsLoader.h - reads and judges the tables behind Kallsyms ----===//
+//===- KallsymsLoader.h - reads and judges the tables behind Kallsyms -----===//
 #pragma once
 
 #include "kernel/Kallsyms.h"

@@ -1,5 +1,4 @@
-//===- ScanProgress.h - how far a look through all of memory has come
-//------===//
+//===- ScanProgress.h - how far a look through all of memory has come -----===//
 #pragma once
 
 #include "memory/PhysicalMemory.h"

@@ -1,5 +1,4 @@
-//===- Arm64.cpp - the wording of arm64 kernels
-//----------------------------===//
+//===- Arm64.cpp - the wording of arm64 kernels ---------------------------===//
 //
 // linux v5.6 to v7.3 arch/arm64/mm/ptdump.c; up to 5.5 arch/arm64/mm/dump.c,
 // a walker of its own. What differs is in the table `generations`; a kernel's

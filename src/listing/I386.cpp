@@ -1,4 +1,4 @@
-//===- I386.cpp - which addresses a 32-bit x86 kernel lists --------------===//
+//===- I386.cpp - which addresses a 32-bit x86 kernel lists ---------------===//
 //
 // All four gigabytes, in one go. The last line ends at 0, and its size is
 // reckoned in 32 bits. A PAE root entry holds neither RW nor USER, so from 5.6

@@ -1,4 +1,4 @@
-//===- RiscV64.cpp - the wording of RISC-V kernels -----------------------===//
+//===- RiscV64.cpp - the wording of RISC-V kernels ------------------------===//
 //
 // What is peculiar: a column with the physical address of a line's first
 // entry, which does not end a line when it jumps; no line for what is not

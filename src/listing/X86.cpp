@@ -1,4 +1,4 @@
-//===- X86.cpp - wording and rules of x86's dumper -----------------------===//
+//===- X86.cpp - wording and rules of x86's dumper ------------------------===//
 //
 // The fields fill 30 columns; the level stands last. PAT is bit 7 in a pte and
 // bit 12 in a larger page. From 5.6 on bit 12 is masked as part of the frame

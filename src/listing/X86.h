@@ -1,4 +1,4 @@
-//===- X86.h - what the dumpers of 32- and 64-bit x86 share --------------===//
+//===- X86.h - what the dumpers of 32- and 64-bit x86 share ---------------===//
 //
 // linux arch/x86/mm/dump_pagetables.c is one file for both. Its ages:
 //

@@ -1,4 +1,4 @@
-//===- X86_64.cpp - which addresses an x86-64 kernel lists ---------------===//
+//===- X86_64.cpp - which addresses an x86-64 kernel lists ----------------===//
 //
 // From 5.6 on two ranges: user space, and the kernel's from the end of the
 // hypervisor's guard hole on; the run that is open at the end of user space

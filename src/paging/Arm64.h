@@ -1,5 +1,4 @@
-//===- Arm64.h - the stage 1 paging modes of AArch64
-//-----------------------===//
+//===- Arm64.h - the stage 1 paging modes of AArch64 ----------------------===//
 //
 // [arm/ddi0487] D8.2 "Translation process", D8.3 "Translation table descriptor
 // formats". Bit 0 is "valid"; bit 1 tells a table (1) from a block (0), and is

@@ -1,4 +1,4 @@
-//===- I386.h - the paging modes of 32-bit x86 ---------------------------===//
+//===- I386.h - the paging modes of 32-bit x86 ----------------------------===//
 //
 // PAE, [intel/vol3] 4.4 "PAE Paging": entries of 8 bytes as on x86-64, a root
 // of four entries (32 bytes, so aligned), which map no page themselves.

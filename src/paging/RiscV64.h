@@ -1,4 +1,4 @@
-//===- RiscV64.h - the paging modes of RISC-V ----------------------------===//
+//===- RiscV64.h - the paging modes of RISC-V -----------------------------===//
 //
 // [riscv/priv] "Sv39", "Sv48", "Sv57": one entry format for all three. Bit 0
 // is V; an entry with any of R, W, X (bits 3:1) is a page at whatever level it

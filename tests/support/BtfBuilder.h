@@ -1,4 +1,4 @@
-//===- BtfBuilder.h - makes BTF blobs, right or wrong, for tests ---------===//
+//===- BtfBuilder.h - makes BTF blobs, right or wrong, for tests ----------===//
 #pragma once
 
 #include "support/Bytes.h"

@@ -1,4 +1,4 @@
-//===- BuiltKernel.h - a dump of a kernel that a test builds -------------===//
+//===- BuiltKernel.h - a dump of a kernel that a test builds --------------===//
 #pragma once
 
 #include "Expected.h"

@@ -1,4 +1,4 @@
-//===- KallsymsBuilder.h - kernel images with kallsyms, for tests --------===//
+//===- KallsymsBuilder.h - kernel images with kallsyms, for tests ---------===//
 #pragma once
 
 #include "kernel/Kallsyms.h"

@@ -1,4 +1,4 @@
-//===- Truth.h - real dumps with the kernel's own words beside them ------===//
+//===- Truth.h - real dumps with the kernel's own words beside them -------===//
 //
 // VMPT_TRUTH (else ../shared/truth beside the source tree) holds a directory
 // per case, with case.json, sys/kallsyms.zst, ...; VMPT_DUMPS holds unpacked

@@ -1,5 +1,4 @@
-//===- Arm64Layout.h - Linux's address space on arm64, by formula
-//----------===//
+//===- Arm64Layout.h - Linux's address space on arm64, by formula ---------===//
 //
 // For kernels that carry no marker array (it is only linked in with
 // PTDUMP_DEBUGFS). Up to 6.12 the layout was rearranged four times; each

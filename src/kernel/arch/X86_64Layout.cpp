@@ -1,5 +1,4 @@
-//===- X86_64Layout.cpp - x86-64's address space by formula
-//----------------===//
+//===- X86_64Layout.cpp - x86-64's address space by formula ---------------===//
 //
 // linux v6.12 Documentation/arch/x86/x86_64/mm.rst,
 // arch/x86/include/asm/pgtable_64_types.h, arch/x86/include/asm/fixmap.h.

@@ -1,5 +1,4 @@
-//===- arm64.cpp - Linux on AArch64
-//----------------------------------------===//
+//===- arm64.cpp - Linux on AArch64 ---------------------------------------===//
 //
 // The kernel has a table of its own, swapper_pg_dir, behind TTBR1: it maps the
 // upper half of the address space and nothing else, and tasks' tables (TTBR0)

@@ -1,4 +1,4 @@
-//===- i386.cpp - Linux on 32-bit x86 ------------------------------------===//
+//===- i386.cpp - Linux on 32-bit x86 -------------------------------------===//
 //
 // The image lies in the linear map at PAGE_OFFSET, which is a choice of the
 // configuration (the VMSPLIT options) that VMCOREINFO does not tell; each is

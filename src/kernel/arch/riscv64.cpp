@@ -1,4 +1,4 @@
-//===- riscv64.cpp - Linux on 64-bit RISC-V ------------------------------===//
+//===- riscv64.cpp - Linux on 64-bit RISC-V -------------------------------===//
 //
 // One kernel runs in Sv57, Sv48 or Sv39, whatever the CPU offers; the choice
 // is made at boot. Up to 6.3 VMCOREINFO has no key of this architecture at

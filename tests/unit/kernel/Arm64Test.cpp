@@ -1,5 +1,4 @@
-//===- Arm64Test.cpp - finding arm64 kernels in built memories
-//-------------===//
+//===- Arm64Test.cpp - finding arm64 kernels in built memories ------------===//
 #include "paging/Arm64.h"
 #include "kernel/KernelArch.h"
 

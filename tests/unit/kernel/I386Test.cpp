@@ -1,4 +1,4 @@
-//===- I386Test.cpp - finding 32-bit x86 kernels in built memories -------===//
+//===- I386Test.cpp - finding 32-bit x86 kernels in built memories --------===//
 #include "paging/I386.h"
 #include "kernel/KernelDebug.h"
 

@@ -1,4 +1,4 @@
-//===- RiscV64Test.cpp - finding RISC-V kernels in built memories --------===//
+//===- RiscV64Test.cpp - finding RISC-V kernels in built memories ---------===//
 #include "paging/RiscV64.h"
 
 #include "support/BuiltKernel.h"

@@ -1,5 +1,4 @@
-//===- Arm64Test.cpp - what each generation of arm64 kernels prints
-//--------===//
+//===- Arm64Test.cpp - what each generation of arm64 kernels prints -------===//
 //
 // The expected text is written from the kernels' sources, column by column.
 //

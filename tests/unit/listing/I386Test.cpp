@@ -1,4 +1,4 @@
-//===- I386Test.cpp - what 32-bit x86 kernels print ----------------------===//
+//===- I386Test.cpp - what 32-bit x86 kernels print -----------------------===//
 //
 // The expected text is written from linux v6.1 arch/x86/mm/dump_pagetables.c.
 //

@@ -1,4 +1,4 @@
-//===- OldX86Test.cpp - what x86 kernels before 5.6 print ----------------===//
+//===- OldX86Test.cpp - what x86 kernels before 5.6 print -----------------===//
 //
 // The expected text is written from linux v4.9, v4.14, v4.19 and v5.4
 // arch/x86/mm/dump_pagetables.c. Each test has a newer kernel beside the old,

@@ -1,4 +1,4 @@
-//===- RiscV64Test.cpp - what RISC-V kernels print -----------------------===//
+//===- RiscV64Test.cpp - what RISC-V kernels print ------------------------===//
 //
 // The expected text is written from linux arch/riscv/mm/ptdump.c of v6.1 and
 // v6.12, column by column.
