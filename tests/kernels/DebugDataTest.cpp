@@ -163,8 +163,7 @@ TEST_P(DebugDataTruth, OnlyTheTablesAreRecorded) {
   EXPECT_LT(perSymbol, 48u);
 }
 
-//===--- vmlinux, where a case has one
-//-------------------------------------===//
+//===--- vmlinux, where a case has one ------------------------------------===//
 
 void expectTypes(const DebugFile &file, const Vmcoreinfo &vmcoreinfo) {
   ASSERT_FALSE(file.types.empty());

@@ -205,8 +205,7 @@ TEST(BtfTypes, SeveralDefinitionsOfAName) {
   EXPECT_EQ(offsetOf(*types, "twin", "second"), 8u);
 }
 
-//===--- hostile blobs
-//-----------------------------------------------------===//
+//===--- hostile blobs ----------------------------------------------------===//
 
 TEST(BtfTypesHostile, EveryTruncationIsAnErrorOrStillConsistent) {
   auto whole = makeKernel().build();
@@ -298,8 +297,7 @@ TEST(BtfTypesHostile, ArraySizesThatOverflowAreUnknown) {
   EXPECT_EQ(types->findMember("big", "twice")->bitSize, 0u);
 }
 
-//===--- a blob somewhere in memory
-//----------------------------------------===//
+//===--- a blob somewhere in memory ---------------------------------------===//
 
 TEST(FindBtf, FindsTheBlobThatIsLargeEnough) {
   auto kernel = makeKernel().build();

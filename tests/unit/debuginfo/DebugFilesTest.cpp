@@ -73,8 +73,7 @@ std::string writeFile(const std::string &name, const std::string &text) {
   return path;
 }
 
-//===--- DWARF
-//-------------------------------------------------------------===//
+//===--- DWARF ------------------------------------------------------------===//
 
 class DwarfOfThisProgram : public ::testing::Test {
 protected:
@@ -140,8 +139,7 @@ TEST_F(DwarfOfThisProgram, WhatIsNowhereIsNotFound) {
   EXPECT_EQ(member("first").offsetBytes(), 0u); // and all else still is
 }
 
-//===--- symbols
-//-----------------------------------------------------------===//
+//===--- symbols ----------------------------------------------------------===//
 
 TEST(ElfSymbols, AddressesLettersAndSizesOfThisProgram) {
   auto symbols = valueOf(ElfSymbols::create(openSelf(), "test"));
@@ -198,8 +196,7 @@ TEST(SystemMap, ThirtyTwoBitAddressesWrapAtThirtyTwoBits) {
   EXPECT_EQ(map->find("sample")->address, VirtAddr(0xc10000ff));
 }
 
-//===--- files
-//-------------------------------------------------------------===//
+//===--- files ------------------------------------------------------------===//
 
 TEST(DebugFiles, AnElfFileOffersSymbolsAndTypes) {
   auto file = valueOf(openDebugFile(self, std::nullopt));

@@ -250,8 +250,7 @@ TEST(Kallsyms, VmcoreinfoNamesTheTables) {
       Vmcoreinfo::parse("SYMBOL(kallsyms_names)=ffffffff82000008\n")));
 }
 
-//===--- hostile tables
-//----------------------------------------------------===//
+//===--- hostile tables ---------------------------------------------------===//
 
 class KallsymsHostile : public ::testing::Test {
 protected:
