@@ -162,8 +162,7 @@ TEST_F(Kdump, ThreadsReadTheSamePages) {
   EXPECT_EQ(wrong, 0u);
 }
 
-//===- pages that are lost or broken, one at a time
-//-------------------------===//
+//===- pages that are lost or broken, one at a time -----------------------===//
 
 TEST_F(Kdump, APageThatDoesNotDecompressIsTheOnlyOneLost) {
   for (Codec codec : {Codec::Zlib, Codec::Lzo, Codec::Snappy, Codec::Zstd}) {
@@ -269,8 +268,7 @@ TEST_F(Kdump, EveryTruncationIsHarmless) {
   }
 }
 
-//===- headers
-//--------------------------------------------------------------===//
+//===- headers ------------------------------------------------------------===//
 
 TEST_F(Kdump, RefusesAnUnknownVersion) {
   patch<uint32_t>(file, versionAt, 7);
@@ -350,8 +348,7 @@ TEST_F(Kdump, KeepsTheMemoryWhenTheNotesAreNotThere) {
   expectSameMemory(*dump.memory, image);
 }
 
-//===- split dumps
-//----------------------------------------------------------===//
+//===- split dumps --------------------------------------------------------===//
 
 class SplitKdump : public Kdump {
 protected:
