@@ -56,7 +56,34 @@ KernelDebug::create(const KernelImage &image, const PhysicalMemory &memory,
     if (path)
       if (llvm::Error error = debug->addFile(*path, diagnostics))
         return llvm::createFileError(*path, std::move(error));
+  if (!debug->types_.hasMember("task_struct", "tasks"))
+    debug->learnLayout(diagnostics);
   return debug;
+}
+
+void KernelDebug::learnLayout(Diagnostics &diagnostics) {
+  std::optional<Symbol> initTask = symbols_.find("init_task");
+  std::optional<VirtAddr> known;
+  if (initTask)
+    known = initTask->address;
+  llvm::Expected<std::unique_ptr<LearnedLayout>> layout =
+      LearnedLayout::create(image_, memory_, known);
+  if (!layout) {
+    evidence_.tried(llvm::toString(layout.takeError()));
+    return;
+  }
+  learned_ = std::move(*layout);
+  types_.add(*learned_);
+  if (!initTask) {
+    learnedSymbols_ = std::make_unique<LearnedSymbols>(*learned_);
+    symbols_.add(*learnedSymbols_);
+  }
+  evidence_.add("types", "task_struct and mm_struct, in part",
+                learned_->describe());
+  diagnostics.warn("no struct layouts in the dump: the places in task_struct "
+                   "are those that fit all " +
+                   std::to_string(learned_->taskCount()) +
+                   " tasks looked at; --vmlinux or --btf give more");
 }
 
 void KernelDebug::addKnownPlaces() {

@@ -4,7 +4,8 @@
 // dump, whose own cannot be of another kernel; then files:
 //   symbols  --symbol, VMCOREINFO, kallsyms in the dump, vmlinux, System.map
 //   types    --offset, VMCOREINFO, BTF in the dump, BTF or DWARF of vmlinux, a
-//            BTF file
+//            BTF file; where none of them knows a task, what the tasks in
+//            memory look like
 // A file is believed if its build-id is the dump's; where one of the two has
 // none, if its symbols, moved by the KASLR offset, lie where the dump has them.
 //
@@ -13,6 +14,7 @@
 #include "debuginfo/DebugFiles.h"
 #include "kernel/DebugData.h"
 #include "kernel/KernelImage.h"
+#include "kernel/LearnedLayout.h"
 #include "kernel/Structs.h"
 
 namespace vmpt {
@@ -84,6 +86,7 @@ private:
   void addKnownPlaces();
   void addKallsyms();
   void addBtf();
+  void learnLayout(Diagnostics &diagnostics);
   llvm::Error addFile(const std::string &path, Diagnostics &diagnostics);
   /// Why \p file is not of the dumped kernel; nothing if it is.
   std::optional<std::string> findMismatch(const DebugFile &file) const;
@@ -96,6 +99,8 @@ private:
   std::unique_ptr<Kallsyms> kallsyms_;
   std::unique_ptr<BtfTypes> btf_;
   std::vector<DebugFile> files_;
+  std::unique_ptr<LearnedLayout> learned_;
+  std::unique_ptr<LearnedSymbols> learnedSymbols_;
   SymbolSources symbols_;
   TypeSources types_;
   StructReader reader_;

@@ -21,17 +21,18 @@ llvm::Expected<TaskFields> TaskFields::find(const TypeSources &types) {
       {&fields.tgid, "task_struct", {"tgid"}},
       {&fields.comm, "task_struct", {"comm"}},
       {&fields.mm, "task_struct", {"mm"}},
-      {&fields.signal, "task_struct", {"signal"}},
       {&fields.parent, "task_struct", {"real_parent"}},
       {&fields.state, "task_struct", {"__state", "state"}},
-      {&fields.exitState, "task_struct", {"exit_state"}},
       {&fields.flags, "task_struct", {"flags"}},
-      {&fields.threadHead, "signal_struct", {"thread_head"}},
-      {&fields.threadNode, "task_struct", {"thread_node"}},
       {&fields.pgd, "mm_struct", {"pgd"}},
   };
   if (llvm::Error error = findFields(types, wanted))
     return error;
+  fields.signal = findOptionalField(types, "task_struct", {"signal"});
+  fields.threadHead =
+      findOptionalField(types, "signal_struct", {"thread_head"});
+  fields.threadNode = findOptionalField(types, "task_struct", {"thread_node"});
+  fields.exitState = findOptionalField(types, "task_struct", {"exit_state"});
   fields.onCpu = findOptionalField(types, "task_struct", {"on_cpu"});
   fields.cpu =
       findOptionalField(types, "task_struct", {"thread_info.cpu", "cpu"});

@@ -8,11 +8,12 @@ namespace vmpt {
 /// Resolved once for a kernel. What is optional does without: an older kernel
 /// has no such member, or it only says more.
 struct TaskFields {
-  Field tasks, pid, tgid, comm, mm, signal, parent, state, exitState, flags;
-  Field threadHead; ///< signal_struct.thread_head
-  Field threadNode; ///< task_struct.thread_node
-  Field pgd;        ///< mm_struct.pgd
-  std::optional<Field> onCpu, cpu;
+  Field tasks, pid, tgid, comm, mm, parent, state, flags;
+  Field pgd; ///< mm_struct.pgd
+  std::optional<Field> signal;
+  std::optional<Field> threadHead; ///< signal_struct.thread_head
+  std::optional<Field> threadNode; ///< task_struct.thread_node
+  std::optional<Field> exitState, onCpu, cpu;
 
   static llvm::Expected<TaskFields> find(const TypeSources &types);
 };

@@ -139,16 +139,11 @@ std::vector<VirtAddr> TaskListReader::readRing(VirtAddr head,
 }
 
 llvm::Error TaskListReader::readTask(VirtAddr at, Task &task) {
-  uint64_t flags = 0, state = 0, exitState = 0, pid = 0, tgid = 0, parent = 0,
-           mm = 0;
+  uint64_t flags = 0, state = 0, pid = 0, tgid = 0, parent = 0, mm = 0;
   const std::pair<const Field *, uint64_t *> wanted[] = {
-      {&fields_.flags, &flags},
-      {&fields_.state, &state},
-      {&fields_.exitState, &exitState},
-      {&fields_.pid, &pid},
-      {&fields_.tgid, &tgid},
-      {&fields_.parent, &parent},
-      {&fields_.mm, &mm},
+      {&fields_.flags, &flags},   {&fields_.state, &state},
+      {&fields_.pid, &pid},       {&fields_.tgid, &tgid},
+      {&fields_.parent, &parent}, {&fields_.mm, &mm},
   };
   for (const auto &[field, value] : wanted) {
     llvm::Expected<uint64_t> number = reader_.number(at, *field);
@@ -159,7 +154,8 @@ llvm::Error TaskListReader::readTask(VirtAddr at, Task &task) {
   task.address = at;
   task.pid = uint32_t(pid);
   task.tgid = uint32_t(tgid);
-  task.state = stateLetter(state, exitState);
+  task.state =
+      stateLetter(state, reader_.tryNumber(at, fields_.exitState).value_or(0));
   task.isKernelThread = flags & kernelThreadFlag;
   task.mm = VirtAddr(mm);
   if (pid > maxTasks || tgid > maxTasks)
@@ -208,7 +204,7 @@ void TaskListReader::addProcesses(VirtAddr initTask) {
 }
 
 void TaskListReader::addThreads(VirtAddr leader) {
-  llvm::Expected<VirtAddr> signal = reader_.pointer(leader, fields_.signal);
+  llvm::Expected<VirtAddr> signal = reader_.pointer(leader, *fields_.signal);
   if (!signal) {
     addProblem("the threads of the task at " + hex(leader) + ": " +
                llvm::toString(signal.takeError()));
@@ -217,9 +213,9 @@ void TaskListReader::addThreads(VirtAddr leader) {
   if (!signal->value)
     return;
   for (VirtAddr link :
-       readRing(*signal + fields_.threadHead.offset,
+       readRing(*signal + fields_.threadHead->offset,
                 "the list of threads of the task at " + hex(leader)))
-    add(link - fields_.threadNode.offset, false);
+    add(link - fields_.threadNode->offset, false);
 }
 
 void TaskListReader::addFromPids(bool withThreads) {
@@ -263,7 +259,12 @@ llvm::Expected<TaskList> TaskListReader::read(const TaskListOptions &options) {
   if (!initTask)
     return initTask.takeError();
   addProcesses(*initTask);
-  if (options.withThreads) {
+  const bool knowsThreads =
+      fields_.signal && fields_.threadHead && fields_.threadNode;
+  if (options.withThreads && !knowsThreads)
+    addProblem("threads are not listed: where a process keeps them is not "
+               "known; pass --vmlinux");
+  if (options.withThreads && knowsThreads) {
     std::vector<VirtAddr> leaders;
     for (const Task &task : list_.tasks)
       leaders.push_back(task.address);
