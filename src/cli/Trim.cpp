@@ -104,6 +104,11 @@ llvm::Error readTasks(const Options &options, const KernelImage &kernel,
   llvm::Expected<TaskList> list = readTaskList(**debug, {/*withThreads=*/true});
   if (!list)
     return withFileName(options, list.takeError());
+  // Those of EFI's services, where there are any.
+  if (llvm::Expected<PhysAddr> efi = readEfiRoot(**debug))
+    llvm::consumeError(readTables(**debug, *efi, recording));
+  else
+    llvm::consumeError(efi.takeError());
   llvm::Expected<MapsReader> maps = MapsReader::create(**debug);
   if (!maps)
     return withFileName(options, maps.takeError());
