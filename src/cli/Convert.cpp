@@ -27,11 +27,32 @@ std::vector<CoreSegment> chooseSegments(const PhysicalMemory &memory) {
   return makeSegments(ranges);
 }
 
+/// Makes \p at the start of a segment, if it lies within one.
+void splitSegments(std::vector<CoreSegment> &segments, PhysAddr at) {
+  for (size_t i = 0; i < segments.size(); ++i) {
+    CoreSegment &first = segments[i];
+    const uint64_t size = at - first.start;
+    if (at <= first.start || size >= first.memoryBytes)
+      continue;
+    CoreSegment second = {at, first.memoryBytes - size,
+                          first.storedBytes - std::min(first.storedBytes, size),
+                          0};
+    first.memoryBytes = size;
+    first.storedBytes = std::min(first.storedBytes, size);
+    segments.insert(segments.begin() + long(i) + 1, second);
+    return;
+  }
+}
+
 /// p_vaddr of each segment: its address in the direct map. Of the kernel's own
 /// tables, else as the dump had it, else the physical one, as QEMU writes.
 void placeSegments(std::vector<CoreSegment> &segments,
                    const std::optional<DirectMap> &map,
                    std::optional<uint64_t> offset) {
+  if (map) {
+    splitSegments(segments, PhysAddr(map->start - map->offset));
+    splitSegments(segments, PhysAddr(map->last - map->offset + 1));
+  }
   for (CoreSegment &segment : segments)
     if (map)
       segment.virtualStart =
@@ -104,11 +125,10 @@ llvm::Expected<int> runConvert(const Options &options) {
         llvm::toString(kernel.takeError()) +
         "; converted without its VMCOREINFO and virtual addresses");
   } else {
-    return llvm::joinErrors(
-        kernel.takeError(),
-        llvm::make_error<UsageError>(
-            "an ELF file needs the architecture, which nothing tells; pass "
-            "--arch"));
+    return llvm::make_error<UsageError>(
+        llvm::toString(kernel.takeError()) +
+        "; an ELF file needs the architecture, which nothing tells: pass "
+        "--arch");
   }
   // Every note that was there; VMCOREINFO once, as it is known now.
   llvm::erase_if(contents.notes, [&](const Note &note) {

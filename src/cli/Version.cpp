@@ -4,10 +4,13 @@
 
 #include "llvm/Config/llvm-config.h"
 
+#include <CLI/Version.hpp>
+
 namespace vmpt {
 
 void printVersion(llvm::raw_ostream &os) {
-  os << "vmpt " VMPT_VERSION "\nlibraries: LLVM Support " LLVM_VERSION_STRING;
+  os << "vmpt " VMPT_VERSION "\nlibraries: LLVM Support " LLVM_VERSION_STRING
+        ", CLI11 " CLI11_VERSION;
   for (const std::string &library : getDumpLibraries())
     os << ", " << library;
   os << "\nformats: ";

@@ -71,19 +71,43 @@ struct FileLayout {
   bool needsSection; ///< PN_XNUM: the count stands in section header 0.
 };
 
-/// The aliases, cut to what the segments store.
-std::vector<CoreAlias> cutAliases(const CoreContents &contents) {
-  std::vector<CoreAlias> cut;
-  for (const CoreAlias &alias : contents.aliases)
-    for (const CoreSegment &segment : contents.segments) {
-      PhysAddr first = std::max(alias.start, segment.start);
-      PhysAddr end = std::min(alias.start + alias.size,
-                              segment.start + segment.storedBytes);
-      if (first < end)
-        cut.push_back(
-            {alias.virtualStart + (first - alias.start), first, end - first});
+struct Load {
+  uint64_t offset, virtualStart;
+  PhysAddr start;
+  uint64_t storedBytes, memoryBytes;
+};
+
+/// The program headers of the memory; offsets count from where its data begins.
+/// Aliases come first, as the kernel image does in /proc/vmcore. Memory without
+/// bytes is in headers of its own, at the end: makedumpfile 1.7.2 maps the file
+/// as far as p_offset + p_memsz, and ends by SIGBUS where that is beyond it.
+std::vector<Load> makeLoads(const CoreContents &contents) {
+  std::vector<Load> loads, stored, absent;
+  uint64_t offset = 0;
+  for (const CoreSegment &segment : contents.segments) {
+    const uint64_t bytes = segment.storedBytes;
+    for (const CoreAlias &alias : contents.aliases) {
+      PhysAddr start = std::max(segment.start, alias.start);
+      PhysAddr end = std::min(segment.start + bytes, alias.start + alias.size);
+      if (start < end)
+        loads.push_back({offset + (start - segment.start),
+                         alias.virtualStart + (start - alias.start), start,
+                         end - start, end - start});
     }
-  return cut;
+    if (bytes)
+      stored.push_back(
+          {offset, segment.virtualStart, segment.start, bytes, bytes});
+    if (segment.memoryBytes > bytes)
+      absent.push_back({0,
+                        segment.virtualStart == noVirtualAddress
+                            ? noVirtualAddress
+                            : segment.virtualStart + bytes,
+                        segment.start + bytes, 0, segment.memoryBytes - bytes});
+    offset += bytes;
+  }
+  loads.insert(loads.end(), stored.begin(), stored.end());
+  loads.insert(loads.end(), absent.begin(), absent.end());
+  return loads;
 }
 
 FileLayout layOut(size_t loadCount, uint64_t noteBytes) {
@@ -196,26 +220,16 @@ llvm::Error writeElfCore(const std::string &path, const CoreContents &contents,
                          const PhysicalMemory &memory,
                          Diagnostics &diagnostics) {
   std::vector<uint8_t> notes = encodeNotes(contents);
-  const std::vector<CoreAlias> aliases = cutAliases(contents);
-  FileLayout layout =
-      layOut(contents.segments.size() + aliases.size(), notes.size());
+  std::vector<Load> loads = makeLoads(contents);
+  FileLayout layout = layOut(loads.size(), notes.size());
   FieldWriter headers(contents.order);
   putElfHeader(headers, contents, layout);
   putProgramHeader(headers, PT_NOTE, layout.notesAt, 0, 0, notes.size(),
                    notes.size());
-  uint64_t offset = layout.dataAt;
-  for (const CoreSegment &segment : contents.segments) {
-    putProgramHeader(headers, PT_LOAD, offset, segment.virtualStart,
-                     segment.start.value, segment.storedBytes,
-                     segment.memoryBytes);
-    for (const CoreAlias &alias : aliases)
-      if (alias.start >= segment.start &&
-          alias.start < segment.start + segment.storedBytes)
-        putProgramHeader(
-            headers, PT_LOAD, offset + (alias.start - segment.start),
-            alias.virtualStart, alias.start.value, alias.size, alias.size);
-    offset += segment.storedBytes;
-  }
+  for (const Load &load : loads)
+    putProgramHeader(headers, PT_LOAD, layout.dataAt + load.offset,
+                     load.virtualStart, load.start.value, load.storedBytes,
+                     load.memoryBytes);
   if (layout.needsSection)
     putCountingSection(headers, layout);
   headers.append(notes);

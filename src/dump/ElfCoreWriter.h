@@ -42,9 +42,9 @@ struct CoreContents {
 std::vector<CoreSegment> makeSegments(llvm::ArrayRef<MemoryRange> ranges);
 
 /// Writes program headers right after the ELF header (makedumpfile reads no
-/// other place), then notes, then the memory; PN_XNUM where there are too
-/// many segments. Pages of zeros become holes in the file. What cannot be
-/// read after all is an error.
+/// other place), memory without bytes last, then notes, then the memory;
+/// PN_XNUM where there are too many segments. Pages of zeros become holes in
+/// the file. What cannot be read after all is an error.
 llvm::Error writeElfCore(const std::string &path, const CoreContents &contents,
                          const PhysicalMemory &memory,
                          Diagnostics &diagnostics);

@@ -14,7 +14,7 @@ namespace vmpt {
 std::vector<std::string> getDumpLibraries() {
   // _ELFUTILS_VERSION is 188 for 0.188.
   return {
-      "libelf 0." VMPT_TEXT(_ELFUTILS_VERSION),
+      "elfutils 0." VMPT_TEXT(_ELFUTILS_VERSION) " (libelf, libdw)",
       "libdeflate " LIBDEFLATE_VERSION_STRING,
       std::string("lzo ") + lzo_version_string(),
       "snappy " VMPT_TEXT(SNAPPY_MAJOR) "." VMPT_TEXT(
@@ -25,8 +25,16 @@ std::vector<std::string> getDumpLibraries() {
 
 std::vector<std::string> getDumpFormats() {
   return {"ELF core (ELF32, ELF64)",
-          "kdump-compressed (versions 0 to 6, whole or split)",
-          "flattened kdump or ELF", "raw image"};
+          "kdump-compressed (versions 0 to 6, whole or split; zlib, lzo, "
+          "snappy, zstd)",
+          "flattened kdump or ELF",
+          "LiME",
+          "AVML",
+          "VMware .vmss, .vmsn and .vmem",
+          "VirtualBox core",
+          "Xen core (xl dump-core)",
+          "QEMU migration stream (mapped-ram, libvirt save file)",
+          "raw image"};
 }
 
 } // namespace vmpt

@@ -46,7 +46,7 @@ def check(tap, name, result, status, stdout=None, stderr=""):
 
 
 def check_usage(tap, vmpt, dump):
-    version = r"^vmpt \d+\.\d+\.\d+\nlibraries: .*LLVM.*\nformats: .*ELF core"
+    version = r"^vmpt \d+\.\d+\.\d+\nlibraries: .*LLVM.*\nformats: .*ELF core.*kdump.*LiME.*AVML.*VMware.*VirtualBox.*Xen.*QEMU.*raw"
     check(tap, "--help", run(vmpt, "--help"), 0, r"^vmpt - .*\n(.*\n)*  kernel ")
     check(tap, "-h", run(vmpt, "-h"), 0, "^vmpt - ")
     check(tap, "--version", run(vmpt, "--version"), 0, version)

@@ -3,8 +3,9 @@
 
 The same memory goes through convert as QEMU's ELF, as a raw image, as LiME and
 as makedumpfile's kdump. Each time the new file gives the kernel's own listing;
-makedumpfile filters it, and the listing of that is the same; drgn reads the
-kernel's banner out of it at its virtual address. Programs that are not
+makedumpfile filters it, also into parts, and the listing of that is the same;
+crash finds the release; drgn reads the kernel's banner out of it at its virtual
+address. Programs that are not
 installed are skipped, and so are cases that are not there.
 
 Usage: convert.py VMPT SOURCE_ROOT       (prints TAP)
@@ -23,9 +24,13 @@ from tap import Tap, first_difference, run
 
 # One kernel of each architecture that these programs know; the smallest.
 CASES = {
-    "x86_64-6.1-lab-4level-pti": ["makedumpfile", "drgn"],
+    "x86_64-6.1-lab-4level-pti": ["makedumpfile", "crash", "drgn"],
     "x86_64-5.10-debian-4level-pti": ["makedumpfile", "drgn"],
+    "x86_64-6.1-debian-5level-pti": ["makedumpfile", "crash", "drgn"],
     "arm64-6.1-4k-va39": ["drgn"],
+    "arm64-6.1-4k-va48-novmcoreinfo": ["drgn"],
+    "i386-6.1-debian-pae-pti": ["drgn"],
+    "riscv64-6.1-sv39": ["drgn"],
 }
 DRGN = """
 import drgn, sys
@@ -82,8 +87,9 @@ def check_makedumpfile(tap, vmpt, name, made, expected, folder):
     filtered = folder / "filtered.kdump"
     result = subprocess.run(["makedumpfile", "-c", "-d", "31", made, filtered],
                             capture_output=True, text=True)
-    if not filtered.exists():
-        return tap.report(f"makedumpfile: {result.stdout}{result.stderr}", name)
+    if result.returncode:
+        filtered.unlink(missing_ok=True)
+        return tap.report(f"makedumpfile {result.returncode}: {result.stdout}{result.stderr}", name)
     tap.report(listing_problem(vmpt, expected, filtered), name)
     filtered.unlink()
 
@@ -97,7 +103,28 @@ def check_drgn(tap, name, made, address):
                and result.stderr.decode(errors="replace"), name)
 
 
-def check_form(tap, vmpt, name, arguments, expected, programs, address, folder):
+def check_split(tap, vmpt, name, made, expected, folder):
+    """Three parts, named one after the other and the last one first."""
+    if not shutil.which("makedumpfile"):
+        return tap.skip(name, "makedumpfile is not installed")
+    parts = [folder / f"part{number}" for number in (3, 1, 2)]
+    result = subprocess.run(["makedumpfile", "-c", "-d", "31", "--split", made, *sorted(parts)],
+                            capture_output=True, text=True)
+    if result.returncode:
+        return tap.report(f"makedumpfile: {result.stdout}{result.stderr}", name)
+    tap.report(listing_problem(vmpt, expected, *parts), name)
+    for part in parts:
+        part.unlink()
+
+
+def check_crash(tap, name, made, release):
+    if not shutil.which("crash"):
+        return tap.skip(name, "crash is not installed")
+    result = subprocess.run(["crash", "--osrelease", made], stdin=subprocess.DEVNULL, capture_output=True)
+    tap.report(first_difference(release.encode() + b"\n", result.stdout), name)
+
+
+def check_form(tap, vmpt, name, arguments, expected, programs, release, address, folder):
     made = folder / "converted.elf"
     result = run(vmpt, "convert", *arguments, "-o", made)
     if result.returncode:
@@ -105,6 +132,9 @@ def check_form(tap, vmpt, name, arguments, expected, programs, address, folder):
     tap.report(listing_problem(vmpt, expected, made), f"{name}: listing of the new file")
     if "makedumpfile" in programs:
         check_makedumpfile(tap, vmpt, f"{name}: makedumpfile -c -d 31, listed", made, expected, folder)
+        check_split(tap, vmpt, f"{name}: makedumpfile --split, listed", made, expected, folder)
+    if "crash" in programs:
+        check_crash(tap, f"{name}: crash --osrelease", made, release)
     if "drgn" in programs:
         check_drgn(tap, f"{name}: drgn", made, address)
     made.unlink()
@@ -116,15 +146,15 @@ def check_case(tap, vmpt, case_folder):
     programs, address = CASES[case_folder.name], banner_address(case_folder)
     with tempfile.TemporaryDirectory(prefix="vmpt-convert-") as temporary:
         folder = Path(temporary)
-        dump = unpack(case_folder / "dump.elf.zst", folder)
-        forms = [("ELF", [dump]), ("raw memory", make_raw(dump, folder)),
-                 ("LiME", [make_lime(dump, folder)])]
+        elf = next(name for name in case["dumps"] if name.endswith(".elf.zst"))
+        dump = unpack(case_folder / elf, folder)
+        forms = [("ELF", [dump])]
+        if "d31" not in elf:
+            forms += [("raw memory", make_raw(dump, folder)), ("LiME", [make_lime(dump, folder)])]
         forms += [(d, [case_folder / d]) for d in case["dumps"] if d.endswith(".kdump")]
         for form, arguments in forms:
-            # A filtered dump is not filtered again: makedumpfile wants all of it.
-            wanted = [p for p in programs if p != "makedumpfile" or "d31" not in form]
-            check_form(tap, vmpt, f"{case_folder.name} {form}", arguments, expected, wanted,
-                       address, folder)
+            check_form(tap, vmpt, f"{case_folder.name} {form}", arguments, expected, programs,
+                       case["release"], address, folder)
 
 
 def main():
