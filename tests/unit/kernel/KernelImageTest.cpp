@@ -6,6 +6,7 @@
 #include "support/Expected.h"
 #include "support/PageTableBuilder.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "gmock/gmock.h"
 
 using namespace vmpt;
