@@ -133,6 +133,8 @@ def find_types(case, folder):
     packed = case / "vmlinux.xz"
     if not packed.exists():
         return None, "a kernel without BTF, and its vmlinux is not at hand"
+    if not shutil.which("xz"):
+        return None, "a kernel without BTF; xz, which unpacks its vmlinux, is not installed"
     vmlinux = folder / "vmlinux"
     with open(vmlinux, "wb") as out:
         subprocess.run(["xz", "-dc", packed], stdout=out, check=True)
