@@ -93,6 +93,15 @@ llvm::Error readTables(const KernelDebug &debug, PhysAddr root,
   return llvm::Error::success();
 }
 
+/// What maps --pages reads of a process.
+void readAreas(MapsReader &maps, const Task &task) {
+  llvm::Expected<MapsListing> listing = maps.read(task.mm);
+  if (listing)
+    llvm::consumeError(maps.addPages(*listing, *task.root));
+  else
+    llvm::consumeError(listing.takeError());
+}
+
 /// Reads what tasks, task and maps read. What cannot be read of one process
 /// cannot be read from the new file either, and is no reason to stop.
 llvm::Error readTasks(const Options &options, const KernelImage &kernel,
@@ -111,18 +120,16 @@ llvm::Error readTasks(const Options &options, const KernelImage &kernel,
     llvm::consumeError(efi.takeError());
   llvm::Expected<MapsReader> maps = MapsReader::create(**debug);
   if (!maps)
-    return withFileName(options, maps.takeError());
+    warn(options, llvm::toString(maps.takeError()) +
+                      "; the new file has nothing for vmpt maps");
   size_t done = 0;
   for (const Task &task : list->tasks) {
     standardDiagnostics().progress("tasks", ++done, list->tasks.size());
     if (!task.isLeader() || !task.mm.value || !task.root)
       continue;
     llvm::consumeError(readTables(**debug, *task.root, recording));
-    llvm::Expected<MapsListing> listing = maps->read(task.mm);
-    if (listing)
-      llvm::consumeError(maps->addPages(*listing, *task.root));
-    else
-      llvm::consumeError(listing.takeError());
+    if (maps)
+      readAreas(*maps, task);
   }
   return llvm::Error::success();
 }

@@ -125,7 +125,10 @@ def find_dumps(case, folder):
 
 def find_types(case, folder):
     """(options that name the struct layouts, None), or (None, why there are none)."""
-    if json.loads((case / "case.json").read_text()).get("trimmed"):
+    described = json.loads((case / "case.json").read_text())
+    if described.get("without_types"):
+        return None, "a kernel without BTF"
+    if described.get("trimmed"):
         return [], None  # cut with the types that were there
     config = subprocess.run(["zstd", "-dcq", case / "sys/config.zst"], capture_output=True).stdout
     if b"CONFIG_DEBUG_INFO_BTF=y" in config:
