@@ -30,7 +30,7 @@ std::vector<CoreSegment> cutSegments(const PhysicalMemory &memory,
   std::vector<MemoryRange> ranges;
   auto add = [&](PhysAddr start, PhysAddr end, std::optional<Absence> absence) {
     if (start < end)
-      ranges.push_back({start, end - start, absence});
+      appendRange(ranges, {start, end - start, absence});
   };
   size_t next = 0;
   for (const MemoryRange &range : memory.ranges()) {
@@ -57,15 +57,7 @@ std::vector<CoreSegment> cutSegments(const PhysicalMemory &memory,
     }
     add(at, end, Absence::Excluded);
   }
-  // Joined: makeSegments() wants neighbours of one kind as one range.
-  std::vector<MemoryRange> joined;
-  for (const MemoryRange &range : ranges)
-    if (!joined.empty() && joined.back().absence == range.absence &&
-        joined.back().start + joined.back().size == range.start)
-      joined.back().size += range.size;
-    else
-      joined.push_back(range);
-  return makeSegments(joined);
+  return makeSegments(ranges);
 }
 
 /// Lists \p plan into nothing.

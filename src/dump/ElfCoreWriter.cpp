@@ -205,8 +205,9 @@ std::vector<CoreSegment> makeSegments(llvm::ArrayRef<MemoryRange> ranges) {
     if (range.absence == Absence::OutsideRam)
       continue;
     CoreSegment *last = segments.empty() ? nullptr : &segments.back();
-    const bool continues =
-        last && last->start + last->memoryBytes == range.start;
+    const bool continues = last &&
+                           last->start + last->memoryBytes == range.start &&
+                           last->memoryBytes + range.size != 0;
     if (!present && continues)
       last->memoryBytes += range.size;
     else

@@ -70,11 +70,7 @@ void ExtentMemory::finish() {
     std::optional<Absence> absence;
     if (extent.kind == Kind::Absent)
       absence = extent.absence;
-    if (!ranges_.empty() && ranges_.back().absence == absence &&
-        ranges_.back().start + ranges_.back().size == start)
-      ranges_.back().size += extent.size;
-    else
-      ranges_.push_back({start, extent.size, absence});
+    appendRange(ranges_, {start, extent.size, absence});
   }
 }
 

@@ -182,12 +182,8 @@ void KdumpMemory::lookAtDescriptors() const {
       continue;
     if (isSharedZeroPage(page))
       zeroBytes_ += blockSize;
-    PhysAddr start(pfn << blockShift_);
-    if (!ranges_.empty() && ranges_.back().absence == page.absence &&
-        ranges_.back().start + ranges_.back().size == start)
-      ranges_.back().size += blockSize;
-    else
-      ranges_.push_back({start, blockSize, page.absence});
+    appendRange(ranges_,
+                {PhysAddr(pfn << blockShift_), blockSize, page.absence});
   }
 }
 

@@ -8,7 +8,8 @@ std::vector<MemoryBlock> summarize(const PhysicalMemory &memory) {
     if (range.absence == Absence::OutsideRam)
       continue;
     if (blocks.empty() ||
-        blocks.back().start + blocks.back().size != range.start)
+        blocks.back().start + blocks.back().size != range.start ||
+        blocks.back().size + range.size == 0) // all 2^64 bytes
       blocks.push_back({range.start, 0, 0, {}});
     MemoryBlock &block = blocks.back();
     block.size += range.size;

@@ -20,11 +20,7 @@ void QemuMemory::addRange(PhysAddr start, uint64_t size,
                           std::optional<Absence> absence) {
   if (size == 0)
     return;
-  if (!ranges_.empty() && ranges_.back().absence == absence &&
-      ranges_.back().start + ranges_.back().size == start)
-    ranges_.back().size += size;
-  else
-    ranges_.push_back({start, size, absence});
+  appendRange(ranges_, {start, size, absence});
 }
 
 void QemuMemory::addPiece(PhysAddr start, size_t index, uint64_t offset,

@@ -11,17 +11,10 @@ std::vector<MemoryRange> verifyRanges(const PhysicalMemory &memory,
   for (const MemoryRange &range : memory.ranges())
     total += range.absence ? 0 : range.size;
   std::vector<MemoryRange> result;
-  auto add = [&](const MemoryRange &range) {
-    if (!result.empty() && result.back().absence == range.absence &&
-        result.back().start + result.back().size == range.start)
-      result.back().size += range.size;
-    else
-      result.push_back(range);
-  };
   uint8_t page[pageBytes];
   for (const MemoryRange &range : memory.ranges()) {
     if (range.absence) {
-      add(range);
+      appendRange(result, range);
       continue;
     }
     for (uint64_t at = 0; at < range.size;) {
@@ -33,7 +26,7 @@ std::vector<MemoryRange> verifyRanges(const PhysicalMemory &memory,
         if (auto absent = memory.tryRead(
                 start, llvm::MutableArrayRef<uint8_t>(page, size)))
           absence = absent->absence;
-      add({start, size, absence});
+      appendRange(result, {start, size, absence});
       at += size;
       done += size;
       if (done % (1 << 22) < size)

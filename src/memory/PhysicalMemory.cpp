@@ -25,6 +25,15 @@ void MemoryError::log(llvm::raw_ostream &os) const {
      << getAbsenceName(first_.absence) << ")";
 }
 
+void appendRange(std::vector<MemoryRange> &ranges, const MemoryRange &next) {
+  MemoryRange *last = ranges.empty() ? nullptr : &ranges.back();
+  if (last && last->absence == next.absence &&
+      last->start + last->size == next.start && last->size + next.size != 0)
+    last->size += next.size;
+  else
+    ranges.push_back(next);
+}
+
 PhysicalMemory::~PhysicalMemory() = default;
 
 const uint8_t *PhysicalMemory::tryView(PhysAddr, uint64_t) const {

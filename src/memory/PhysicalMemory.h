@@ -63,6 +63,11 @@ struct MemoryRange {
   bool operator==(const MemoryRange &) const = default;
 };
 
+/// Appends \p next, which starts where the last range ends or later; joined
+/// with it where both say the same. All 2^64 bytes are one more than a size
+/// can say: they stay two ranges.
+void appendRange(std::vector<MemoryRange> &ranges, const MemoryRange &next);
+
 /// All functions may be called from several threads at once.
 class PhysicalMemory {
 public:

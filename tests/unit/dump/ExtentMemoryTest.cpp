@@ -81,4 +81,14 @@ TEST(ExtentMemory, ReachesTheLastByteOfTheAddressSpace) {
   EXPECT_NE(memory.tryView(PhysAddr(~uint64_t(0)), 1), nullptr);
 }
 
+TEST(ExtentMemory, TheWholeAddressSpaceIsTwoRanges) {
+  ExtentMemory memory;
+  memory.addAbsent(PhysAddr(0), uint64_t(1) << 63, Absence::Excluded);
+  memory.addAbsent(PhysAddr(uint64_t(1) << 63), uint64_t(1) << 63,
+                   Absence::Excluded);
+  memory.finish();
+  ASSERT_EQ(memory.ranges().size(), 2u);
+  EXPECT_EQ(memory.ranges()[1].size, uint64_t(1) << 63);
+}
+
 } // namespace
