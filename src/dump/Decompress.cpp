@@ -24,14 +24,16 @@ template <class State, State *(*Create)(), auto Free> State *threadState() {
   return state.get();
 }
 
-bool decodeZlib(llvm::ArrayRef<uint8_t> in,
-                llvm::MutableArrayRef<uint8_t> out) {
+bool decodeZlib(llvm::ArrayRef<uint8_t> in, size_t inSize,
+                llvm::MutableArrayRef<uint8_t> out, size_t outSize) {
   auto *decoder =
       threadState<libdeflate_decompressor, libdeflate_alloc_decompressor,
                   libdeflate_free_decompressor>();
-  // Without a place for the actual size, any other size is an error.
-  return libdeflate_zlib_decompress(decoder, in.data(), in.size(), out.data(),
-                                    out.size(), nullptr) == LIBDEFLATE_SUCCESS;
+  size_t consumed = 0, produced = 0;
+  return libdeflate_zlib_decompress_ex(decoder, in.data(), in.size(),
+                                       out.data(), out.size(), &consumed,
+                                       &produced) == LIBDEFLATE_SUCCESS &&
+         consumed <= inSize && produced == outSize;
 }
 
 bool decodeLzo(llvm::ArrayRef<uint8_t> in, llvm::MutableArrayRef<uint8_t> out) {
@@ -88,7 +90,12 @@ std::optional<PageCompression> parseCompression(uint32_t flags) {
 }
 
 bool decompressPage(PageCompression compression, llvm::ArrayRef<uint8_t> in,
-                    llvm::MutableArrayRef<uint8_t> out) {
+                    size_t inSize, llvm::MutableArrayRef<uint8_t> out,
+                    size_t outSize) {
+  if (compression == PageCompression::Zlib)
+    return decodeZlib(in, inSize, out, outSize);
+  in = in.take_front(inSize);
+  out = out.take_front(outSize);
   switch (compression) {
   case PageCompression::None:
     if (in.size() != out.size())
@@ -96,7 +103,7 @@ bool decompressPage(PageCompression compression, llvm::ArrayRef<uint8_t> in,
     std::memcpy(out.data(), in.data(), in.size());
     return true;
   case PageCompression::Zlib:
-    return decodeZlib(in, out);
+    break;
   case PageCompression::Lzo:
     return decodeLzo(in, out);
   case PageCompression::Snappy:

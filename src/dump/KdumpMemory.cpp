@@ -37,7 +37,8 @@ KdumpMemory::KdumpMemory(const KdumpHeader &header,
       dumped_(std::move(dumped)),
       cache_(header.blockSize,
              std::min(cacheBudgetBytes,
-                      dumped_.total() * uint64_t(header.blockSize))) {
+                      dumped_.total() * uint64_t(header.blockSize)),
+             header.maxMapnr) {
   for (const KdumpPart &part : parts) {
     parts_.push_back({part, dumped_.rank(part.startPfn), 0});
     parts_.back().zeroPageOffset = findZeroPage(parts_.back());
@@ -98,18 +99,31 @@ KdumpMemory::Page KdumpMemory::locate(uint64_t pfn) const {
   return page;
 }
 
-bool KdumpMemory::decompress(const Page &page,
-                             llvm::MutableArrayRef<uint8_t> out) const {
-  if (const uint8_t *view = page.part->file->tryView(page.offset, page.size))
-    return decompressPage(page.compression, {view, page.size}, out);
-  auto gathered = scratch<1>(page.size);
-  return page.part->file->tryRead(page.offset, gathered) &&
-         decompressPage(page.compression, gathered, out);
+/// Into memory of this thread, which the next call overwrites; empty if the
+/// page cannot be decoded.
+llvm::ArrayRef<uint8_t> KdumpMemory::decompress(const Page &page) const {
+  const uint64_t blockSize = uint64_t(1) << blockShift_;
+  auto out = scratch<0>(blockSize + spareOutput);
+  llvm::ArrayRef<uint8_t> in;
+  FileImage::Piece piece = page.part->file->pieceAt(page.offset);
+  if (piece.kind == FileImage::Kind::Data && piece.size >= page.size) {
+    in = {piece.data, std::min<uint64_t>(piece.size, page.size + spareInput)};
+  } else {
+    auto gathered = scratch<1>(page.size);
+    if (!page.part->file->tryRead(page.offset, gathered))
+      return {};
+    in = gathered;
+  }
+  if (!decompressPage(page.compression, in, page.size, out, blockSize))
+    return {};
+  return out.take_front(blockSize);
 }
 
 std::optional<Absence>
 KdumpMemory::readWithinPage(uint64_t pfn, uint64_t offset,
                             llvm::MutableArrayRef<uint8_t> out) const {
+  if (pfn >= maxMapnr_)
+    return Absence::OutsideRam;
   const bool isAgain = cache_.noteUse(pfn);
   if (isAgain && cache_.tryCopy(pfn, offset, out))
     return std::nullopt;
@@ -123,17 +137,14 @@ KdumpMemory::readWithinPage(uint64_t pfn, uint64_t offset,
       return Absence::Truncated;
     return std::nullopt;
   }
-  const uint64_t blockSize = uint64_t(1) << blockShift_;
-  const bool isWhole = out.size() == blockSize;
-  auto whole = isWhole ? out : scratch<0>(blockSize);
-  if (!decompress(page, whole))
+  llvm::ArrayRef<uint8_t> whole = decompress(page);
+  if (whole.empty())
     return Absence::Corrupt;
+  std::memcpy(out.data(), whole.data() + offset, out.size());
   // Most pages that are read whole are read once: a search, a copy. To keep
   // them would cost a tenth of their decompression.
-  if (isAgain || !isWhole)
+  if (isAgain || out.size() != whole.size())
     cache_.insert(pfn, whole);
-  if (!isWhole)
-    std::memcpy(out.data(), whole.data() + offset, out.size());
   return std::nullopt;
 }
 

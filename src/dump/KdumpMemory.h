@@ -74,7 +74,7 @@ private:
   bool isRam(uint64_t pfn) const {
     return pfn / 8 < ramBitmap_.size() && (ramBitmap_[pfn / 8] >> pfn % 8 & 1);
   }
-  bool decompress(const Page &page, llvm::MutableArrayRef<uint8_t> out) const;
+  llvm::ArrayRef<uint8_t> decompress(const Page &page) const;
   uint64_t findZeroPage(const Part &part) const;
   void lookAtDescriptors() const;
 

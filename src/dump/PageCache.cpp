@@ -11,36 +11,26 @@
 
 namespace vmpt {
 
-namespace {
-
-/// Memory that costs nothing before it is used, and then comes in pieces of
-/// 2 MiB if the system has them: a fault per page would cost about a fifth of
-/// its decompression.
-uint8_t *mapLazily(uint64_t size) {
-  void *memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+LazyMemory::LazyMemory(uint64_t size) : size_(std::max<uint64_t>(1, size)) {
+  void *memory = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED)
     llvm::report_bad_alloc_error("no memory for the page cache");
-  ::madvise(memory, size, MADV_HUGEPAGE);
-  return static_cast<uint8_t *>(memory);
+  ::madvise(memory, size_, MADV_HUGEPAGE);
+  data_ = static_cast<uint8_t *>(memory);
 }
 
-} // namespace
+LazyMemory::~LazyMemory() { ::munmap(data_, size_); }
 
 void PageCache::Lock::lock() {
   while (isHeld_.test_and_set(std::memory_order_acquire))
     std::this_thread::yield();
 }
 
-PageCache::PageCache(uint64_t pageSize, uint64_t budgetBytes)
+PageCache::PageCache(uint64_t pageSize, uint64_t budgetBytes, uint64_t noted)
     : pageSize_(pageSize), sets_(std::bit_floor(std::max<uint64_t>(
                                1, budgetBytes / pageSize / waysPerSet))),
-      used_(sets_.size()),
-      pages_(mapLazily(sets_.size() * waysPerSet * pageSize)) {}
-
-PageCache::~PageCache() {
-  ::munmap(pages_, sets_.size() * waysPerSet * pageSize_);
-}
+      pages_(sets_.size() * waysPerSet * pageSize), used_(noted / 8 + 8) {}
 
 /// Fibonacci hashing: page tables often lie at regular distances.
 uint64_t PageCache::setOf(uint64_t key) const {
@@ -48,9 +38,8 @@ uint64_t PageCache::setOf(uint64_t key) const {
 }
 
 bool PageCache::noteUse(uint64_t key) {
-  // The top bits of the hash: setOf() takes its own from the middle.
-  std::atomic<uint64_t> &word = used_[setOf(key)];
-  const uint64_t bit = uint64_t(1) << ((key * 0x9e3779b97f4a7c15) >> 58);
+  std::atomic_ref word(reinterpret_cast<uint64_t *>(used_.data())[key / 64]);
+  const uint64_t bit = uint64_t(1) << key % 64;
   return word.load(std::memory_order_relaxed) & bit ||
          word.fetch_or(bit, std::memory_order_relaxed) & bit;
 }

@@ -15,16 +15,30 @@
 
 namespace vmpt {
 
+/// Memory of zeros that costs nothing before it is used, and then comes in
+/// pieces of 2 MiB if the system has them: a fault per page would cost about a
+/// fifth of its decompression.
+class LazyMemory {
+public:
+  explicit LazyMemory(uint64_t size);
+  ~LazyMemory();
+  LazyMemory(const LazyMemory &) = delete;
+  uint8_t *data() { return data_; } ///< Aligned to a page.
+
+private:
+  uint64_t size_; ///< Not 0.
+  uint8_t *data_;
+};
+
 /// All functions may be called from several threads at once.
 class PageCache {
 public:
   /// At most about \p budgetBytes of pages; memory is used as pages come in.
-  PageCache(uint64_t pageSize, uint64_t budgetBytes);
-  ~PageCache();
-  PageCache(const PageCache &) = delete;
+  /// Keys below \p noted can be asked for with noteUse().
+  PageCache(uint64_t pageSize, uint64_t budgetBytes, uint64_t noted = 0);
 
   /// Notes that page \p key is wanted. False: for the first time, so that it is
-  /// not in the cache yet. True may be said of a page of the same hash.
+  /// not in the cache yet.
   bool noteUse(uint64_t key);
   /// Copies \p out.size() bytes from \p offset within page \p key and returns
   /// true, or returns false if the page is not in the cache.
@@ -58,16 +72,15 @@ private:
 
   uint64_t setOf(uint64_t key) const;
   uint8_t *pageAt(const Set &set, unsigned way) {
-    return pages_ + set.slot[way] * pageSize_;
+    return pages_.data() + set.slot[way] * pageSize_;
   }
 
   uint64_t pageSize_;
   std::vector<Set> sets_; ///< A power of two.
-  /// 64 bits per set, of which a key has one.
-  std::vector<std::atomic<uint64_t>> used_;
   /// Slots are given out in this order, so that memory fills up densely.
   std::atomic<uint32_t> nextSlot_ = 0;
-  uint8_t *pages_;
+  LazyMemory pages_;
+  LazyMemory used_; ///< A bit for each key, in words of 64.
 };
 
 } // namespace vmpt

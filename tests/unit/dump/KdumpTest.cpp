@@ -193,6 +193,22 @@ TEST_F(Kdump, APageThatUnpacksToAnotherSizeIsCorrupt) {
     }
 }
 
+// The bytes that the decoder wants are there, but they are not the page's.
+TEST_F(Kdump, APageThatGoesOnBehindItsEndIsCorrupt) {
+  for (Codec codec : {Codec::Zlib, Codec::Lzo, Codec::Snappy, Codec::Zstd}) {
+    shape.codecs = {codec};
+    file = writeKdump(image, shape);
+    uint32_t size;
+    std::memcpy(&size, file.data() + descriptor(1) + 8, 4);
+    for (uint32_t missing : {1, 4, 5}) {
+      FileBytes changed = file;
+      patch<uint32_t>(changed, descriptor(1) + 8, size - missing);
+      EXPECT_EQ(absenceAt(open({changed}), 0x3000), "corrupt")
+          << unsigned(codec) << " " << missing;
+    }
+  }
+}
+
 TEST_F(Kdump, DescriptorsThatContradictThemselvesAreCorrupt) {
   struct {
     const char *what;
