@@ -22,6 +22,33 @@ bool isZero(llvm::ArrayRef<uint8_t> bytes) {
   return llvm::all_of(bytes, [](uint8_t byte) { return byte == 0; });
 }
 
+/// What a page of zeros was last compressed to. Dumps that leave none out have
+/// thousands of them, and a decoder makes its tables anew for each.
+class ZeroForm {
+public:
+  bool is(PageCompression compression, llvm::ArrayRef<uint8_t> in,
+          uint64_t blockSize) const {
+    return in.size() == size_ && blockSize == blockSize_ &&
+           compression == compression_ &&
+           std::memcmp(bytes_.data(), in.data(), size_) == 0;
+  }
+  static bool mayBe(llvm::ArrayRef<uint8_t> in) { return in.size() <= maxSize; }
+  void learn(PageCompression compression, llvm::ArrayRef<uint8_t> in,
+             uint64_t blockSize) {
+    size_ = in.size();
+    blockSize_ = blockSize;
+    compression_ = compression;
+    llvm::copy(in, bytes_.begin());
+  }
+
+private:
+  static constexpr size_t maxSize = 256; // snappy needs 3 of each 64
+  size_t size_ = 0;
+  uint64_t blockSize_ = 0;
+  PageCompression compression_ = PageCompression::None;
+  std::array<uint8_t, maxSize> bytes_;
+};
+
 } // namespace
 
 KdumpMemory::KdumpMemory(const KdumpHeader &header,
@@ -114,9 +141,16 @@ llvm::ArrayRef<uint8_t> KdumpMemory::decompress(const Page &page) const {
       return {};
     in = gathered;
   }
-  if (!decompressPage(page.compression, in, page.size, out, blockSize))
+  const auto compressed = in.take_front(page.size);
+  const auto whole = out.take_front(blockSize);
+  static thread_local ZeroForm zeros;
+  if (zeros.is(page.compression, compressed, blockSize))
+    std::memset(whole.data(), 0, blockSize);
+  else if (!decompressPage(page.compression, in, page.size, out, blockSize))
     return {};
-  return out.take_front(blockSize);
+  else if (ZeroForm::mayBe(compressed) && isZero(whole))
+    zeros.learn(page.compression, compressed, blockSize);
+  return whole;
 }
 
 std::optional<Absence>

@@ -130,7 +130,7 @@ private:
     table.data = memory_.tryView(at, size);
     if (table.data)
       return std::nullopt;
-    table.copy = std::make_unique<uint8_t[]>(size);
+    table.copy = std::make_unique_for_overwrite<uint8_t[]>(size);
     table.data = table.copy.get();
     auto absent = memory_.tryRead(
         at, llvm::MutableArrayRef<uint8_t>(table.copy.get(), size));

@@ -1,11 +1,14 @@
 //===- KdumpReads.cpp - pages per second from a kdump file ----------------===//
 //
-// Each pass opens the file anew (not timed) and reads every page once, so that
-// no page comes from a cache. libkdumpfile does the same, where it is
-// installed. VMPT_BENCH_KDUMP names the file; without it, one is made.
+// Each pass opens the file anew (not timed). `random` and `sequential` read
+// every page once, so that no page comes from a cache; `drawn` reads as many
+// pages, each drawn from all; `Walk` reads the kernel's page tables, each once.
+// libkdumpfile does the same, where it is installed. VMPT_BENCH_KDUMP names the
+// file; without it, one is made, which has no kernel.
 //
 #include "DumpBuilder.h"
 #include "dump/Dump.h"
+#include "kernel/KernelImage.h"
 #ifdef VMPT_HAVE_LIBKDUMPFILE
 #include "KdumpFile.h"
 #endif
@@ -14,6 +17,7 @@
 #include <filesystem>
 #include <fstream>
 #include <thread>
+#include <unordered_set>
 
 using namespace vmpt;
 using namespace vmpt::testing;
@@ -51,9 +55,9 @@ Dump openFile() {
   return llvm::cantFail(openDump(getPath(), {}, diagnostics));
 }
 
-enum Order { Sequential, Random };
+enum Order { Sequential, Random, Drawn };
 
-/// Every page that the file has.
+/// Every page that the file has; with Drawn, some more than once.
 std::vector<PhysAddr> listPages(Order order) {
   std::vector<PhysAddr> pages;
   Dump dump = openFile();
@@ -63,6 +67,12 @@ std::vector<PhysAddr> listPages(Order order) {
       pages.push_back(range.start + done);
   if (order == Random)
     std::shuffle(pages.begin(), pages.end(), std::mt19937_64(1));
+  if (order == Drawn) {
+    std::mt19937_64 random(1);
+    std::vector<PhysAddr> all = pages;
+    for (PhysAddr &page : pages)
+      page = all[random() % all.size()];
+  }
   return pages;
 }
 
@@ -104,7 +114,70 @@ void vmptReads(benchmark::State &state, Order order) {
   countPages(state, pages.size());
 }
 
+/// Reads the table at \p at and all below it that are not in \p seen yet.
+template <class Read>
+void walkTables(const PagingMode &mode, PhysAddr at, unsigned level,
+                std::unordered_set<uint64_t> &seen, Read &read) {
+  if (!seen.insert(at.value).second)
+    return;
+  std::vector<uint8_t> table(mode.tableBytes(level));
+  if (!read(at, table) || level == mode.lastLevel())
+    return;
+  const Bytes entries(table, ByteOrder::little);
+  for (unsigned i = 0; i < mode.entryCount(level); ++i) {
+    uint64_t entry = mode.entryBytes == 8 ? entries.at<uint64_t>(i * 8)
+                                          : entries.at<uint32_t>(i * 4);
+    if (mode.isPresent(entry) && !mode.isLeaf(entry, level))
+      walkTables(mode, mode.addressIn(entry), level + 1, seen, read);
+  }
+}
+
+/// `open()` gives what reads: a function of an address and a buffer.
+template <class Open> void walkKernel(benchmark::State &state, Open open) {
+  Diagnostics diagnostics;
+  Dump dump = openFile();
+  auto kernel = findKernel(dump, *dump.memory, {}, diagnostics);
+  if (!kernel) {
+    llvm::consumeError(kernel.takeError());
+    return state.SkipWithError("no kernel: let VMPT_BENCH_KDUMP name a file "
+                               "that has one");
+  }
+  std::unordered_set<uint64_t> seen;
+  for (auto _ : state) {
+    state.PauseTiming();
+    {
+      auto read = open();
+      seen.clear();
+      state.ResumeTiming();
+      walkTables(*kernel->mode, kernel->root, 0, seen, read);
+      state.PauseTiming();
+    }
+    state.ResumeTiming();
+  }
+  state.SetItemsProcessed(state.iterations() * int64_t(seen.size()));
+  state.counters["tables"] = double(seen.size());
+}
+
+void vmptWalk(benchmark::State &state) {
+  walkKernel(state, [] {
+    return [dump = openFile()](PhysAddr at, std::vector<uint8_t> &out) {
+      return !dump.memory->tryRead(at, out);
+    };
+  });
+}
+BENCHMARK(vmptWalk)->Unit(benchmark::kMicrosecond);
+
 #ifdef VMPT_HAVE_LIBKDUMPFILE
+void libkdumpfileWalk(benchmark::State &state) {
+  walkKernel(state, [] {
+    return [file = std::make_unique<KdumpFile>(getPath())](
+               PhysAddr at, std::vector<uint8_t> &out) {
+      return file->read(at, out) == KDUMP_OK;
+    };
+  });
+}
+BENCHMARK(libkdumpfileWalk)->Unit(benchmark::kMicrosecond);
+
 void libkdumpfileReads(benchmark::State &state, Order order) {
   const std::vector<PhysAddr> pages = listPages(order);
   const auto threadCount = size_t(state.range(0));
@@ -124,6 +197,13 @@ void libkdumpfileReads(benchmark::State &state, Order order) {
   }
   countPages(state, pages.size());
 }
+BENCHMARK_CAPTURE(libkdumpfileReads, drawn, Drawn)
+    ->ArgName("threads")
+    ->Arg(1)
+    ->Arg(2)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(libkdumpfileReads, random, Random)
     ->ArgName("threads")
     ->Arg(1)
@@ -139,6 +219,13 @@ BENCHMARK_CAPTURE(libkdumpfileReads, sequential, Sequential)
     ->Unit(benchmark::kMillisecond);
 #endif
 
+BENCHMARK_CAPTURE(vmptReads, drawn, Drawn)
+    ->ArgName("threads")
+    ->Arg(1)
+    ->Arg(2)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(vmptReads, random, Random)
     ->ArgName("threads")
     ->Arg(1)

@@ -51,6 +51,18 @@ Dump open(const std::vector<FileBytes> &files) {
   return dump;
 }
 
+/// A file whose page with this descriptor is \p page, appended.
+FileBytes withPage(FileBytes file, uint64_t descriptorAt, Codec codec,
+                   const FileBytes &page) {
+  constexpr uint32_t flags[] = {0, 1, 2, 4, 0x20};
+  const FileBytes stored = compress(codec, page);
+  patch<uint64_t>(file, descriptorAt, file.size());
+  patch<uint32_t>(file, descriptorAt + 8, uint32_t(stored.size()));
+  patch<uint32_t>(file, descriptorAt + 12, flags[unsigned(codec)]);
+  file.insert(file.end(), stored.begin(), stored.end());
+  return file;
+}
+
 /// "" for a page that is there.
 std::string absenceAt(const Dump &dump, uint64_t at) {
   uint8_t byte;
@@ -181,13 +193,8 @@ TEST_F(Kdump, APageThatDoesNotDecompressIsTheOnlyOneLost) {
 TEST_F(Kdump, APageThatUnpacksToAnotherSizeIsCorrupt) {
   for (Codec codec : {Codec::Zlib, Codec::Lzo, Codec::Snappy, Codec::Zstd})
     for (uint64_t size : {4095, 4097}) {
-      FileBytes stored = compress(codec, FileBytes(size, 'x'));
-      FileBytes changed = file;
-      patch<uint64_t>(changed, descriptor(2), changed.size());
-      patch<uint32_t>(changed, descriptor(2) + 8, uint32_t(stored.size()));
-      constexpr uint32_t flags[] = {0, 1, 2, 4, 0x20};
-      patch<uint32_t>(changed, descriptor(2) + 12, flags[unsigned(codec)]);
-      changed.insert(changed.end(), stored.begin(), stored.end());
+      FileBytes changed =
+          withPage(file, descriptor(2), codec, FileBytes(size, 'x'));
       EXPECT_EQ(absenceAt(open({changed}), 0x4000), "corrupt")
           << unsigned(codec) << " " << size;
     }
@@ -206,6 +213,26 @@ TEST_F(Kdump, APageThatGoesOnBehindItsEndIsCorrupt) {
       EXPECT_EQ(absenceAt(open({changed}), 0x3000), "corrupt")
           << unsigned(codec) << " " << missing;
     }
+  }
+}
+
+// Zeros are known by what they were compressed to, but only if all else agrees.
+TEST_F(Kdump, ZerosOfOnePageSizeAreNotZerosOfAnother) {
+  image.pageSize = 1024;
+  for (auto &[frame, page] : image.pages)
+    page.bytes.resize(1024);
+  const FileBytes smaller = writeKdump(image, shape);
+  for (Codec codec : {Codec::Zlib, Codec::Lzo, Codec::Snappy, Codec::Zstd}) {
+    const FileBytes zeros(4096, 0);
+    Dump dump = open({withPage(file, descriptor(1), codec, zeros)});
+    for (int reads = 0; reads < 3; ++reads) {
+      FileBytes page(4096, 0xee);
+      EXPECT_FALSE(dump.memory->tryRead(PhysAddr(0x3000), page));
+      EXPECT_EQ(page, zeros) << unsigned(codec);
+    }
+    const uint64_t second = findPlaces(image, shape).descriptors + 24;
+    Dump other = open({withPage(smaller, second, codec, zeros)});
+    EXPECT_EQ(absenceAt(other, 3 * 1024), "corrupt") << unsigned(codec);
   }
 }
 
