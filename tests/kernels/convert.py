@@ -5,11 +5,14 @@ The same memory goes through convert as QEMU's ELF, as a raw image, as LiME and
 as makedumpfile's kdump. Each time the new file gives the kernel's own listing;
 makedumpfile filters it, also into parts, and the listing of that is the same;
 crash finds the release; drgn reads the kernel's banner out of it at its virtual
-address. Programs that are not
-installed are skipped, and so are cases that are not there.
+address. Where the kernel's vmlinux is installed (Debian's
+linux-image-RELEASE-dbg), crash opens the new file with it and drgn lists all
+tasks. Programs that are not installed are skipped, and so are cases that are
+not there.
 
 Usage: convert.py VMPT SOURCE_ROOT       (prints TAP)
 """
+import functools
 import json
 import shutil
 import struct
@@ -26,20 +29,38 @@ from tap import Tap, first_difference, run
 CASES = {
     "x86_64-6.1-lab-4level-pti": ["makedumpfile", "crash", "drgn"],
     "x86_64-5.10-debian-4level-pti": ["makedumpfile", "drgn"],
-    "x86_64-6.1-debian-5level-pti": ["makedumpfile", "crash", "drgn"],
+    "x86_64-6.1-debian-4level-pti": ["makedumpfile", "crash", "drgn", "vmlinux"],
+    "x86_64-6.1-debian-5level-pti": ["makedumpfile", "crash", "drgn", "vmlinux"],
     "arm64-6.1-4k-va39": ["drgn"],
     "arm64-6.1-4k-va48-novmcoreinfo": ["drgn"],
     "i386-6.1-debian-pae-pti": ["drgn"],
     "riscv64-6.1-sv39": ["drgn"],
 }
-DRGN = """
+DRGN_BANNER = """
 import drgn, sys
 program = drgn.Program()
 program.set_core_dump(sys.argv[1])
 sys.stdout.buffer.write(program.read(int(sys.argv[2], 16), 14))
 """
+DRGN_TASKS = """
+import drgn, sys
+from drgn.helpers.linux.pid import for_each_task
+program = drgn.Program()
+program.set_core_dump(sys.argv[1])
+program.load_debug_info([sys.argv[2]])
+for task in for_each_task(program):
+    print(task.pid.value_())
+"""
 
 
+def find_vmlinux(release):
+    """Where Debian's linux-image-RELEASE-dbg puts it."""
+    paths = [Path(f"/usr/lib/debug/boot/vmlinux-{release}"),
+             Path(f"/usr/lib/debug/lib/modules/{release}/vmlinux")]
+    return next((path for path in paths if path.exists()), None)
+
+
+@functools.cache
 def find_drgn():
     """A Python that has drgn: Debian's own, whatever runs this test."""
     for python in [sys.executable, "/usr/bin/python3"]:
@@ -81,80 +102,126 @@ def banner_address(case_folder):
     return None  # no KALLSYMS_ALL
 
 
-def check_makedumpfile(tap, vmpt, name, made, expected, folder):
-    if not shutil.which("makedumpfile"):
-        return tap.skip(name, "makedumpfile is not installed")
-    filtered = folder / "filtered.kdump"
-    result = subprocess.run(["makedumpfile", "-c", "-d", "31", made, filtered],
-                            capture_output=True, text=True)
-    if result.returncode:
+def python_output(*arguments):
+    result = subprocess.run([find_drgn(), "-c", *arguments], capture_output=True)
+    return result.stdout, result.stderr.decode(errors="replace")
+
+
+class Case:
+    """One guest: what its kernel said, and what other programs must say."""
+
+    def __init__(self, tap, vmpt, source, folder):
+        self.tap, self.vmpt, self.source, self.folder = tap, vmpt, source, folder
+        case = json.loads((source / "case.json").read_text())
+        self.dumps, self.release = case["dumps"], case["release"]
+        self.expected = (source / "kernel.txt").read_bytes()
+        self.programs = CASES[source.name]
+        self.banner = banner_address(source)
+
+    def report_text(self, name, expected, actual, said=""):
+        problem = first_difference(expected, actual)
+        self.tap.report(problem and f"{problem}\n{said}", name)
+
+    def makedumpfile(self, name, made, *arguments):
+        """Runs it; True if it did what was asked."""
+        if not shutil.which("makedumpfile"):
+            self.tap.skip(name, "makedumpfile is not installed")
+            return False
+        result = subprocess.run(["makedumpfile", "-c", *arguments[:-1], made, *arguments[-1]],
+                                capture_output=True, text=True)
+        if result.returncode:
+            self.tap.report(f"makedumpfile: {result.stdout}{result.stderr}", name)
+        return result.returncode == 0
+
+    def check_makedumpfile(self, name, made):
+        filtered = self.folder / "filtered.kdump"
+        if self.makedumpfile(name, made, "-d", "31", [filtered]):
+            self.tap.report(listing_problem(self.vmpt, self.expected, filtered), name)
         filtered.unlink(missing_ok=True)
-        return tap.report(f"makedumpfile {result.returncode}: {result.stdout}{result.stderr}", name)
-    tap.report(listing_problem(vmpt, expected, filtered), name)
-    filtered.unlink()
 
+    def check_split(self, name, made):
+        """Three parts, named one after the other and the last one first."""
+        parts = [self.folder / f"part{number}" for number in (3, 1, 2)]
+        if self.makedumpfile(name, made, "-d", "31", "--split", sorted(parts)):
+            self.tap.report(listing_problem(self.vmpt, self.expected, *parts), name)
+        for part in parts:
+            part.unlink(missing_ok=True)
 
-def check_drgn(tap, name, made, address):
-    python = find_drgn()
-    if not python or not address:
-        return tap.skip(name, "drgn is not installed" if not python else "kallsyms lack linux_banner")
-    result = subprocess.run([python, "-c", DRGN, made, address], capture_output=True)
-    tap.report(first_difference(b"Linux version ", result.stdout)
-               and result.stderr.decode(errors="replace"), name)
+    def check_crash(self, name, made):
+        if not shutil.which("crash"):
+            return self.tap.skip(name, "crash is not installed")
+        result = subprocess.run(["crash", "--osrelease", made], stdin=subprocess.DEVNULL,
+                                capture_output=True)
+        self.report_text(name, self.release.encode() + b"\n", result.stdout)
 
+    def check_drgn(self, name, made):
+        if not find_drgn() or not self.banner:
+            return self.tap.skip(name, "kallsyms lack linux_banner" if find_drgn()
+                                 else "drgn is not installed")
+        self.report_text(name, b"Linux version ", *python_output(DRGN_BANNER, made, self.banner))
 
-def check_split(tap, vmpt, name, made, expected, folder):
-    """Three parts, named one after the other and the last one first."""
-    if not shutil.which("makedumpfile"):
-        return tap.skip(name, "makedumpfile is not installed")
-    parts = [folder / f"part{number}" for number in (3, 1, 2)]
-    result = subprocess.run(["makedumpfile", "-c", "-d", "31", "--split", made, *sorted(parts)],
-                            capture_output=True, text=True)
-    if result.returncode:
-        return tap.report(f"makedumpfile: {result.stdout}{result.stderr}", name)
-    tap.report(listing_problem(vmpt, expected, *parts), name)
-    for part in parts:
-        part.unlink()
+    def check_vmlinux(self, name, made):
+        """crash and drgn with the kernel's own debugging information."""
+        vmlinux = find_vmlinux(self.release)
+        if not vmlinux:
+            return self.tap.skip(name, f"linux-image-{self.release}-dbg is not installed")
+        if shutil.which("crash"):
+            result = subprocess.run(["crash", "-s", vmlinux, made], capture_output=True, text=True,
+                                    input="rd -a linux_banner\nsys\n", errors="replace")
+            found = (f"RELEASE: {self.release}\n" in result.stdout
+                     and f"Linux version {self.release} " in result.stdout)
+            self.tap.report(None if found else result.stdout + result.stderr, f"{name}, crash")
+        else:
+            self.tap.skip(f"{name}, crash", "crash is not installed")
+        if not find_drgn():
+            return self.tap.skip(f"{name}, drgn's tasks", "drgn is not installed")
+        output, said = python_output(DRGN_TASKS, made, vmlinux)
+        threads = {line.split()[1] for line in (self.source / "ps.txt").read_text().splitlines()[1:]}
+        different = sorted(threads ^ set(output.decode().split()), key=int)
+        self.tap.report(f"not in both: {different}\n{said}" if different else None,
+                        f"{name}, drgn's tasks")
 
+    def check_form(self, form, arguments):
+        name = f"{self.source.name} {form}"
+        made = self.folder / "converted.elf"
+        result = run(self.vmpt, "convert", *arguments, "-o", made)
+        if result.returncode:
+            return self.tap.report(result.stderr.decode(errors="replace"), f"{name}: convert")
+        self.tap.report(listing_problem(self.vmpt, self.expected, made),
+                        f"{name}: listing of the new file")
+        if "makedumpfile" in self.programs:
+            self.check_makedumpfile(f"{name}: makedumpfile -c -d 31, listed", made)
+            self.check_split(f"{name}: makedumpfile --split, listed", made)
+        if "crash" in self.programs:
+            self.check_crash(f"{name}: crash --osrelease", made)
+        if "drgn" in self.programs:
+            self.check_drgn(f"{name}: drgn", made)
+        if "vmlinux" in self.programs:
+            self.check_vmlinux(f"{name}: with vmlinux", made)
+        made.unlink()
 
-def check_crash(tap, name, made, release):
-    if not shutil.which("crash"):
-        return tap.skip(name, "crash is not installed")
-    result = subprocess.run(["crash", "--osrelease", made], stdin=subprocess.DEVNULL, capture_output=True)
-    tap.report(first_difference(release.encode() + b"\n", result.stdout), name)
+    def check_kdump(self, dump, level):
+        """The form that only makedumpfile makes, which wants an ELF file of ours."""
+        elf, kdump = self.folder / "for-kdump.elf", self.folder / "whole.kdump"
+        run(self.vmpt, "convert", dump, "-o", elf)
+        if self.makedumpfile(f"{self.source.name} kdump", elf, "-d", level, [kdump]):
+            elf.unlink()
+            self.check_form("kdump", [kdump])
 
-
-def check_form(tap, vmpt, name, arguments, expected, programs, release, address, folder):
-    made = folder / "converted.elf"
-    result = run(vmpt, "convert", *arguments, "-o", made)
-    if result.returncode:
-        return tap.report(result.stderr.decode(errors="replace"), f"{name}: convert")
-    tap.report(listing_problem(vmpt, expected, made), f"{name}: listing of the new file")
-    if "makedumpfile" in programs:
-        check_makedumpfile(tap, vmpt, f"{name}: makedumpfile -c -d 31, listed", made, expected, folder)
-        check_split(tap, vmpt, f"{name}: makedumpfile --split, listed", made, expected, folder)
-    if "crash" in programs:
-        check_crash(tap, f"{name}: crash --osrelease", made, release)
-    if "drgn" in programs:
-        check_drgn(tap, f"{name}: drgn", made, address)
-    made.unlink()
-
-
-def check_case(tap, vmpt, case_folder):
-    case = json.loads((case_folder / "case.json").read_text())
-    expected = (case_folder / "kernel.txt").read_bytes()
-    programs, address = CASES[case_folder.name], banner_address(case_folder)
-    with tempfile.TemporaryDirectory(prefix="vmpt-convert-") as temporary:
-        folder = Path(temporary)
-        elf = next(name for name in case["dumps"] if name.endswith(".elf.zst"))
-        dump = unpack(case_folder / elf, folder)
-        forms = [("ELF", [dump])]
-        if "d31" not in elf:
-            forms += [("raw memory", make_raw(dump, folder)), ("LiME", [make_lime(dump, folder)])]
-        forms += [(d, [case_folder / d]) for d in case["dumps"] if d.endswith(".kdump")]
-        for form, arguments in forms:
-            check_form(tap, vmpt, f"{case_folder.name} {form}", arguments, expected, programs,
-                       case["release"], address, folder)
+    def check(self):
+        elf = next(name for name in self.dumps if name.endswith(".elf.zst"))
+        dump = unpack(self.source / elf, self.folder)
+        self.check_form("ELF", [dump])
+        is_whole = "d31" not in elf
+        if is_whole:
+            self.check_form("raw memory", make_raw(dump, self.folder))
+            self.check_form("LiME", [make_lime(dump, self.folder)])
+        kdumps = [name for name in self.dumps if name.endswith(".kdump")]
+        for name in kdumps:
+            self.check_form(name, [self.source / name])
+        if not kdumps and "makedumpfile" in self.programs:
+            # Level 0 would say of pages that are left out already that they are not zeros.
+            self.check_kdump(dump, "0" if is_whole else "31")
 
 
 def main():
@@ -162,7 +229,8 @@ def main():
     tap = Tap()
     for case in truth_cases(tap, source):
         if case.name in CASES:
-            check_case(tap, vmpt, case)
+            with tempfile.TemporaryDirectory(prefix="vmpt-convert-") as folder:
+                Case(tap, vmpt, case, Path(folder)).check()
     tap.end()
 
 
