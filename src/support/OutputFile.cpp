@@ -1,7 +1,11 @@
 #include "support/OutputFile.h"
 
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
 #include <cerrno>
 #include <cstdlib>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +16,14 @@ static llvm::Error systemError(const char *what) {
                                       std::strerror(errno));
 }
 
+/// A file without a name in the folder of \p path, or -1: not every file system
+/// has such.
+static int createUnnamed(const std::string &path) {
+  llvm::StringRef folder = llvm::sys::path::parent_path(path);
+  return ::open(folder.empty() ? "." : folder.str().c_str(),
+                O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+}
+
 llvm::Expected<std::unique_ptr<OutputFile>>
 OutputFile::create(const std::string &path) {
   // commit() renames over the path: root would replace a device node by that.
@@ -19,8 +31,11 @@ OutputFile::create(const std::string &path) {
   if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
     return llvm::make_error<UsageError>(
         "exists and is not a regular file; name a file to write");
+  int fd = createUnnamed(path);
+  if (fd >= 0)
+    return std::unique_ptr<OutputFile>(new OutputFile(path, "", fd));
   std::string temporary = path + ".XXXXXX";
-  int fd = ::mkstemp(temporary.data());
+  fd = ::mkstemp(temporary.data());
   if (fd < 0)
     return systemError("cannot create");
   // mkstemp makes it private; the result is an ordinary file.
@@ -68,11 +83,31 @@ llvm::Error OutputFile::skip(uint64_t count) {
   return llvm::Error::success();
 }
 
+/// A name beside the final one, which only rename(2) can replace.
+llvm::Error OutputFile::giveName() {
+  const std::string file = "/proc/self/fd/" + std::to_string(fd_);
+  for (;;) {
+    llvm::SmallString<16> suffix;
+    llvm::sys::fs::createUniquePath(".%%%%%%", suffix, false);
+    std::string name = path_ + suffix.c_str();
+    if (::linkat(AT_FDCWD, file.c_str(), AT_FDCWD, name.c_str(),
+                 AT_SYMLINK_FOLLOW) == 0) {
+      temporary_ = std::move(name);
+      return llvm::Error::success();
+    }
+    if (errno != EEXIST)
+      return systemError("cannot name the finished file");
+  }
+}
+
 llvm::Error OutputFile::commit() {
   if (llvm::Error error = flush())
     return error;
   if (::ftruncate(fd_, off_t(position_)) != 0)
     return systemError("cannot set the size");
+  if (temporary_.empty())
+    if (llvm::Error error = giveName())
+      return error;
   if (::close(std::exchange(fd_, -1)) != 0)
     return systemError("cannot close");
   if (::rename(temporary_.c_str(), path_.c_str()) != 0)

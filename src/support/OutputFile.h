@@ -8,8 +8,9 @@
 
 namespace vmpt {
 
-/// Written in a stream beside its final name and renamed by `commit`. Without
-/// a commit nothing is left behind.
+/// Written in a stream, in the folder of its final name, and renamed by
+/// `commit`. Without a commit nothing is left behind; if a signal ends the
+/// program, only where the file system has no files without names (NFS).
 class OutputFile {
 public:
   /// The error does not name the file.
@@ -30,8 +31,10 @@ private:
   OutputFile(std::string path, std::string temporary, int fd)
       : path_(std::move(path)), temporary_(std::move(temporary)), fd_(fd) {}
   llvm::Error flush();
+  llvm::Error giveName();
 
-  std::string path_, temporary_;
+  std::string path_;
+  std::string temporary_; ///< Empty as long as the file has no name.
   int fd_;
   uint64_t position_ = 0;
   std::vector<uint8_t> buffer_;

@@ -8,7 +8,9 @@ Usage: cli.py VMPT SOURCE_ROOT       (prints TAP)
 """
 import os
 import re
+import resource
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -186,6 +188,24 @@ def check_shrinking(tap, vmpt, folder):
     image.unlink()
 
 
+def check_killed(tap, vmpt, folder):
+    """A signal, here the one for a file that is too large, leaves no part of the output."""
+    name = "killed while it writes"
+    image, place = folder / "image", folder / "killed"
+    place.mkdir()
+    image.write_bytes(bytes(range(256)) * (8 << 12))
+    try:
+        os.close(os.open(place, os.O_TMPFILE | os.O_WRONLY))
+    except OSError as error:
+        return tap.skip(name, f"the file system has no files without names: {error}")
+    result = run(vmpt, "convert", image, "--arch", "x86_64", "-o", place / "out",
+                 preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)))
+    left = os.listdir(place)
+    tap.report(None if result.returncode == -signal.SIGXFSZ and not left
+               else f"{result.returncode} {result.stderr} {left}", name)
+    image.unlink()
+
+
 def find_page(vmpt, dump):
     """The physical address of the top table, from `vmpt info`."""
     info = run(vmpt, "info", dump).stdout.decode()
@@ -305,6 +325,7 @@ def main():
         check_siblings(tap, vmpt, source, folder)
         check_layout(tap, vmpt, folder)
         check_shrinking(tap, vmpt, folder)
+        check_killed(tap, vmpt, folder)
         check_read(tap, vmpt, dump)
         check_trim(tap, vmpt, dump, folder)
         check_truncated(tap, vmpt, dump, folder)
