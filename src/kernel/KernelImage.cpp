@@ -7,6 +7,7 @@
 //
 #include "kernel/KernelImage.h"
 
+#include "kernel/ConcealedMemory.h"
 #include "kernel/DebugData.h"
 #include "kernel/FixedPoint.h"
 #include "kernel/KernelArch.h"
@@ -386,6 +387,9 @@ bool KernelFinder::accept(const KernelArch &arch, const PagingMode &mode,
 }
 
 llvm::Error KernelFinder::notFound() const {
+  if (auto concealed = describeConcealedMemory(memory_))
+    return llvm::make_error<UnsupportedError>("no kernel page tables: " +
+                                              *concealed);
   return llvm::make_error<LookupError>(
       "no kernel page tables: " + llvm::join(image_.evidence.attempts(), "; ") +
       "; is it a Linux memory dump? If so, pass --root, --vmcoreinfo or "

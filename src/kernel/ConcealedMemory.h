@@ -1,0 +1,21 @@
+//===- ConcealedMemory.h - memory that its host could not read ------------===//
+#pragma once
+
+#include "memory/PhysicalMemory.h"
+
+#include <optional>
+#include <string>
+
+namespace vmpt {
+
+/// Looks at pages all over the memory, about a thousand of them. A sentence if
+/// nothing can be found in it, because it is
+/// - ciphertext: the private memory of an SEV guest, read by the host
+///   ([amd/vol2] 15.34), or a file that is encrypted or compressed as a whole;
+/// - empty: what the host has where the private memory of a guest lies
+///   elsewhere (SEV-SNP and TDX: linux v6.12 Documentation/virt/kvm/api.rst,
+///   KVM_CREATE_GUEST_MEMFD).
+std::optional<std::string>
+describeConcealedMemory(const PhysicalMemory &memory);
+
+} // namespace vmpt

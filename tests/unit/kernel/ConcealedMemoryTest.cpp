@@ -1,0 +1,98 @@
+#include "kernel/ConcealedMemory.h"
+
+#include "dump/Dump.h"
+#include "kernel/KernelImage.h"
+#include "support/Expected.h"
+#include "support/SparseMemory.h"
+
+#include "gmock/gmock.h"
+
+#include <random>
+
+using namespace vmpt;
+using namespace vmpt::testing;
+using ::testing::HasSubstr;
+
+namespace {
+
+class ConcealedMemory : public ::testing::Test {
+protected:
+  /// \p count pages of random numbers, as an AES block cipher gives.
+  void addCiphertext(unsigned count) {
+    std::mt19937_64 random(1);
+    for (unsigned i = 0; i < count; ++i, next += 4096)
+      for (uint64_t at = 0; at < 4096; at += 8)
+        memory.writeNumber<uint64_t>(PhysAddr(next + at), random());
+  }
+  void addPages(unsigned count, uint8_t (*byteAt)(uint64_t offset)) {
+    std::vector<uint8_t> page(4096);
+    for (uint64_t at = 0; at < 4096; ++at)
+      page[at] = byteAt(at);
+    for (unsigned i = 0; i < count; ++i, next += 4096)
+      memory.write(PhysAddr(next), page);
+  }
+  void addZeros(unsigned count) {
+    memory.addZeros(PhysAddr(next), count * uint64_t(4096));
+    next += count * uint64_t(4096);
+  }
+  std::string describe() const {
+    return describeConcealedMemory(memory).value_or("");
+  }
+
+  SparseMemory memory;
+  uint64_t next = 0;
+};
+
+TEST_F(ConcealedMemory, CiphertextIsToldWithAWayOut) {
+  addCiphertext(100);
+  addZeros(900); // never given to the guest
+  Dump dump;
+  Diagnostics diagnostics;
+  EXPECT_THAT(textOf(findKernel(dump, memory, {}, diagnostics)),
+              ::testing::AllOf(
+                  HasSubstr("no kernel page tables: the memory is ciphertext "
+                            "(100 of 1000 pages looked at are as random)"),
+                  HasSubstr("SEV or TDX"), HasSubstr("inside the guest")));
+}
+
+TEST_F(ConcealedMemory, SharedPagesOfAProtectedGuestAreInTheClear) {
+  addCiphertext(92);
+  addPages(8, [](uint64_t at) { return uint8_t("virtqueue "[at % 10]); });
+  EXPECT_THAT(describe(), HasSubstr("(92 of 100 pages"));
+}
+
+TEST_F(ConcealedMemory, NothingButZerosIsSaidToBeEmpty) {
+  addZeros(1000);
+  addPages(3, [](uint64_t at) { return uint8_t(at / 8); });
+  EXPECT_THAT(describe(), HasSubstr("the memory is empty (1000 of 1003"));
+}
+
+TEST_F(ConcealedMemory, OrdinaryMemoryIsNeither) {
+  addZeros(500);
+  addCiphertext(100); // zram, keys, the page cache of a film
+  addPages(100, [](uint64_t at) { return uint8_t(at); });
+  addPages(100, [](uint64_t at) { return uint8_t(at % 8 ? 0x63 : at / 8); });
+  EXPECT_EQ(describe(), "");
+}
+
+TEST_F(ConcealedMemory, EvenCountsAreNoRandomNumbers) {
+  addPages(200, [](uint64_t at) { return uint8_t(at * 167); });
+  EXPECT_EQ(describe(), "");
+}
+
+TEST_F(ConcealedMemory, AFewPagesSayNothing) {
+  EXPECT_EQ(describe(), "");
+  addCiphertext(63);
+  EXPECT_EQ(describe(), "");
+}
+
+TEST_F(ConcealedMemory, PagesAreTakenFromAllOverTheMemory) {
+  addCiphertext(2000);
+  memory.setAbsent(PhysAddr(0x5000), Absence::Excluded);
+  next += 0x100000;
+  addCiphertext(3000);
+  // 4,999 pages in steps of 4.
+  EXPECT_THAT(describe(), HasSubstr("(1250 of 1250 pages"));
+}
+
+} // namespace
