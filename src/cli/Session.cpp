@@ -2,6 +2,7 @@
 
 #include "dump/Raw.h"
 #include "dump/RawLayout.h"
+#include "kernel/RawPlacement.h"
 #include "support/Text.h"
 
 #include "llvm/Support/raw_ostream.h"
@@ -84,6 +85,7 @@ llvm::Expected<Dump> openDump(const Options &options) {
       openDump(options.dump, open, standardDiagnostics());
   if (!dump)
     return withFileName(options, dump.takeError());
+  placeRawImage(*dump, standardDiagnostics());
   return dump;
 }
 

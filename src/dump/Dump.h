@@ -47,6 +47,9 @@ struct Dump {
   std::vector<std::string> quirks;
 
   std::unique_ptr<PhysicalMemory> memory;
+  /// The bytes of a raw image that is taken to start at 0 because nothing says
+  /// where its pieces lie.
+  std::optional<Bytes> unplacedImage;
   Machine machine;
   std::vector<Note> notes;
   /// The text of the VMCOREINFO note, where the container has one.

@@ -100,9 +100,12 @@ llvm::Expected<Dump> openDump(llvm::ArrayRef<Bytes> files,
     }
   if (options.rawLayout) {
     readRawLayout(file, *options.rawLayout, dump);
+    dump.quirks.push_back("the layout is the one that was asked for");
     return dump;
   }
   readRawImage(file, options.rawBase.value_or(PhysAddr()), dump);
+  if (!options.rawBase)
+    dump.unplacedImage = file;
   return dump;
 }
 

@@ -110,8 +110,7 @@ void readRawLayout(Bytes file, const RawLayout &layout, Dump &dump) {
   dump.format = "raw image, laid out as " + layout.name.str();
   dump.memory = std::move(memory);
   dump.quirks.push_back("no header: nothing in the file tells the "
-                        "architecture or registers, and the layout is the "
-                        "one that was asked for");
+                        "architecture or registers");
 }
 
 } // namespace vmpt

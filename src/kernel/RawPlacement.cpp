@@ -1,0 +1,153 @@
+#include "kernel/RawPlacement.h"
+
+#include "dump/RawLayout.h"
+#include "kernel/DirectMap.h"
+#include "kernel/FixedPoint.h"
+#include "kernel/KernelArch.h"
+#include "kernel/VmcoreinfoScan.h"
+#include "paging/TableUse.h"
+
+namespace vmpt {
+
+namespace {
+
+/// How well a layout suits a kernel, from bad to good.
+enum class Fit {
+  None,
+  Root,      ///< The root that VMCOREINFO names maps itself to itself.
+  DirectMap, ///< And the direct map can be read and ends where RAM does.
+};
+
+struct Placement {
+  const RawLayout *layout = nullptr;
+  Fit fit = Fit::None;
+  uint64_t directMapEnd = 0; ///< Physical; 0 if it is not known.
+};
+
+Dump layOut(Bytes image, const RawLayout &layout) {
+  Dump dump;
+  readRawLayout(image, layout, dump);
+  return dump;
+}
+
+/// The architecture whose formula gives a root that is its own fixed point.
+bool hasRoot(const Dump &dump, const Vmcoreinfo &info) {
+  static const KernelOverrides overrides;
+  RootQuery query{dump, *dump.memory, overrides, info};
+  for (const KernelArch *arch : getKernelArchs()) {
+    std::optional<VirtAddr> self = findRootSymbol(*arch, info);
+    if (!self || !arch->owns(info))
+      continue;
+    std::string reason;
+    std::vector<const PagingMode *> modes = arch->likelyModes(query, reason);
+    for (const RootGuess &guess : arch->guessRoots(query, *self))
+      for (const PagingMode *mode : modes)
+        if (isFixedPoint(*dump.memory, *mode, guess.root, *self))
+          return true;
+  }
+  return false;
+}
+
+/// One past the highest physical address in the direct map; 0 if a table of it
+/// is not in the image, or there is none.
+uint64_t findDirectMapEnd(const Dump &dump, const Vmcoreinfo &info) {
+  KernelOverrides overrides;
+  overrides.vmcoreinfoText = info.text().str();
+  Diagnostics silent;
+  llvm::Expected<KernelImage> kernel =
+      findKernel(dump, *dump.memory, overrides, silent);
+  if (!kernel) {
+    llvm::consumeError(kernel.takeError());
+    return 0;
+  }
+  std::optional<DirectMap> map = findDirectMap(*kernel, *dump.memory);
+  if (!map)
+    return 0;
+  const VirtAddr first(map->start), last(map->last);
+  TableUse use =
+      countTableUse(*dump.memory, *kernel->mode, kernel->root, first, last);
+  if (use.absentTables || use.isCut)
+    return 0;
+  uint64_t end = 0;
+  for (const MappedRun &run :
+       kernel->virtualMemory(*dump.memory).mappedRuns(first, last))
+    end = std::max(end, run.physical.value + run.size);
+  return end;
+}
+
+Placement tryLayout(Bytes image, const RawLayout &layout,
+                    const Vmcoreinfo &info) {
+  Dump dump = layOut(image, layout);
+  Placement placement{&layout};
+  if (!hasRoot(dump, info))
+    return placement;
+  placement.fit = Fit::Root;
+  placement.directMapEnd = findDirectMapEnd(dump, info);
+  const RawPiece last = layout.pieces(image.size()).back();
+  const uint64_t ramEnd = last.start.value + last.size;
+  // Firmware keeps the last pages to itself. An image from 0 on without holes
+  // may hold more than RAM.
+  constexpr uint64_t firmware = 64 << 20;
+  if (placement.directMapEnd && placement.directMapEnd <= ramEnd &&
+      (last.start == PhysAddr() || ramEnd - placement.directMapEnd <= firmware))
+    placement.fit = Fit::DirectMap;
+  return placement;
+}
+
+/// Layouts that differ for an image of this size; "flat" is the first.
+std::vector<const RawLayout *> listLayouts(uint64_t imageSize) {
+  std::vector<const RawLayout *> distinct;
+  for (const RawLayout &layout : rawLayouts())
+    if (llvm::none_of(distinct, [&](const RawLayout *other) {
+          return other->pieces(imageSize) == layout.pieces(imageSize);
+        }))
+      distinct.push_back(&layout);
+  return distinct;
+}
+
+Placement findBest(Bytes image, llvm::ArrayRef<FoundVmcoreinfo> kernels) {
+  Placement best;
+  for (const RawLayout *layout : listLayouts(image.size()))
+    for (const FoundVmcoreinfo &kernel : kernels) {
+      Placement placement = tryLayout(image, *layout, kernel.info);
+      if (!best.layout || placement.fit > best.fit)
+        best = placement;
+      if (best.fit == Fit::DirectMap)
+        return best;
+    }
+  return best;
+}
+
+} // namespace
+
+void placeRawImage(Dump &dump, Diagnostics &diagnostics) {
+  if (!dump.unplacedImage)
+    return;
+  const Bytes image = *dump.unplacedImage;
+  Placement best =
+      findBest(image, scanForVmcoreinfo(*dump.memory, diagnostics));
+  if (best.fit == Fit::None)
+    return;
+  std::string directMap =
+      best.directMapEnd
+          ? "the kernel's direct map ends at " + hex(best.directMapEnd)
+          : "";
+  if (best.layout == &rawLayouts().front()) {
+    if (best.fit == Fit::Root && best.directMapEnd)
+      dump.quirks.push_back(directMap + ", beyond the image, and no layout is "
+                                        "known in which RAM ends there: pass "
+                                        "--map");
+    return;
+  }
+  Dump placed = layOut(image, *best.layout);
+  dump.format = std::move(placed.format);
+  dump.facts = std::move(placed.facts);
+  dump.memory = std::move(placed.memory);
+  dump.quirks = std::move(placed.quirks);
+  dump.quirks.push_back(
+      "the layout is the first one in which the kernel's root table maps "
+      "itself to itself" +
+      (directMap.empty() ? "" : "; " + directMap));
+}
+
+} // namespace vmpt
