@@ -103,10 +103,8 @@ void addPiece(const RawPiece &piece, const QemuStream &stream,
   }
 }
 
-/// A PC shows video memory at [0xa0000, 0xc0000); the RAM behind it is out of
-/// the CPUs' sight (and not in dump-guest-memory's files either).
-void cutVgaWindow(std::vector<RawPiece> &pieces) {
-  constexpr uint64_t start = 0xa0000, end = 0xc0000;
+/// The low RAM behind [start, end) is out of the CPUs' sight.
+void cutWindow(std::vector<RawPiece> &pieces, uint64_t start, uint64_t end) {
   RawPiece low = pieces.front();
   if (low.size <= start)
     return;
@@ -115,13 +113,46 @@ void cutVgaWindow(std::vector<RawPiece> &pieces) {
     pieces.insert(pieces.begin() + 1, {end, PhysAddr(end), low.size - end});
 }
 
-/// A PC's firmware ends at 4 GiB, above the low RAM and below the high one.
-void addFirmware(const QemuStream &stream, QemuMemory &memory) {
-  const QemuBlock *bios = findBlock(stream, "pc.bios");
-  if (bios && bios->length <= GiB / 2)
-    memory.addPiece(PhysAddr(4 * GiB - bios->length),
-                    size_t(bios - stream.blocks.data()), 0, bios->length);
+/// The window of video memory is there if a device for it is (its RAM block is
+/// "0000:00:01.0/vga.vram"); else RAM shows, also in dump-guest-memory's files.
+bool hasVga(const QemuStream &stream) {
+  return llvm::any_of(stream.blocks, [](const QemuBlock &block) {
+    return llvm::StringRef(block.name).contains("vga");
+  });
 }
+
+/// Firmware that is not RAM: it ends at 4 GiB, above the low RAM and below the
+/// high one. Its end shows below 1 MiB, too (qemu 7.2 hw/i386/x86.c,
+/// x86_bios_rom_init); on a PC that is RAM once the firmware runs.
+class Firmware {
+public:
+  explicit Firmware(const QemuStream &stream)
+      : block_(findBlock(stream, "pc.bios")) {
+    if (block_ && block_->length <= GiB / 2) {
+      index_ = size_t(block_ - stream.blocks.data());
+      shadow_ = std::min<uint64_t>(block_->length, 128 << 10);
+    } else {
+      block_ = nullptr;
+    }
+  }
+  uint64_t shadowStart() const { return shadowEnd - shadow_; }
+  void addShadow(QemuMemory &memory) const {
+    if (block_)
+      memory.addPiece(PhysAddr(shadowStart()), index_, block_->length - shadow_,
+                      shadow_);
+  }
+  void addTop(QemuMemory &memory) const {
+    if (block_)
+      memory.addPiece(PhysAddr(4 * GiB - block_->length), index_, 0,
+                      block_->length);
+  }
+  static constexpr uint64_t shadowEnd = 1 << 20;
+
+private:
+  const QemuBlock *block_;
+  size_t index_ = 0;
+  uint64_t shadow_ = 0;
+};
 
 void placeRam(const QemuStream &stream, const MachineRam &machine,
               QemuMemory &memory, Dump &dump) {
@@ -131,16 +162,21 @@ void placeRam(const QemuStream &stream, const MachineRam &machine,
     total += stream.blocks[index].length;
   const RawLayout *layout = llvm::cantFail(findRawLayout(machine.layout));
   std::vector<RawPiece> pieces = layout->pieces(total);
-  const bool isPc = machine.block == "pc.ram";
-  if (isPc)
-    cutVgaWindow(pieces);
+  const Firmware firmware(stream);
+  const bool isMicrovm = machine.block == "microvm.ram";
+  if (isMicrovm)
+    cutWindow(pieces, firmware.shadowStart(), Firmware::shadowEnd);
+  else if (machine.block == "pc.ram" && hasVga(stream))
+    cutWindow(pieces, 0xa0000, 0xc0000);
   auto high = std::find_if(pieces.begin(), pieces.end(), [](auto &piece) {
     return piece.start >= PhysAddr(4 * GiB);
   });
-  for (auto piece = pieces.begin(); piece != high; ++piece)
+  for (auto piece = pieces.begin(); piece != high; ++piece) {
+    if (isMicrovm && piece->start == PhysAddr(Firmware::shadowEnd))
+      firmware.addShadow(memory);
     addPiece(*piece, stream, ram, memory);
-  if (isPc)
-    addFirmware(stream, memory);
+  }
+  firmware.addTop(memory);
   for (auto piece = high; piece != pieces.end(); ++piece)
     addPiece(*piece, stream, ram, memory);
 
@@ -174,6 +210,21 @@ void describe(const QemuStream &stream, const MachineRam &machine, Dump &dump) {
                         "is not read");
 }
 
+/// libvirt src/qemu/qemu_saveimage.h virQEMUSaveFormat.
+llvm::Error refuseCompressed(uint32_t compression, uint64_t start) {
+  static constexpr llvm::StringLiteral programs[] = {
+      "", "gunzip", "bunzip2", "unxz", "lzop -d", "zstd -d"};
+  if (compression >= std::size(programs))
+    return llvm::make_error<UnsupportedError>(
+        "libvirt save file with compression " + llvm::Twine(compression) +
+        ", which vmpt does not know; use 'virsh dump --memory-only'");
+  return llvm::make_error<UnsupportedError>(
+      "compressed libvirt save file; unpack the stream in it first with "
+      "'tail -c +" +
+      llvm::Twine(start + 1) + " FILE | " + programs[compression] +
+      " > STREAM'");
+}
+
 /// The place of the stream in libvirt's save file: libvirt
 /// src/qemu/qemu_saveimage.h virQEMUSaveHeader, in the host's byte order.
 llvm::Expected<Bytes> unwrapLibvirt(Bytes file) {
@@ -184,13 +235,9 @@ llvm::Expected<Bytes> unwrapLibvirt(Bytes file) {
   if (file.at<uint32_t>(16) > 0xffff) // the version, below 4
     file = file.withOrder(ByteOrder::big);
   uint32_t xmlSize = file.at<uint32_t>(20);
-  uint32_t compression = file.at<uint32_t>(28);
-  if (compression != 0)
-    return llvm::make_error<UnsupportedError>(
-        "libvirt save file with compression " + llvm::Twine(compression) +
-        "; set save_image_format = \"raw\" in qemu.conf and save again, or "
-        "use 'virsh dump --memory-only'");
   uint64_t start = headerSize + uint64_t(xmlSize);
+  if (uint32_t compression = file.at<uint32_t>(28))
+    return refuseCompressed(compression, start);
   Bytes stream = file.clip(start, file.size());
   if (stream.clip(0, 4).text() != "QEVM")
     return llvm::make_error<FormatError>(

@@ -21,6 +21,7 @@ constexpr llvm::StringLiteral withNul(const char (&text)[N]) {
 // Magic numbers: gzip RFC 1952; zstd RFC 8878; xz-file-format 1.2; lz4 frame
 // format; bzip2 and lzop sources; snappy framing_format.txt; LKCD and sadump
 // from the crash utility's headers; Windows from MS-DMP as QEMU writes it;
+// qcow2 from qemu docs/interop/qcow2.txt;
 // s390 from linux v6.12 drivers/s390/char/zcore.c; Hyper-V: HyperVStorage
 // header. LiME's compress=1 is one zlib stream with a 2 KiB window (RFC 1950:
 // 38 8d).
@@ -61,6 +62,9 @@ constexpr RefusedFormat refusedFormats[] = {
     {"\x14\x20\x28\x01", 0,
      "a Hyper-V saved state (.vmrs); vmpt does not read it, take the memory "
      "inside the guest with AVML or LiME"},
+    {"QFI\xfb", 0,
+     "a qcow2 disk image; for the memory in a snapshot of it start QEMU with "
+     "'-loadvm NAME -S' and take the dump with dump-guest-memory"},
     {"LibvirtQemudPart", 0,
      "an unfinished libvirt save file; take the dump with 'virsh dump "
      "--memory-only'"},

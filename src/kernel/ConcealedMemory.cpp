@@ -30,6 +30,17 @@ bool looksRandom(const Page &page) {
          chiSquared < 395;
 }
 
+/// More is missing than there is: what is left is not like the whole.
+bool isCutOff(const PhysicalMemory &memory) {
+  uint64_t present = 0, truncated = 0;
+  for (const MemoryRange &range : memory.ranges())
+    if (!range.absence)
+      present += range.size;
+    else if (range.absence == Absence::Truncated)
+      truncated += range.size;
+  return truncated > present;
+}
+
 struct Sample {
   uint64_t pages = 0, zero = 0, random = 0;
 
@@ -72,6 +83,8 @@ std::string countText(uint64_t count, uint64_t of) {
 
 std::optional<std::string>
 describeConcealedMemory(const PhysicalMemory &memory) {
+  if (isCutOff(memory))
+    return "the file is cut off: most of the memory is not in it";
   const Sample sample = takeSample(memory.forScanning());
   static constexpr char advice[] =
       "; take the dump inside the guest (kdump, AVML, LiME)";

@@ -1,4 +1,4 @@
-//===- ConcealedMemory.h - memory that its host could not read ------------===//
+//===- ConcealedMemory.h - memory in which no kernel can be found ---------===//
 #pragma once
 
 #include "memory/PhysicalMemory.h"
@@ -10,6 +10,7 @@ namespace vmpt {
 
 /// Looks at pages all over the memory, about a thousand of them. A sentence if
 /// nothing can be found in it, because it is
+/// - cut off: more is truncated than there is;
 /// - ciphertext: the private memory of an SEV guest, read by the host
 ///   ([amd/vol2] 15.34), or a file that is encrypted or compressed as a whole;
 /// - empty: what the host has where the private memory of a guest lies

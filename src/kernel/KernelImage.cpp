@@ -387,11 +387,12 @@ bool KernelFinder::accept(const KernelArch &arch, const PagingMode &mode,
 }
 
 llvm::Error KernelFinder::notFound() const {
+  const std::string tried = llvm::join(image_.evidence.attempts(), "; ");
   if (auto concealed = describeConcealedMemory(memory_))
-    return llvm::make_error<UnsupportedError>("no kernel page tables: " +
-                                              *concealed);
+    return llvm::make_error<UnsupportedError>(
+        "no kernel page tables: " + *concealed + "; tried: " + tried);
   return llvm::make_error<LookupError>(
-      "no kernel page tables: " + llvm::join(image_.evidence.attempts(), "; ") +
+      "no kernel page tables: " + tried +
       "; is it a Linux memory dump? If so, pass --root, --vmcoreinfo or "
       "--map");
 }

@@ -125,7 +125,7 @@ void placeRawImage(Dump &dump, Diagnostics &diagnostics) {
     return;
   const Bytes image = *dump.unplacedImage;
   Placement best =
-      findBest(image, scanForVmcoreinfo(*dump.memory, diagnostics));
+      findBest(image, scanPagesForVmcoreinfo(*dump.memory, diagnostics));
   if (best.fit == Fit::None)
     return;
   std::string directMap =

@@ -14,7 +14,7 @@ namespace vmpt {
 
 /// Gives a raw image that no option places (Dump::unplacedImage) the layout of
 /// rawLayouts() that suits the kernel in it. It stays at 0 where that suits as
-/// well, or where no kernel tells.
+/// well, or where no kernel tells: none whose VMCOREINFO starts a page.
 void placeRawImage(Dump &dump, Diagnostics &diagnostics);
 
 } // namespace vmpt

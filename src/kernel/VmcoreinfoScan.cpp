@@ -97,8 +97,8 @@ scanForUnalignedNotes(const PhysicalMemory &memory) {
 
 } // namespace
 
-std::vector<FoundVmcoreinfo> scanForVmcoreinfo(const PhysicalMemory &memory,
-                                               Diagnostics &diagnostics) {
+std::vector<FoundVmcoreinfo>
+scanPagesForVmcoreinfo(const PhysicalMemory &memory, Diagnostics &diagnostics) {
   const PhysicalMemory &scanned = memory.forScanning();
   ScanProgress progress(diagnostics, scanned, "looking for VMCOREINFO");
   std::vector<FoundVmcoreinfo> notes, texts;
@@ -136,9 +136,14 @@ std::vector<FoundVmcoreinfo> scanForVmcoreinfo(const PhysicalMemory &memory,
           return note.info.text() == text.info.text();
         }))
       notes.push_back(std::move(text));
-  if (notes.empty())
-    return scanForUnalignedNotes(memory);
   return notes;
+}
+
+std::vector<FoundVmcoreinfo> scanForVmcoreinfo(const PhysicalMemory &memory,
+                                               Diagnostics &diagnostics) {
+  std::vector<FoundVmcoreinfo> found =
+      scanPagesForVmcoreinfo(memory, diagnostics);
+  return found.empty() ? scanForUnalignedNotes(memory) : found;
 }
 
 } // namespace vmpt

@@ -15,10 +15,14 @@ struct FoundVmcoreinfo {
 
 /// Every running kernel keeps its VMCOREINFO as an ELF note at the start of a
 /// page (linux kernel/vmcore_info.c). Looks at the first bytes of each page
-/// that is present; if that finds nothing, at all bytes, for kernels before
-/// 4.13, whose note stands in the bss. Notes come first in the result, then
-/// bare texts that repeat none of the notes. There can be several: a kdump
-/// kernel that waits, a kernel before kexec, guests in the memory of a host.
+/// that is present. Notes come first in the result, then bare texts that repeat
+/// none of the notes. There can be several: a kdump kernel that waits, a kernel
+/// before kexec, guests in the memory of a host.
+std::vector<FoundVmcoreinfo>
+scanPagesForVmcoreinfo(const PhysicalMemory &memory, Diagnostics &diagnostics);
+
+/// The same; if that finds nothing, looks at all bytes, for kernels before
+/// 4.13, whose note stands in the bss.
 std::vector<FoundVmcoreinfo> scanForVmcoreinfo(const PhysicalMemory &memory,
                                                Diagnostics &diagnostics);
 

@@ -77,7 +77,9 @@ TEST(QemuMigration, TheMachineTypeTellsTheArchitecture) {
 TEST(QemuMigration, PcRamIsSplitAtTheHoleAndFirmwareEndsAt4GiB) {
   auto file = QemuWriter("pc-q35-7.2")
                   .start()
-                  .blocks({{"pc.ram", 3 * GiB}, {"pc.bios", 0x2000}})
+                  .blocks({{"pc.ram", 3 * GiB},
+                           {"pc.bios", 0x2000},
+                           {"0000:00:01.0/vga.vram", 0x1000}})
                   .endOfSection()
                   .part(3)
                   .page("pc.ram", 0x9f000, ones)
@@ -96,6 +98,47 @@ TEST(QemuMigration, PcRamIsSplitAtTheHoleAndFirmwareEndsAt4GiB) {
   EXPECT_EQ(byteAt(dump, 4 * GiB - 1), 0x22); // firmware
   EXPECT_EQ(byteAt(dump, 4 * GiB), 0x22);
   EXPECT_EQ(absenceAt(dump, 5 * GiB), Absence::OutsideRam);
+}
+
+TEST(QemuMigration, WithoutVideoMemoryTheWindowIsRam) {
+  auto file = QemuWriter("pc-i440fx-7.2")
+                  .start()
+                  .blocks({{"pc.ram", 0x200000}})
+                  .endOfSection()
+                  .part(3)
+                  .page("pc.ram", 0xa0000, ones)
+                  .endOfSection()
+                  .take();
+  EXPECT_EQ(byteAt(readDump(readQemuMigration, file), 0xa0000), 0x11);
+}
+
+TEST(QemuMigration, TheEndOfMicrovmsFirmwareShowsBelow1MiB) {
+  auto write = [](uint64_t biosBytes) {
+    return QemuWriter("microvm")
+        .start()
+        .blocks({{"microvm.ram", 0x200000}, {"pc.bios", biosBytes}})
+        .endOfSection()
+        .part(3)
+        .page("microvm.ram", 0xdf000, ones)
+        .page("microvm.ram", 0xfe000, ones)
+        .page("microvm.ram", 0x100000, ones)
+        .page("pc.bios", biosBytes - 0x1000, twos)
+        .endOfSection()
+        .take();
+  };
+  auto small = write(0x10000);
+  Dump dump = readDump(readQemuMigration, small);
+  EXPECT_EQ(byteAt(dump, 0xdf000), 0x11);
+  EXPECT_EQ(absenceAt(dump, 0xfe000), Absence::Truncated); // of the firmware
+  EXPECT_EQ(byteAt(dump, 0xff000), 0x22);
+  EXPECT_EQ(byteAt(dump, 0x100000), 0x11);
+  EXPECT_EQ(absenceAt(dump, 4 * GiB - 0x10001), Absence::OutsideRam);
+  EXPECT_EQ(byteAt(dump, 4 * GiB - 1), 0x22);
+  // Not more than 128 KiB of it.
+  auto large = write(0x40000);
+  Dump other = readDump(readQemuMigration, large);
+  EXPECT_EQ(byteAt(other, 0xdf000), 0x11);
+  EXPECT_EQ(byteAt(other, 0xff000), 0x22);
 }
 
 TEST(QemuMigration, NumaBlocksFollowEachOtherByNumber) {
@@ -163,10 +206,13 @@ TEST(QemuMigration, LibvirtSaveFile) {
   ASSERT_FALSE(dump.memory->tryRead(PhysAddr(GiB), read));
   EXPECT_EQ(read, image.bytesOf(GiB >> 12));
   EXPECT_EQ(dump.format, "QEMU migration stream in a libvirt save file");
+  // 92 bytes of header and 21 of XML.
   EXPECT_EQ(refusalOf(readQemuMigration, wrap(3)),
-            "libvirt save file with compression 3; set save_image_format = "
-            "\"raw\" in qemu.conf and save again, or use 'virsh dump "
-            "--memory-only'");
+            "compressed libvirt save file; unpack the stream in it first with "
+            "'tail -c +114 FILE | unxz > STREAM'");
+  EXPECT_EQ(refusalOf(readQemuMigration, wrap(6)),
+            "libvirt save file with compression 6, which vmpt does not know; "
+            "use 'virsh dump --memory-only'");
 }
 
 //===- Damage -------------------------------------------------------------===//

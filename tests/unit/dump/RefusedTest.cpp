@@ -38,6 +38,7 @@ TEST(Refused, EveryFormatHasItsSentence) {
       {startingWith("PAGEDU64"), "a Windows crash dump"},
       {startingWith("PAGEDUMP"), "a 32-bit Windows crash dump"},
       {startingWith({0x14, 0x20, 0x28, 1}), "a Hyper-V saved state"},
+      {startingWith({'Q', 'F', 'I', 0xfb, 0, 0, 0, 3}), "a qcow2 disk image"},
       {startingWith("LibvirtQemudPart"), "an unfinished libvirt save"},
   };
   for (const auto &[file, sentence] : cases) {
