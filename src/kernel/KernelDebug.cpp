@@ -56,13 +56,16 @@ KernelDebug::create(const KernelImage &image, const PhysicalMemory &memory,
     if (path)
       if (llvm::Error error = debug->addFile(*path, diagnostics))
         return llvm::createFileError(*path, std::move(error));
-  if (!debug->types_.hasMember("task_struct", "tasks"))
-    debug->learnLayout(diagnostics);
+  debug->learnMissing(diagnostics);
   return debug;
 }
 
-void KernelDebug::learnLayout(Diagnostics &diagnostics) {
+/// Kernels without KALLSYMS_ALL name no data; those without BTF, no types.
+void KernelDebug::learnMissing(Diagnostics &diagnostics) {
   std::optional<Symbol> initTask = symbols_.find("init_task");
+  const bool hasTypes = types_.hasMember("task_struct", "tasks");
+  if (initTask && hasTypes)
+    return;
   std::optional<VirtAddr> known;
   if (initTask)
     known = initTask->address;
@@ -73,11 +76,14 @@ void KernelDebug::learnLayout(Diagnostics &diagnostics) {
     return;
   }
   learned_ = std::move(*layout);
-  types_.add(*learned_);
   if (!initTask) {
     learnedSymbols_ = std::make_unique<LearnedSymbols>(*learned_);
     symbols_.add(*learnedSymbols_);
+    evidence_.add("symbols", "init_task", learned_->describe());
   }
+  if (hasTypes)
+    return;
+  types_.add(*learned_);
   evidence_.add("types", "task_struct and mm_struct, in part",
                 learned_->describe());
   diagnostics.warn("no struct layouts in the dump: the places in task_struct "

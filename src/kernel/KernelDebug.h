@@ -86,7 +86,7 @@ private:
   void addKnownPlaces();
   void addKallsyms();
   void addBtf();
-  void learnLayout(Diagnostics &diagnostics);
+  void learnMissing(Diagnostics &diagnostics);
   llvm::Error addFile(const std::string &path, Diagnostics &diagnostics);
   /// Why \p file is not of the dumped kernel; nothing if it is.
   std::optional<std::string> findMismatch(const DebugFile &file) const;

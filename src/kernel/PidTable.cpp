@@ -78,10 +78,32 @@ private:
   std::vector<VirtAddr> tasks_;
 };
 
+/// The symbol, or what init_task's own nsproxy points to: kernels without
+/// KALLSYMS_ALL name no data (linux include/linux/nsproxy.h).
+llvm::Expected<VirtAddr> findPidNamespace(const KernelDebug &debug) {
+  llvm::Expected<VirtAddr> named = debug.address("init_pid_ns");
+  if (named)
+    return named;
+  llvm::Expected<VirtAddr> initTask = debug.address("init_task");
+  std::optional<Field> nsproxy =
+      findOptionalField(debug.types(), "task_struct", {"nsproxy"});
+  std::optional<Field> pidNamespace = findOptionalField(
+      debug.types(), "nsproxy", {"pid_ns_for_children", "pid_ns"});
+  if (!initTask || !nsproxy || !pidNamespace) {
+    if (!initTask)
+      llvm::consumeError(initTask.takeError());
+    return named.takeError();
+  }
+  llvm::consumeError(named.takeError());
+  llvm::Expected<VirtAddr> proxy = debug.reader().pointer(*initTask, *nsproxy);
+  return proxy ? debug.reader().pointer(*proxy, *pidNamespace)
+               : proxy.takeError();
+}
+
 } // namespace
 
 llvm::Expected<std::vector<VirtAddr>> readPidTable(const KernelDebug &debug) {
-  llvm::Expected<VirtAddr> pidNamespace = debug.address("init_pid_ns");
+  llvm::Expected<VirtAddr> pidNamespace = findPidNamespace(debug);
   if (!pidNamespace)
     return pidNamespace.takeError();
   PidTableReader reader(debug);

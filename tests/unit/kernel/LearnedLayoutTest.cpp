@@ -1,6 +1,7 @@
 #include "kernel/LearnedLayout.h"
 
 #include "kernel/KernelArch.h"
+#include "kernel/KernelDebug.h"
 #include "support/KernelObjects.h"
 
 #include "gmock/gmock.h"
@@ -128,6 +129,25 @@ TEST_F(LearnedLayoutTest, FindsEveryMember) {
     EXPECT_EQ(offsetOf(*layout, "mm_struct", "pgd"), pgd);
     EXPECT_FALSE(layout->findMember("task_struct", "signal"));
   }
+}
+
+// As with BTF, but without KALLSYMS_ALL: what is known stays as it is.
+TEST_F(LearnedLayoutTest, OnlyInitTaskIsTakenWhereTypesAreKnown) {
+  ASSERT_EQ(textOf(learn(false)), ""); // for the image
+  std::vector<std::string> warnings;
+  Diagnostics diagnostics(
+      [&](llvm::StringRef text) { warnings.push_back(text.str()); });
+  DebugInputs inputs;
+  inputs.searchRoot = "/nonexistent";
+  ASSERT_EQ(textOf(inputs.places.add("task_struct.tasks=0x310:16")), "");
+  ASSERT_EQ(textOf(inputs.places.add("task_struct.pid=0x3cc:4")), "");
+  auto debug = valueOf(KernelDebug::create(image, objects.memory,
+                                           std::move(inputs), diagnostics));
+  EXPECT_EQ(valueOf(debug->address("init_task")), find(0));
+  EXPECT_EQ(valueOf(findField(debug->types(), "task_struct", {"pid"})).offset,
+            0x3ccu);
+  EXPECT_FALSE(debug->types().hasMember("task_struct", "comm"));
+  EXPECT_TRUE(warnings.empty());
 }
 
 TEST_F(LearnedLayoutTest, WithoutAZombieThereIsNoExitState) {

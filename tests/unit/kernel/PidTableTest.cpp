@@ -37,6 +37,24 @@ TEST_F(PidTableTest, OneNodeInTheOrderOfItsSlots) {
   EXPECT_THAT(read(), ElementsAre(two, one));
 }
 
+TEST_F(PidTableTest, WithoutItsSymbolTheNamespaceIsInitTasksOwn) {
+  VirtAddr task = kernel.task(1, "a");
+  setHead(kernel.pidOf(task).value);
+  kernel.symbols.erase("init_pid_ns");
+  kernel.places["task_struct.nsproxy"] = {0xf8, 8};
+  kernel.places["nsproxy.pid_ns_for_children"] = {32, 8};
+  VirtAddr proxy = kernel.objects.allocate(64);
+  kernel.objects.setWord(kernel.initTask + 0xf8, proxy.value);
+  kernel.objects.setWord(proxy + 32, kernel.pidNamespace.value);
+  EXPECT_THAT(read(), ElementsAre(task));
+}
+
+TEST_F(PidTableTest, WithoutTheNamespaceAllThatIsSaidIsItsSymbol) {
+  kernel.symbols.erase("init_pid_ns");
+  EXPECT_THAT(textOf(readPidTable(kernel.debug())),
+              HasSubstr("no symbol 'init_pid_ns'"));
+}
+
 TEST_F(PidTableTest, ASingleEntryNeedsNoNode) {
   VirtAddr task = kernel.task(1, "a");
   setHead(kernel.pidOf(task).value);
