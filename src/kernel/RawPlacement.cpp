@@ -30,7 +30,8 @@ Dump layOut(Bytes image, const RawLayout &layout) {
   return dump;
 }
 
-/// The architecture whose formula gives a root that is its own fixed point.
+/// Does VMCOREINFO, by the formula of its architecture, name a root that is its
+/// own fixed point?
 bool hasRoot(const Dump &dump, const Vmcoreinfo &info) {
   static const KernelOverrides overrides;
   RootQuery query{dump, *dump.memory, overrides, info};

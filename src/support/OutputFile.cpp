@@ -17,8 +17,10 @@ static llvm::Error systemError(const char *what) {
 }
 
 /// A file without a name in the folder of \p path, or -1: not every file system
-/// has such.
+/// has such, and giveName() needs /proc.
 static int createUnnamed(const std::string &path) {
+  if (::access("/proc/self/fd", X_OK) != 0)
+    return -1;
   llvm::StringRef folder = llvm::sys::path::parent_path(path);
   return ::open(folder.empty() ? "." : folder.str().c_str(),
                 O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
