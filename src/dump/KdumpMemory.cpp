@@ -3,6 +3,7 @@
 #include "llvm/ADT/STLExtras.h"
 
 #include <array>
+#include <atomic>
 
 namespace vmpt {
 
@@ -10,8 +11,10 @@ namespace {
 
 constexpr uint64_t cacheBudgetBytes = 64 << 20;
 
+enum class Purpose { Decoded, Gathered, Compared };
+
 /// One page's worth of memory per thread and purpose, grown as needed.
-template <int Purpose> llvm::MutableArrayRef<uint8_t> scratch(size_t size) {
+template <Purpose> llvm::MutableArrayRef<uint8_t> scratch(size_t size) {
   static thread_local std::vector<uint8_t> buffer;
   if (buffer.size() < size)
     buffer.resize(size);
@@ -49,6 +52,20 @@ private:
   std::array<uint8_t, maxSize> bytes_;
 };
 
+/// The page that this thread read last: tables and structs are read in small
+/// pieces, one after the other.
+struct LastPage {
+  uint64_t owner = 0; ///< KdumpMemory::id_; none has 0.
+  uint64_t pfn = 0;
+  const uint8_t *bytes = nullptr; ///< In the file, or decoded.
+};
+thread_local LastPage lastPage;
+
+uint64_t makeId() {
+  static std::atomic<uint64_t> last = 0;
+  return ++last;
+}
+
 } // namespace
 
 KdumpMemory::KdumpMemory(const KdumpHeader &header,
@@ -56,7 +73,7 @@ KdumpMemory::KdumpMemory(const KdumpHeader &header,
                          llvm::ArrayRef<uint8_t> ram, RankDirectory dumped,
                          std::vector<std::unique_ptr<FileImage>> files,
                          Buffers buffers)
-    : order_(header.order),
+    : id_(makeId()), order_(header.order),
       blockShift_(unsigned(std::countr_zero(header.blockSize))),
       maxMapnr_(header.maxMapnr), descriptorOffset_(header.descriptorOffset()),
       mayExcludeZeroPages_(header.dumpLevel.value_or(0) & 1),
@@ -77,7 +94,7 @@ KdumpMemory::KdumpMemory(const KdumpHeader &header,
 uint64_t KdumpMemory::findZeroPage(const Part &part) const {
   uint64_t offset =
       descriptorOffset_ + dumped_.total() * KdumpHeader::descriptorSize;
-  auto page = scratch<0>(uint64_t(1) << blockShift_);
+  auto page = scratch<Purpose::Compared>(uint64_t(1) << blockShift_);
   bool found = part.file && part.file->tryRead(offset, page) && isZero(page);
   return found ? offset : 0;
 }
@@ -129,14 +146,15 @@ KdumpMemory::Page KdumpMemory::locate(uint64_t pfn) const {
 /// Into memory of this thread, which the next call overwrites; empty if the
 /// page cannot be decoded.
 llvm::ArrayRef<uint8_t> KdumpMemory::decompress(const Page &page) const {
+  lastPage = {};
   const uint64_t blockSize = uint64_t(1) << blockShift_;
-  auto out = scratch<0>(blockSize + spareOutput);
+  auto out = scratch<Purpose::Decoded>(blockSize + spareOutput);
   llvm::ArrayRef<uint8_t> in;
   FileImage::Piece piece = page.part->file->pieceAt(page.offset);
   if (piece.kind == FileImage::Kind::Data && piece.size >= page.size) {
     in = {piece.data, std::min<uint64_t>(piece.size, page.size + spareInput)};
   } else {
-    auto gathered = scratch<1>(page.size);
+    auto gathered = scratch<Purpose::Gathered>(page.size);
     if (!page.part->file->tryRead(page.offset, gathered))
       return {};
     in = gathered;
@@ -165,15 +183,20 @@ KdumpMemory::readWithinPage(uint64_t pfn, uint64_t offset,
   if (page.absence)
     return page.absence;
   if (page.isRaw()) {
-    if (isSharedZeroPage(page))
-      std::memset(out.data(), 0, out.size());
-    else if (!page.part->file->tryRead(page.offset + offset, out))
+    if (const uint8_t *view =
+            page.part->file->tryView(page.offset, page.size)) {
+      lastPage = {id_, pfn, view};
+      std::memcpy(out.data(), view + offset, out.size());
+      return std::nullopt;
+    }
+    if (!page.part->file->tryRead(page.offset + offset, out))
       return Absence::Truncated;
     return std::nullopt;
   }
   llvm::ArrayRef<uint8_t> whole = decompress(page);
   if (whole.empty())
     return Absence::Corrupt;
+  lastPage = {id_, pfn, whole.data()};
   std::memcpy(out.data(), whole.data() + offset, out.size());
   // Most pages that are read whole are read once: a search, a copy. To keep
   // them would cost a tenth of their decompression.
@@ -186,13 +209,15 @@ std::optional<AbsentByte>
 KdumpMemory::tryRead(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const {
   const uint64_t blockSize = uint64_t(1) << blockShift_;
   while (!out.empty()) {
-    uint64_t offset = at.value & (blockSize - 1);
-    uint64_t count = std::min<uint64_t>(out.size(), blockSize - offset);
-    if (auto absence = readWithinPage(at.value >> blockShift_, offset,
-                                      out.take_front(count)))
+    const uint64_t pfn = at.value >> blockShift_;
+    const uint64_t offset = at.value & (blockSize - 1);
+    auto part = out.take_front(std::min(out.size(), blockSize - offset));
+    if (lastPage.owner == id_ && lastPage.pfn == pfn)
+      std::memcpy(part.data(), lastPage.bytes + offset, part.size());
+    else if (auto absence = readWithinPage(pfn, offset, part))
       return AbsentByte{at, *absence};
-    out = out.drop_front(count);
-    at += count;
+    out = out.drop_front(part.size());
+    at += part.size();
   }
   return std::nullopt;
 }

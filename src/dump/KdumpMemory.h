@@ -78,6 +78,7 @@ private:
   uint64_t findZeroPage(const Part &part) const;
   void lookAtDescriptors() const;
 
+  const uint64_t id_; ///< No two objects ever have the same.
   ByteOrder order_;
   unsigned blockShift_;
   uint64_t maxMapnr_;

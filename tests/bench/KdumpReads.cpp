@@ -114,21 +114,27 @@ void vmptReads(benchmark::State &state, Order order) {
   countPages(state, pages.size());
 }
 
-/// Reads the table at \p at and all below it that are not in \p seen yet.
+/// Reads the table at \p at and all below it that are not in \p seen yet:
+/// \p readBytes at a time, which is a whole table or one entry.
 template <class Read>
 void walkTables(const PagingMode &mode, PhysAddr at, unsigned level,
-                std::unordered_set<uint64_t> &seen, Read &read) {
+                size_t readBytes, std::unordered_set<uint64_t> &seen,
+                Read &read) {
   if (!seen.insert(at.value).second)
     return;
   std::vector<uint8_t> table(mode.tableBytes(level));
-  if (!read(at, table) || level == mode.lastLevel())
+  const size_t step = std::min(readBytes, table.size());
+  for (size_t done = 0; done < table.size(); done += step)
+    if (!read(at + done, llvm::MutableArrayRef(table).slice(done, step)))
+      return;
+  if (level == mode.lastLevel())
     return;
   const Bytes entries(table, ByteOrder::little);
   for (unsigned i = 0; i < mode.entryCount(level); ++i) {
     uint64_t entry = mode.entryBytes == 8 ? entries.at<uint64_t>(i * 8)
                                           : entries.at<uint32_t>(i * 4);
     if (mode.isPresent(entry) && !mode.isLeaf(entry, level))
-      walkTables(mode, mode.addressIn(entry), level + 1, seen, read);
+      walkTables(mode, mode.addressIn(entry), level + 1, readBytes, seen, read);
   }
 }
 
@@ -149,7 +155,8 @@ template <class Open> void walkKernel(benchmark::State &state, Open open) {
       auto read = open();
       seen.clear();
       state.ResumeTiming();
-      walkTables(*kernel->mode, kernel->root, 0, seen, read);
+      walkTables(*kernel->mode, kernel->root, 0, size_t(state.range(0)), seen,
+                 read);
       state.PauseTiming();
     }
     state.ResumeTiming();
@@ -160,23 +167,29 @@ template <class Open> void walkKernel(benchmark::State &state, Open open) {
 
 void vmptWalk(benchmark::State &state) {
   walkKernel(state, [] {
-    return [dump = openFile()](PhysAddr at, std::vector<uint8_t> &out) {
-      return !dump.memory->tryRead(at, out);
-    };
+    return
+        [dump = openFile()](PhysAddr at, llvm::MutableArrayRef<uint8_t> out) {
+          return !dump.memory->tryRead(at, out);
+        };
   });
 }
-BENCHMARK(vmptWalk)->Unit(benchmark::kMicrosecond);
+BENCHMARK(vmptWalk)->ArgName("bytes")->Arg(4096)->Arg(8)->Unit(
+    benchmark::kMicrosecond);
 
 #ifdef VMPT_HAVE_LIBKDUMPFILE
 void libkdumpfileWalk(benchmark::State &state) {
   walkKernel(state, [] {
     return [file = std::make_unique<KdumpFile>(getPath())](
-               PhysAddr at, std::vector<uint8_t> &out) {
+               PhysAddr at, llvm::MutableArrayRef<uint8_t> out) {
       return file->read(at, out) == KDUMP_OK;
     };
   });
 }
-BENCHMARK(libkdumpfileWalk)->Unit(benchmark::kMicrosecond);
+BENCHMARK(libkdumpfileWalk)
+    ->ArgName("bytes")
+    ->Arg(4096)
+    ->Arg(8)
+    ->Unit(benchmark::kMicrosecond);
 
 void libkdumpfileReads(benchmark::State &state, Order order) {
   const std::vector<PhysAddr> pages = listPages(order);

@@ -190,6 +190,44 @@ TEST_F(Kdump, APageThatDoesNotDecompressIsTheOnlyOneLost) {
   }
 }
 
+// A thread remembers the page that it read last.
+TEST_F(Kdump, SmallReadsOfSeveralDumpsAndPagesDoNotMix) {
+  for (Codec codec : {Codec::Raw, Codec::Zlib, Codec::Lzo}) {
+    shape.codecs = {codec};
+    file = writeKdump(image, shape);
+    MemoryImage upper = image;
+    for (auto &[frame, page] : upper.pages)
+      for (uint8_t &byte : page.bytes)
+        byte ^= 0x20;
+    FileBytes broken = file;
+    patch<uint32_t>(broken, descriptor(1) + 8, 3); // the page at 0x3000
+    const Dump dumps[] = {open({file}), open({writeKdump(upper, shape)}),
+                          open({broken})};
+    auto byteAt = [](const Dump &dump, uint64_t at) {
+      uint8_t byte = 0;
+      return dump.memory->tryRead(PhysAddr(at), byte) ? '!' : char(byte);
+    };
+    for (unsigned offset : {0, 1, 199}) {
+      EXPECT_EQ(byteAt(dumps[0], 0x2000 + offset), 'c');
+      EXPECT_EQ(byteAt(dumps[1], 0x2000 + offset), 'C');
+      EXPECT_EQ(byteAt(dumps[2], 0x2000 + offset), 'c');
+      EXPECT_EQ(byteAt(dumps[2], 0x3000 + offset), '!');
+      EXPECT_EQ(byteAt(dumps[2], 0x2000 + offset), 'c');
+      EXPECT_EQ(byteAt(dumps[0], 0x3000 + offset), 'd');
+      EXPECT_EQ(byteAt(dumps[0], 0x3000 + offset), 'd');
+    }
+    // A new dump, perhaps where an old one was.
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_EQ(byteAt(open({file}), 0x2000), 'c');
+      EXPECT_EQ(byteAt(open({writeKdump(upper, shape)}), 0x2000), 'C');
+    }
+    uint8_t across[16];
+    ASSERT_FALSE(dumps[0].memory->tryRead(PhysAddr(0x2ff8), across));
+    EXPECT_EQ(across[7], 0);
+    EXPECT_EQ(across[8], 'd');
+  }
+}
+
 TEST_F(Kdump, APageThatUnpacksToAnotherSizeIsCorrupt) {
   for (Codec codec : {Codec::Zlib, Codec::Lzo, Codec::Snappy, Codec::Zstd})
     for (uint64_t size : {4095, 4097}) {
