@@ -110,6 +110,8 @@ uint64_t QemuMemory::knownZeroBytes() const {
     for (uint64_t done = 0; !range.absence && done < range.size;) {
       Found found = find(range.start + done);
       uint64_t count = std::min(found.size, range.size - done);
+      if (count == 0)
+        return bytes; // not what addPiece() was promised
       if (!found.data)
         bytes += count;
       done += count;

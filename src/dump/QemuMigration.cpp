@@ -115,6 +115,7 @@ void cutWindow(std::vector<RawPiece> &pieces, uint64_t start, uint64_t end) {
 
 /// The window of video memory is there if a device for it is (its RAM block is
 /// "0000:00:01.0/vga.vram"); else RAM shows, also in dump-guest-memory's files.
+/// A secondary-vga has such a block and no window: then 128 KiB are missed.
 bool hasVga(const QemuStream &stream) {
   return llvm::any_of(stream.blocks, [](const QemuBlock &block) {
     return llvm::StringRef(block.name).contains("vga");
@@ -164,9 +165,10 @@ void placeRam(const QemuStream &stream, const MachineRam &machine,
   std::vector<RawPiece> pieces = layout->pieces(total);
   const Firmware firmware(stream);
   const bool isMicrovm = machine.block == "microvm.ram";
+  const bool isPc = machine.block == "pc.ram";
   if (isMicrovm)
     cutWindow(pieces, firmware.shadowStart(), Firmware::shadowEnd);
-  else if (machine.block == "pc.ram" && hasVga(stream))
+  else if (isPc && hasVga(stream))
     cutWindow(pieces, 0xa0000, 0xc0000);
   auto high = std::find_if(pieces.begin(), pieces.end(), [](auto &piece) {
     return piece.start >= PhysAddr(4 * GiB);
@@ -176,7 +178,8 @@ void placeRam(const QemuStream &stream, const MachineRam &machine,
       firmware.addShadow(memory);
     addPiece(*piece, stream, ram, memory);
   }
-  firmware.addTop(memory);
+  if (isPc || isMicrovm)
+    firmware.addTop(memory);
   for (auto piece = high; piece != pieces.end(); ++piece)
     addPiece(*piece, stream, ram, memory);
 

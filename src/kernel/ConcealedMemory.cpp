@@ -76,30 +76,36 @@ Sample takeSample(const PhysicalMemory &memory) {
 
 std::string countText(uint64_t count, uint64_t of) {
   return std::to_string(count) + " of " + std::to_string(of) +
-         " pages looked at are ";
+         " pages looked at";
 }
 
 } // namespace
 
-std::optional<std::string>
+std::optional<ConcealedMemory>
 describeConcealedMemory(const PhysicalMemory &memory) {
   if (isCutOff(memory))
-    return "the file is cut off: most of the memory is not in it";
+    return ConcealedMemory{
+        "the file is cut off: most of the memory is not in it", true};
   const Sample sample = takeSample(memory.forScanning());
   static constexpr char advice[] =
       "; take the dump inside the guest (kdump, AVML, LiME)";
   const uint64_t written = sample.pages - sample.zero;
   if (written >= pagesThatTell && sample.random * 10 >= written * 9)
-    return "the memory is ciphertext (" +
-           countText(sample.random, sample.pages) +
-           "as random): a guest protected by SEV or TDX as its host sees it, "
-           "or a file that is encrypted or compressed as a whole" +
-           advice;
+    return ConcealedMemory{
+        "the memory is ciphertext (" + countText(sample.random, sample.pages) +
+            " are as random): a guest protected by SEV or TDX as its host sees "
+            "it, "
+            "or a file that is encrypted or compressed as a whole" +
+            advice,
+        true};
   if (sample.pages >= pagesThatTell && sample.zero * 100 >= sample.pages * 99)
-    return "the memory is empty (" + countText(sample.zero, sample.pages) +
-           "zeros), as where the host cannot read a guest protected by SEV-SNP "
-           "or TDX" +
-           advice;
+    return ConcealedMemory{
+        "nearly all of the memory is zeros (" +
+            countText(sample.zero, sample.pages) +
+            "), as where the host cannot read a guest protected by "
+            "SEV-SNP or TDX" +
+            advice,
+        false};
   return std::nullopt;
 }
 

@@ -8,15 +8,20 @@
 
 namespace vmpt {
 
-/// Looks at pages all over the memory, about a thousand of them. A sentence if
+struct ConcealedMemory {
+  std::string reason;     ///< "the memory is ciphertext (...)"
+  bool isCertain = false; ///< No option can help.
+};
+
+/// Looks at pages all over the memory, about a thousand of them. A reason if
 /// nothing can be found in it, because it is
 /// - cut off: more is truncated than there is;
 /// - ciphertext: the private memory of an SEV guest, read by the host
 ///   ([amd/vol2] 15.34), or a file that is encrypted or compressed as a whole;
-/// - empty: what the host has where the private memory of a guest lies
+/// - nearly all zeros, perhaps: what the host has where the private memory of a guest lies
 ///   elsewhere (SEV-SNP and TDX: linux v6.12 Documentation/virt/kvm/api.rst,
 ///   KVM_CREATE_GUEST_MEMFD).
-std::optional<std::string>
+std::optional<ConcealedMemory>
 describeConcealedMemory(const PhysicalMemory &memory);
 
 } // namespace vmpt

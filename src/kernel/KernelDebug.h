@@ -2,7 +2,8 @@
 //
 // Every source there is, in the order of trust. The user knows best; then the
 // dump, whose own cannot be of another kernel; then files:
-//   symbols  --symbol, VMCOREINFO, kallsyms in the dump, vmlinux, System.map
+//   symbols  --symbol, VMCOREINFO, kallsyms in the dump, vmlinux, System.map;
+//            where none of them names init_task, the ring that tasks hang on
 //   types    --offset, VMCOREINFO, BTF in the dump, BTF or DWARF of vmlinux, a
 //            BTF file; where none of them knows a task, what the tasks in
 //            memory look like

@@ -388,13 +388,15 @@ bool KernelFinder::accept(const KernelArch &arch, const PagingMode &mode,
 
 llvm::Error KernelFinder::notFound() const {
   const std::string tried = llvm::join(image_.evidence.attempts(), "; ");
-  if (auto concealed = describeConcealedMemory(memory_))
+  std::optional<ConcealedMemory> concealed = describeConcealedMemory(memory_);
+  if (concealed && concealed->isCertain)
     return llvm::make_error<UnsupportedError>(
-        "no kernel page tables: " + *concealed + "; tried: " + tried);
+        "no kernel page tables: " + concealed->reason + "; tried: " + tried);
   return llvm::make_error<LookupError>(
-      "no kernel page tables: " + tried +
-      "; is it a Linux memory dump? If so, pass --root, --vmcoreinfo or "
-      "--map");
+      "no kernel page tables: " + tried + "; " +
+      (concealed ? concealed->reason + "; " : "") +
+      "is it a Linux memory dump? If so, pass --root, --vmcoreinfo, --layout "
+      "or --map");
 }
 
 bool hasModeOf(unsigned levels, std::optional<Arch> wanted) {

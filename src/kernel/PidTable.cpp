@@ -37,7 +37,7 @@ private:
   /// one that points to an object has 00.
   void visit(uint64_t entry, unsigned depth) {
     // 64 slots a node: six levels hold more pids than there can be.
-    constexpr unsigned maxDepth = 8;
+    constexpr unsigned maxDepth = 8, maxSlots = 64;
     if (entry == 0 || depth > maxDepth || isFull())
       return;
     if ((entry & 3) == 0)
@@ -45,7 +45,8 @@ private:
     VirtAddr node(entry & ~uint64_t(3));
     if (!nodes_.insert(node.value).second)
       return;
-    const size_t count = slots_.sizeBytes / reader_.wordBytes();
+    const size_t count =
+        std::min<size_t>(maxSlots, slots_.sizeBytes / reader_.wordBytes());
     for (size_t i = 0; i < count && !isFull(); ++i) {
       llvm::Expected<uint64_t> slot =
           reader_.word(node + slots_.offset + i * reader_.wordBytes());

@@ -31,27 +31,35 @@ Dump layOut(Bytes image, const RawLayout &layout) {
 }
 
 /// Does VMCOREINFO, by the formula of its architecture, name a root that is its
-/// own fixed point?
+/// own fixed point? Where it has too few numbers for one: is there such a page?
 bool hasRoot(const Dump &dump, const Vmcoreinfo &info) {
   static const KernelOverrides overrides;
   RootQuery query{dump, *dump.memory, overrides, info};
+  const bool isOwned = llvm::any_of(
+      getKernelArchs(), [&](auto *arch) { return arch->owns(info); });
   for (const KernelArch *arch : getKernelArchs()) {
     std::optional<VirtAddr> self = findRootSymbol(*arch, info);
-    if (!self || !arch->owns(info))
+    if (!self || (isOwned && !arch->owns(info)))
       continue;
     std::string reason;
     std::vector<const PagingMode *> modes = arch->likelyModes(query, reason);
-    for (const RootGuess &guess : arch->guessRoots(query, *self))
+    std::vector<RootGuess> guesses = arch->guessRoots(query, *self);
+    for (const RootGuess &guess : guesses)
       for (const PagingMode *mode : modes)
         if (isFixedPoint(*dump.memory, *mode, guess.root, *self))
           return true;
+    Diagnostics silent;
+    if (guesses.empty() &&
+        !findFixedPoints(*dump.memory, modes, *self, silent).empty())
+      return true;
   }
   return false;
 }
 
 /// One past the highest physical address in the direct map; 0 if a table of it
 /// is not in the image, or there is none.
-uint64_t findDirectMapEnd(const Dump &dump, const Vmcoreinfo &info) {
+uint64_t findDirectMapEnd(const Dump &dump, const Vmcoreinfo &info,
+                          uint64_t imageBytes) {
   KernelOverrides overrides;
   overrides.vmcoreinfoText = info.text().str();
   Diagnostics silent;
@@ -64,16 +72,12 @@ uint64_t findDirectMapEnd(const Dump &dump, const Vmcoreinfo &info) {
   std::optional<DirectMap> map = findDirectMap(*kernel, *dump.memory);
   if (!map)
     return 0;
-  const VirtAddr first(map->start), last(map->last);
+  // All of it in pages of 4K takes a table for each 2 MiB.
+  const uint64_t maxTables = imageBytes / (2 << 20) * 2 + 4096;
   TableUse use =
-      countTableUse(*dump.memory, *kernel->mode, kernel->root, first, last);
-  if (use.absentTables || use.isCut)
-    return 0;
-  uint64_t end = 0;
-  for (const MappedRun &run :
-       kernel->virtualMemory(*dump.memory).mappedRuns(first, last))
-    end = std::max(end, run.physical.value + run.size);
-  return end;
+      countTableUse(*dump.memory, *kernel->mode, kernel->root,
+                    VirtAddr(map->start), VirtAddr(map->last), maxTables);
+  return use.absentTables || use.isCut ? 0 : use.physicalEnd;
 }
 
 Placement tryLayout(Bytes image, const RawLayout &layout,
@@ -83,7 +87,7 @@ Placement tryLayout(Bytes image, const RawLayout &layout,
   if (!hasRoot(dump, info))
     return placement;
   placement.fit = Fit::Root;
-  placement.directMapEnd = findDirectMapEnd(dump, info);
+  placement.directMapEnd = findDirectMapEnd(dump, info, image.size());
   const RawPiece last = layout.pieces(image.size()).back();
   const uint64_t ramEnd = last.start.value + last.size;
   // Firmware keeps the last pages to itself. An image from 0 on without holes
@@ -106,11 +110,26 @@ std::vector<const RawLayout *> listLayouts(uint64_t imageSize) {
   return distinct;
 }
 
-Placement findBest(Bytes image, llvm::ArrayRef<FoundVmcoreinfo> kernels) {
+/// A hostile image can have many; none of the texts is looked at twice.
+std::vector<Vmcoreinfo> listKernels(const Dump &dump,
+                                    Diagnostics &diagnostics) {
+  constexpr size_t maxKernels = 4;
+  std::vector<Vmcoreinfo> kernels;
+  for (FoundVmcoreinfo &found :
+       scanPagesForVmcoreinfo(*dump.memory, diagnostics))
+    if (kernels.size() < maxKernels &&
+        llvm::none_of(kernels, [&](const Vmcoreinfo &known) {
+          return known.text() == found.info.text();
+        }))
+      kernels.push_back(std::move(found.info));
+  return kernels;
+}
+
+Placement findBest(Bytes image, llvm::ArrayRef<Vmcoreinfo> kernels) {
   Placement best;
   for (const RawLayout *layout : listLayouts(image.size()))
-    for (const FoundVmcoreinfo &kernel : kernels) {
-      Placement placement = tryLayout(image, *layout, kernel.info);
+    for (const Vmcoreinfo &kernel : kernels) {
+      Placement placement = tryLayout(image, *layout, kernel);
       if (!best.layout || placement.fit > best.fit)
         best = placement;
       if (best.fit == Fit::DirectMap)
@@ -125,19 +144,15 @@ void placeRawImage(Dump &dump, Diagnostics &diagnostics) {
   if (!dump.unplacedImage)
     return;
   const Bytes image = *dump.unplacedImage;
-  Placement best =
-      findBest(image, scanPagesForVmcoreinfo(*dump.memory, diagnostics));
+  const Placement best = findBest(image, listKernels(dump, diagnostics));
   if (best.fit == Fit::None)
     return;
-  std::string directMap =
-      best.directMapEnd
-          ? "the kernel's direct map ends at " + hex(best.directMapEnd)
-          : "";
   if (best.layout == &rawLayouts().front()) {
     if (best.fit == Fit::Root && best.directMapEnd)
-      dump.quirks.push_back(directMap + ", beyond the image, and no layout is "
-                                        "known in which RAM ends there: pass "
-                                        "--map");
+      dump.quirks.push_back(
+          "the kernel's direct map ends at " + hex(best.directMapEnd) +
+          ", beyond the image, and no layout is known in which RAM ends there: "
+          "pass --map");
     return;
   }
   Dump placed = layOut(image, *best.layout);
@@ -146,9 +161,12 @@ void placeRawImage(Dump &dump, Diagnostics &diagnostics) {
   dump.memory = std::move(placed.memory);
   dump.quirks = std::move(placed.quirks);
   dump.quirks.push_back(
-      "the layout is the first one in which the kernel's root table maps "
-      "itself to itself" +
-      (directMap.empty() ? "" : "; " + directMap));
+      best.fit == Fit::DirectMap
+          ? "the layout is the first one in which the kernel's root table maps "
+            "itself to itself and its direct map, up to " +
+                hex(best.directMapEnd) + ", ends where RAM does"
+          : "the layout is the first one in which the kernel's root table maps "
+            "itself to itself");
 }
 
 } // namespace vmpt

@@ -26,8 +26,14 @@ public:
     return {mode_.isPresent(entry) ? mode_.entrySpan(level) : 0};
   }
   State holeState(unsigned) const { return {}; }
-  void note(VirtAddr, uint64_t, const State &state) {
+  void note(VirtAddr, uint64_t entry, const State &state) {
+    if (state.mappedBytes == 0)
+      return;
     use_.mappedBytes += state.mappedBytes;
+    // A page above the last level has other bits where smaller ones have
+    // address.
+    uint64_t page = alignDown(mode_.addressIn(entry).value, state.mappedBytes);
+    use_.physicalEnd = std::max(use_.physicalEnd, page + state.mappedBytes);
   }
   uint64_t nextBoundary() const { return 0; }
   void unreadable(VirtAddr, unsigned, PhysAddr, AbsentByte) {

@@ -9,6 +9,7 @@ struct TableUse {
   uint64_t tables = 0; ///< Below the root.
   uint64_t tableBytes = 0;
   uint64_t mappedBytes = 0; ///< What present leaves map.
+  uint64_t physicalEnd = 0; ///< One past the highest byte that they map.
   uint64_t absentTables = 0;
   bool isCut = false; ///< The tables are hostile: counting was ended.
 };

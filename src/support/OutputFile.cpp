@@ -1,7 +1,6 @@
 #include "support/OutputFile.h"
 
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Path.h"
 
 #include <cerrno>
 #include <cstdlib>
@@ -16,13 +15,17 @@ static llvm::Error systemError(const char *what) {
                                       std::strerror(errno));
 }
 
+/// What stands in front of the file's own name: "", "folder/".
+static std::string folderOf(const std::string &path) {
+  return path.substr(0, path.rfind('/') + 1);
+}
+
 /// A file without a name in the folder of \p path, or -1: not every file system
 /// has such, and giveName() needs /proc.
 static int createUnnamed(const std::string &path) {
   if (::access("/proc/self/fd", X_OK) != 0)
     return -1;
-  llvm::StringRef folder = llvm::sys::path::parent_path(path);
-  return ::open(folder.empty() ? "." : folder.str().c_str(),
+  return ::open((folderOf(path) + ".").c_str(),
                 O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
 }
 
@@ -30,13 +33,17 @@ llvm::Expected<std::unique_ptr<OutputFile>>
 OutputFile::create(const std::string &path) {
   // commit() renames over the path: root would replace a device node by that.
   struct stat status;
-  if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
-    return llvm::make_error<UsageError>(
-        "exists and is not a regular file; name a file to write");
+  if (::stat(path.c_str(), &status) == 0) {
+    if (!S_ISREG(status.st_mode))
+      return llvm::make_error<UsageError>(
+          "exists and is not a regular file; name a file to write");
+  } else if (errno != ENOENT) {
+    return systemError("cannot create"); // too long a name, for one
+  }
   int fd = createUnnamed(path);
   if (fd >= 0)
     return std::unique_ptr<OutputFile>(new OutputFile(path, "", fd));
-  std::string temporary = path + ".XXXXXX";
+  std::string temporary = folderOf(path) + ".vmpt-XXXXXX";
   fd = ::mkstemp(temporary.data());
   if (fd < 0)
     return systemError("cannot create");
@@ -89,9 +96,9 @@ llvm::Error OutputFile::skip(uint64_t count) {
 llvm::Error OutputFile::giveName() {
   const std::string file = "/proc/self/fd/" + std::to_string(fd_);
   for (;;) {
-    llvm::SmallString<16> suffix;
-    llvm::sys::fs::createUniquePath(".%%%%%%", suffix, false);
-    std::string name = path_ + suffix.c_str();
+    llvm::SmallString<16> own;
+    llvm::sys::fs::createUniquePath(".vmpt-%%%%%%", own, false);
+    std::string name = folderOf(path_) + own.c_str();
     if (::linkat(AT_FDCWD, file.c_str(), AT_FDCWD, name.c_str(),
                  AT_SYMLINK_FOLLOW) == 0) {
       temporary_ = std::move(name);

@@ -206,6 +206,18 @@ def check_killed(tap, vmpt, folder):
     image.unlink()
 
 
+def check_output_names(tap, vmpt, folder):
+    """As long as a name can be, and longer: said before anything is written."""
+    image = folder / "image"
+    image.write_bytes(bytes(4096))
+    result = run(vmpt, "convert", image, "--arch", "x86_64", "-o", folder / ("x" * 255))
+    tap.report(None if (folder / ("x" * 255)).exists() else repr(result), "an output name of 255 letters")
+    result = run(vmpt, "convert", image, "--arch", "x86_64", "-o", folder / ("x" * 256))
+    check(tap, "an output name of 256 letters", result, 2, None, "cannot create: File name too long")
+    result = run(vmpt, "convert", "image", "--arch", "x86_64", "-o", "100%.elf", cwd=folder)
+    tap.report(None if (folder / "100%.elf").exists() else repr(result), "an output name without a folder")
+
+
 def find_page(vmpt, dump):
     """The physical address of the top table, from `vmpt info`."""
     info = run(vmpt, "info", dump).stdout.decode()
@@ -326,6 +338,7 @@ def main():
         check_layout(tap, vmpt, folder)
         check_shrinking(tap, vmpt, folder)
         check_killed(tap, vmpt, folder)
+        check_output_names(tap, vmpt, folder)
         check_read(tap, vmpt, dump)
         check_trim(tap, vmpt, dump, folder)
         check_truncated(tap, vmpt, dump, folder)

@@ -112,6 +112,21 @@ TEST(QemuMigration, WithoutVideoMemoryTheWindowIsRam) {
   EXPECT_EQ(byteAt(readDump(readQemuMigration, file), 0xa0000), 0x11);
 }
 
+TEST(QemuMigration, OtherMachinesHaveNoFirmwareInTheirRam) {
+  auto file = QemuWriter("virt-7.2")
+                  .start()
+                  .blocks({{"mach-virt.ram", 8 * GiB}, {"pc.bios", 0x40000}})
+                  .endOfSection()
+                  .part(3)
+                  .page("mach-virt.ram", 8 * GiB - 4096, ones)
+                  .zeroPage("mach-virt.ram", 4 * GiB)
+                  .endOfSection()
+                  .take();
+  Dump dump = readDump(readQemuMigration, file);
+  EXPECT_EQ(byteAt(dump, 9 * GiB - 1), 0x11);
+  EXPECT_EQ(dump.memory->knownZeroBytes(), 4096u);
+}
+
 TEST(QemuMigration, TheEndOfMicrovmsFirmwareShowsBelow1MiB) {
   auto write = [](uint64_t biosBytes) {
     return QemuWriter("microvm")

@@ -167,12 +167,12 @@ TEST_F(BuiltKernel, RegistersAreTheLastResortAndSaidToBe) {
 }
 
 TEST_F(BuiltKernel, NothingAtAllNamesWhatWasTried) {
-  EXPECT_THAT(
-      textOf(find()),
-      ::testing::AllOf(HasSubstr("no kernel page tables: the container has no "
-                                 "VMCOREINFO note; no VMCOREINFO stands at the "
-                                 "start of any page"),
-                       HasSubstr("pass --root, --vmcoreinfo or --map")));
+  EXPECT_THAT(textOf(find()),
+              ::testing::AllOf(
+                  HasSubstr("no kernel page tables: the container has no "
+                            "VMCOREINFO note; no VMCOREINFO stands at the "
+                            "start of any page"),
+                  HasSubstr("pass --root, --vmcoreinfo, --layout or --map")));
 }
 
 } // namespace

@@ -68,9 +68,10 @@ void putNote(BuiltKernel &kernel, const std::string &text) {
   kernel.memory->writeString(at + 24, text);
 }
 
-/// Its RAM is [0, lowBytes) and from 4 GiB on to \p end.
+/// Its RAM is [0, lowBytes) and from 4 GiB on to \p end, in the direct map in
+/// pages of the size of \p level.
 std::unique_ptr<BuiltKernel> buildX86(PhysAddr physical, uint64_t lowBytes,
-                                      uint64_t end) {
+                                      uint64_t end, unsigned level = 2) {
   constexpr uint64_t startKernelMap = 0xffffffff80000000,
                      imageAt = 0xffffffff81000000,
                      pageOffset = 0xffff888000000000;
@@ -83,9 +84,9 @@ std::unique_ptr<BuiltKernel> buildX86(PhysAddr physical, uint64_t lowBytes,
                                                   (imageAt - startKernelMap))) +
                            "\nNUMBER(pgtable_l5_enabled)=0\n"));
   auto mapRam = [&](uint64_t from, uint64_t to) {
-    for (uint64_t at = from; at < to; at += 2 * MiB)
+    for (uint64_t at = from; at < to; at += x86_64::fourLevel.entrySpan(level))
       kernel->tables.map(VirtAddr(pageOffset + at), PhysAddr(at),
-                         kernel->tables.leafBits(2), 2);
+                         kernel->tables.leafBits(level), level);
   };
   mapRam(0, lowBytes);
   if (end > 4 * GiB)
@@ -128,7 +129,8 @@ TEST(RawPlacement, AKernelAboveTheHoleShowsTheHole) {
   Dump dump = place(image, *kernel);
   EXPECT_EQ(dump.format, "raw image, laid out as qemu-q35");
   EXPECT_THAT(dump.quirks,
-              Contains(HasSubstr("direct map ends at 0x130000000")));
+              Contains(HasSubstr("its direct map, up to 0x130000000, ends "
+                                 "where RAM does")));
 }
 
 TEST(RawPlacement, TheDirectMapOfAKernelBelowTheHoleShowsIt) {
@@ -137,6 +139,30 @@ TEST(RawPlacement, TheDirectMapOfAKernelBelowTheHoleShowsIt) {
   Image image(q35Split);
   image.fill(*kernel->memory, "qemu-q35");
   EXPECT_EQ(place(image, *kernel).format, "raw image, laid out as qemu-q35");
+}
+
+// debug_pagealloc; arm64's usual way.
+TEST(RawPlacement, ADirectMapOfSmallPagesIsFollowedToItsEnd) {
+  auto kernel =
+      buildX86(PhysAddr(16 * MiB), 2 * GiB, 4 * GiB + q35Split - 2 * GiB, 3);
+  Image image(q35Split);
+  image.fill(*kernel->memory, "qemu-q35");
+  EXPECT_EQ(place(image, *kernel).format, "raw image, laid out as qemu-q35");
+}
+
+TEST(RawPlacement, OneKernelManyTimesIsLookedAtOnce) {
+  auto kernel = buildX86(PhysAddr(16 * MiB), q35Split, 0);
+  std::vector<uint8_t> note(4096);
+  ASSERT_FALSE(kernel->memory->tryRead(
+      kernel->physical + BuiltKernel::dataOffset + 0x8000, note));
+  for (unsigned i = 0; i < 70; ++i)
+    kernel->memory->write(PhysAddr(64 * MiB + i * 4096), note);
+  // Its direct map leads in circles.
+  kernel->tables.map(VirtAddr(0xffff888000000000 + 512 * GiB),
+                     kernel->tables.root(), 0x63, 0);
+  Image image(q35Split);
+  image.fill(*kernel->memory, "flat");
+  EXPECT_EQ(place(image, *kernel).format, "raw image");
 }
 
 TEST(RawPlacement, AnImageThatHoldsTheHoleStaysAsItIs) {

@@ -60,6 +60,17 @@ TEST_F(TableUseTest, HugePagesCountAsWhatTheyCover) {
   EXPECT_EQ(use.mappedBytes, hugePage + (uint64_t(1) << 30));
 }
 
+TEST_F(TableUseTest, TheHighestByteThatIsMapped) {
+  tables.map(start, PhysAddr(0x7000), tables.leafBits(3), 3);
+  EXPECT_EQ(count().physicalEnd, 0x8000u);
+  // Bit 12 of a large page's entry is PAT, no address.
+  tables.map(start + hugePage, PhysAddr(0x40000000),
+             tables.leafBits(2) | bit(12), 2);
+  EXPECT_EQ(count().physicalEnd, 0x40000000u + hugePage);
+  tables.setEntry(start + page, 3, bit(8) | 0x80000000); // PROT_NONE
+  EXPECT_EQ(count().physicalEnd, 0x40000000u + hugePage);
+}
+
 TEST_F(TableUseTest, WhatIsNotPresentMapsNothing) {
   tables.map(start, PhysAddr(0x200000), tables.leafBits(3), 3);
   tables.setEntry(start + page, 3, bit(8) | 0x5000);            // PROT_NONE
