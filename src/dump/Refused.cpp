@@ -51,6 +51,9 @@ constexpr RefusedFormat refusedFormats[] = {
      "convert it with the crash utility of its time"},
     {"\xa8\x19\x01\x73\x61\x8f\x23\xfd", 0,
      "an s390 stand-alone dump; vmpt knows no s390 page tables"},
+    {"DISKDUMP", 0,
+     "a dump of the diskdump utility that Linux had before kdump; vmpt reads "
+     "its successor's files (KDUMP)"},
     {withNul("sadump\0\0"), 0,
      "a Fujitsu sadump file; convert it first with 'makedumpfile -d 0'"},
     {"PAGEDU64", 0,
