@@ -11,17 +11,12 @@ namespace vmpt {
 
 namespace {
 
-/// How well a layout suits a kernel, from bad to good.
-enum class Fit {
-  None,
-  Root,      ///< The root that VMCOREINFO names maps itself to itself.
-  DirectMap, ///< And the direct map can be read and ends where RAM does.
-};
-
+/// A layout in which a kernel's root maps itself to itself.
 struct Placement {
   const RawLayout *layout = nullptr;
-  Fit fit = Fit::None;
-  uint64_t directMapEnd = 0; ///< Physical; 0 if it is not known.
+  const Vmcoreinfo *kernel = nullptr;
+  uint64_t directMapEnd = 0;  ///< Physical; 0: not known, or not looked for.
+  bool directMapFits = false; ///< It can be read and ends where RAM does.
 };
 
 Dump layOut(Bytes image, const RawLayout &layout) {
@@ -80,23 +75,17 @@ uint64_t findDirectMapEnd(const Dump &dump, const Vmcoreinfo &info,
   return use.absentTables || use.isCut ? 0 : use.physicalEnd;
 }
 
-Placement tryLayout(Bytes image, const RawLayout &layout,
-                    const Vmcoreinfo &info) {
-  Dump dump = layOut(image, layout);
-  Placement placement{&layout};
-  if (!hasRoot(dump, info))
-    return placement;
-  placement.fit = Fit::Root;
-  placement.directMapEnd = findDirectMapEnd(dump, info, image.size());
-  const RawPiece last = layout.pieces(image.size()).back();
+void checkDirectMap(Bytes image, Placement &placement) {
+  placement.directMapEnd = findDirectMapEnd(layOut(image, *placement.layout),
+                                            *placement.kernel, image.size());
+  const RawPiece last = placement.layout->pieces(image.size()).back();
   const uint64_t ramEnd = last.start.value + last.size;
   // Firmware keeps the last pages to itself. An image from 0 on without holes
   // may hold more than RAM.
   constexpr uint64_t firmware = 64 << 20;
-  if (placement.directMapEnd && placement.directMapEnd <= ramEnd &&
-      (last.start == PhysAddr() || ramEnd - placement.directMapEnd <= firmware))
-    placement.fit = Fit::DirectMap;
-  return placement;
+  placement.directMapFits =
+      placement.directMapEnd && placement.directMapEnd <= ramEnd &&
+      (last.start == PhysAddr() || ramEnd - placement.directMapEnd <= firmware);
 }
 
 /// Layouts that differ for an image of this size; "flat" is the first.
@@ -125,17 +114,24 @@ std::vector<Vmcoreinfo> listKernels(const Dump &dump,
   return kernels;
 }
 
-Placement findBest(Bytes image, llvm::ArrayRef<Vmcoreinfo> kernels) {
-  Placement best;
+/// The direct map is asked only where roots leave a choice.
+std::optional<Placement> findBest(Bytes image,
+                                  llvm::ArrayRef<Vmcoreinfo> kernels) {
+  std::vector<Placement> possible;
   for (const RawLayout *layout : listLayouts(image.size()))
-    for (const Vmcoreinfo &kernel : kernels) {
-      Placement placement = tryLayout(image, *layout, kernel);
-      if (!best.layout || placement.fit > best.fit)
-        best = placement;
-      if (best.fit == Fit::DirectMap)
-        return best;
-    }
-  return best;
+    for (const Vmcoreinfo &kernel : kernels)
+      if (hasRoot(layOut(image, *layout), kernel))
+        possible.push_back({layout, &kernel});
+  if (possible.empty())
+    return std::nullopt;
+  if (possible.front().layout == possible.back().layout)
+    return possible.front(); // one layout, perhaps several kernels
+  for (Placement &placement : possible) {
+    checkDirectMap(image, placement);
+    if (placement.directMapFits)
+      return placement;
+  }
+  return possible.front();
 }
 
 } // namespace
@@ -144,29 +140,29 @@ void placeRawImage(Dump &dump, Diagnostics &diagnostics) {
   if (!dump.unplacedImage)
     return;
   const Bytes image = *dump.unplacedImage;
-  const Placement best = findBest(image, listKernels(dump, diagnostics));
-  if (best.fit == Fit::None)
+  const std::vector<Vmcoreinfo> kernels = listKernels(dump, diagnostics);
+  const std::optional<Placement> best = findBest(image, kernels);
+  if (!best)
     return;
-  if (best.layout == &rawLayouts().front()) {
-    if (best.fit == Fit::Root && best.directMapEnd)
+  if (best->layout == &rawLayouts().front()) {
+    if (best->directMapEnd && !best->directMapFits)
       dump.quirks.push_back(
-          "the kernel's direct map ends at " + hex(best.directMapEnd) +
+          "the kernel's direct map ends at " + hex(best->directMapEnd) +
           ", beyond the image, and no layout is known in which RAM ends there: "
           "pass --map");
     return;
   }
-  Dump placed = layOut(image, *best.layout);
+  Dump placed = layOut(image, *best->layout);
   dump.format = std::move(placed.format);
   dump.facts = std::move(placed.facts);
   dump.memory = std::move(placed.memory);
   dump.quirks = std::move(placed.quirks);
   dump.quirks.push_back(
-      best.fit == Fit::DirectMap
-          ? "the layout is the first one in which the kernel's root table maps "
-            "itself to itself and its direct map, up to " +
-                hex(best.directMapEnd) + ", ends where RAM does"
-          : "the layout is the first one in which the kernel's root table maps "
-            "itself to itself");
+      "laid out so because then the kernel's root table maps itself to itself" +
+      (best->directMapFits
+           ? " and its direct map, up to " + hex(best->directMapEnd) +
+                 ", ends where RAM does"
+           : std::string()));
 }
 
 } // namespace vmpt
