@@ -18,9 +18,9 @@ struct ConcealedMemory {
 /// - cut off: more is truncated than there is;
 /// - ciphertext: the private memory of an SEV guest, read by the host
 ///   ([amd/vol2] 15.34), or a file that is encrypted or compressed as a whole;
-/// - nearly all zeros, perhaps: what the host has where the private memory of a guest lies
-///   elsewhere (SEV-SNP and TDX: linux v6.12 Documentation/virt/kvm/api.rst,
-///   KVM_CREATE_GUEST_MEMFD).
+/// - nearly all zeros, perhaps: what the host has where the private memory of
+///   a guest lies elsewhere (SEV-SNP and TDX: linux v6.12
+///   Documentation/virt/kvm/api.rst, KVM_CREATE_GUEST_MEMFD).
 std::optional<ConcealedMemory>
 describeConcealedMemory(const PhysicalMemory &memory);
 
