@@ -85,27 +85,28 @@ std::optional<ConcealedMemory>
 describeConcealedMemory(const PhysicalMemory &memory) {
   if (isCutOff(memory))
     return ConcealedMemory{
-        "the file is cut off: most of the memory is not in it", true};
+        ConcealedMemory::CutOff,
+        "the file is cut off: most of the memory is not in it"};
   const Sample sample = takeSample(memory.forScanning());
   static constexpr char advice[] =
       "; take the dump inside the guest (kdump, AVML, LiME)";
   const uint64_t written = sample.pages - sample.zero;
   if (written >= pagesThatTell && sample.random * 10 >= written * 9)
     return ConcealedMemory{
+        ConcealedMemory::Ciphertext,
         "the memory is ciphertext (" + countText(sample.random, sample.pages) +
             " are as random): a guest protected by SEV or TDX as its host sees "
             "it, "
             "or a file that is encrypted or compressed as a whole" +
-            advice,
-        true};
+            advice};
   if (sample.pages >= pagesThatTell && sample.zero * 100 >= sample.pages * 99)
     return ConcealedMemory{
+        ConcealedMemory::NearlyEmpty,
         "nearly all of the memory is zeros (" +
             countText(sample.zero, sample.pages) +
             "), as where the host cannot read a guest protected by "
             "SEV-SNP or TDX" +
-            advice,
-        false};
+            advice};
   return std::nullopt;
 }
 

@@ -9,8 +9,10 @@
 namespace vmpt {
 
 struct ConcealedMemory {
-  std::string reason;     ///< "the memory is ciphertext (...)"
-  bool isCertain = false; ///< No option can help.
+  enum Kind : uint8_t { CutOff, Ciphertext, NearlyEmpty } kind;
+  std::string reason; ///< "the memory is ciphertext (...)"
+  /// No option can help.
+  bool isCertain() const { return kind != NearlyEmpty; }
 };
 
 /// Looks at pages all over the memory, about a thousand of them. A reason if

@@ -300,6 +300,22 @@ bool KernelFinder::tryRegisters(const InfoCandidate *candidate) {
   return false;
 }
 
+/// Has the top table no entry that is present? One that cannot be read is none.
+bool isEmptyTable(const PhysicalMemory &memory, const PagingMode &mode,
+                  PhysAddr table) {
+  std::vector<uint8_t> bytes(mode.tableBytes(0));
+  if (memory.tryRead(table, bytes))
+    return false;
+  for (size_t at = 0; at < bytes.size(); at += mode.entryBytes)
+    if (mode.isPresent(
+            mode.entryBytes == 8
+                ? loadUnaligned<uint64_t>(bytes.data() + at, ByteOrder::little)
+                : loadUnaligned<uint32_t>(bytes.data() + at,
+                                          ByteOrder::little)))
+      return false;
+  return true;
+}
+
 /// A control register holds some task's table. It maps the kernel, so the
 /// kernel's own symbols can be read through it, and they name the real root.
 bool KernelFinder::acceptRegister(const KernelArch &arch,
@@ -313,6 +329,12 @@ bool KernelFinder::acceptRegister(const KernelArch &arch,
                           " points to, physical " + hex(guess.root) +
                           ", is not in the dump (" +
                           getAbsenceName(absent->absence) + ")");
+    return false;
+  }
+  if (isEmptyTable(memory_, mode, guess.root)) {
+    image_.evidence.tried("the table that " + guess.source +
+                          " points to, physical " + hex(guess.root) +
+                          ", is empty");
     return false;
   }
   const KernelImage before = image_;
@@ -340,6 +362,10 @@ bool KernelFinder::acceptRegister(const KernelArch &arch,
                       "; confirmed: it is its own fixed point",
                   candidate);
   }
+  // A register is in the clear, what it points to need not be.
+  std::optional<ConcealedMemory> concealed = describeConcealedMemory(memory_);
+  if (concealed && concealed->kind == ConcealedMemory::Ciphertext)
+    return false;
   image_.rootIsOfTask = true;
   diagnostics_.warn("the kernel's own root table cannot be had (" +
                     llvm::join(image_.evidence.attempts(), "; ") +
@@ -389,7 +415,7 @@ bool KernelFinder::accept(const KernelArch &arch, const PagingMode &mode,
 llvm::Error KernelFinder::notFound() const {
   const std::string tried = llvm::join(image_.evidence.attempts(), "; ");
   std::optional<ConcealedMemory> concealed = describeConcealedMemory(memory_);
-  if (concealed && concealed->isCertain)
+  if (concealed && concealed->isCertain())
     return llvm::make_error<UnsupportedError>(
         "no kernel page tables: " + concealed->reason + "; tried: " + tried);
   return llvm::make_error<LookupError>(

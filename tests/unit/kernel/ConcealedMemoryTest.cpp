@@ -36,7 +36,7 @@ protected:
     next += count * uint64_t(4096);
   }
   std::string describe() const {
-    return describeConcealedMemory(memory).value_or(ConcealedMemory()).reason;
+    return describeConcealedMemory(memory).value_or(ConcealedMemory{}).reason;
   }
 
   SparseMemory memory;
@@ -53,6 +53,27 @@ TEST_F(ConcealedMemoryTest, CiphertextIsToldWithAWayOut) {
                   HasSubstr("no kernel page tables: the memory is ciphertext "
                             "(100 of 1000 pages looked at are as random)"),
                   HasSubstr("SEV or TDX"), HasSubstr("inside the guest")));
+}
+
+// QEMU still gives the registers of an SEV guest, but of SEV-ES.
+TEST_F(ConcealedMemoryTest, ARegisterThatPointsIntoThemIsNoRoot) {
+  Dump dump;
+  dump.machine.arch = Arch::X86_64;
+  CpuRegisters cpu;
+  cpu.system = {{"cr3", 0x5000}, {"cr4", 0x20}};
+  dump.machine.cpus = {cpu};
+  Diagnostics diagnostics;
+  addZeros(200);
+  EXPECT_THAT(textOf(findKernel(dump, memory, {}, diagnostics)),
+              ::testing::AllOf(
+                  HasSubstr("the table that CR3 of CPU 0 points to, physical "
+                            "0x5000, is empty"),
+                  HasSubstr("nearly all of the memory is zeros")));
+  memory = {};
+  next = 0;
+  addCiphertext(200);
+  EXPECT_THAT(textOf(findKernel(dump, memory, {}, diagnostics)),
+              HasSubstr("the memory is ciphertext"));
 }
 
 TEST_F(ConcealedMemoryTest, SharedPagesOfAProtectedGuestAreInTheClear) {

@@ -102,7 +102,8 @@ TEST(I386Kernel, ARegisterNamesARootOfThirtyTwoBytes) {
   CpuRegisters cpu;
   cpu.system = {{"cr3", 0x1d160e0 | 0x18}, {"cr4", bit(5)}};
   built.dump.machine.cpus.push_back(cpu);
-  built.memory->addZeros(PhysAddr(0x1d16000), 4096);
+  built.memory->writeNumber<uint32_t>(PhysAddr(0x1d16000), 0x67);
+  built.memory->writeNumber<uint64_t>(PhysAddr(0x1d160e0), 0x1000 | 1);
   KernelImage kernel = valueOf(built.find()); // there is no VMCOREINFO
   EXPECT_EQ(kernel.mode->name, i386::pae.name);
   EXPECT_EQ(kernel.root, PhysAddr(0x1d160e0));
