@@ -1,5 +1,6 @@
 //===- Info.cpp - vmpt info, vmpt vmcoreinfo ------------------------------===//
 #include "cli/Session.h"
+#include "dump/VerifiedRanges.h"
 #include "dump/Vmcoreinfo.h"
 #include "kernel/KernelArch.h"
 #include "support/Text.h"
@@ -85,17 +86,31 @@ uint64_t findPageSize(const Dump &dump) {
   return size && std::has_single_bit(*size) && *size >= 4096 ? *size : 4096;
 }
 
-void printPages(const Dump &dump, uint64_t present,
+void printPages(const Dump &dump, llvm::StringRef name, uint64_t present,
+                uint64_t zeros, llvm::StringRef zerosName,
                 llvm::ArrayRef<uint64_t> absent) {
   const uint64_t pageSize = findPageSize(dump);
   std::string text = countPages(present, pageSize) + " present";
-  if (uint64_t zeros = dump.knownZeroBytes())
-    text += " (" + countPages(zeros, pageSize) + " marked as zeros)";
+  if (zeros)
+    text += " (" + countPages(zeros, pageSize) + " " + zerosName.str() + ")";
   for (size_t i = 0; i < absent.size(); ++i)
     if (absent[i])
       text += ", " + countPages(absent[i], pageSize) + " " +
               getAbsenceName(Absence(i)).str();
-  printLine("pages of " + formatSize(pageSize), text);
+  printLine((name + formatSize(pageSize)).str(), text);
+}
+
+/// What reading gives, beside what the container says. True if the two agree on
+/// what is there.
+bool printVerified(const Dump &dump) {
+  VerifiedBytes bytes =
+      verifyBytes(*dump.memory, findPageSize(dump), standardDiagnostics());
+  printPages(dump, "read, pages of ", bytes.present, bytes.zero, "of zeros",
+             bytes.absent);
+  uint64_t promised = 0;
+  for (const MemoryRange &range : dump.memory->ranges())
+    promised += range.absence ? 0 : range.size;
+  return promised == bytes.present;
 }
 
 void printMemory(const Dump &dump) {
@@ -128,7 +143,8 @@ void printMemory(const Dump &dump) {
       totals +=
           ", " + formatSize(absent[i]) + " " + getAbsenceName(Absence(i)).str();
   printLine("in all", totals);
-  printPages(dump, present, absent);
+  printPages(dump, "pages of ", present, dump.knownZeroBytes(),
+             "marked as zeros", absent);
 }
 
 void printCpus(const Machine &machine) {
@@ -174,8 +190,11 @@ llvm::Expected<int> runInfo(const Options &options) {
     return dump.takeError();
   printContainer(*dump);
   printMemory(*dump);
+  const bool isSound = !options.verify || printVerified(*dump);
   printCpus(dump->machine);
   llvm::outs().flush();
+  if (!isSound)
+    warn(options, "pages that the file should have cannot be read");
   if (dump->isTrimmed)
     warn(options, "this file was cut by vmpt trim: it holds few pages, and "
                   "what is said of the container is said of the whole dump");
@@ -188,13 +207,13 @@ llvm::Expected<int> runInfo(const Options &options) {
   }
   printKernel(*kernel);
   if (!options.sources)
-    return 0;
+    return isSound ? 0 : 1;
   llvm::Expected<std::unique_ptr<KernelDebug>> debug =
       findDebug(options, *kernel, *dump->memory);
   if (!debug)
     return debug.takeError();
   printEvidence("Symbols and types", (*debug)->evidence());
-  return 0;
+  return isSound ? 0 : 1;
 }
 
 llvm::Expected<int> runVmcoreinfo(const Options &options) {

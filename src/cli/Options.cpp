@@ -142,6 +142,8 @@ const OptionRow optionRows[] = {
      &Options::maxLines, "kernel task efi"},
     {"--sources", "", "also where symbols and struct layouts come from",
      &Options::sources, "info"},
+    {"--verify", "", "also read every page: which are zeros, which are broken",
+     &Options::verify, "info"},
     {"--tasks", "", "also keep what tasks, task and maps read", &Options::tasks,
      "trim"},
     {"-o,--output", "OUT", "file to write", &Options::output, "trim convert"},

@@ -47,6 +47,7 @@ struct Options {
   bool threads = false;
   bool tasks = false;
   bool sources = false; ///< info: of symbols and types.
+  bool verify = false;  ///< info: reads every page.
   bool userPgd = false;
   bool userOnly = false;
   std::optional<std::string> format; ///< "text" or "json".

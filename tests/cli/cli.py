@@ -100,6 +100,8 @@ def check_files(tap, vmpt, dump, folder):
         said = run(vmpt, "kernel", path).stderr.decode()
         tap.report(None if said.count(named) == 1 else f"{named} is not there once: {said!r}",
                    f"{name}: the file is named once")
+    check(tap, "info --verify", run(vmpt, "info", dump, "--verify"), 0,
+          r"(?m)^  read, pages of 4K     \d+ present", "cut by vmpt trim")
     check(tap, "info: not a dump", run(vmpt, "info", text), 1, "raw image", "no kernel page tables")
     check_unreadable(tap, vmpt, dump, folder)
 

@@ -1,5 +1,6 @@
 // Pages of kdump files that are lost or broken, one at a time.
 #include "KdumpFixture.h"
+#include "dump/VerifiedRanges.h"
 
 #include "gmock/gmock.h"
 
@@ -26,6 +27,25 @@ TEST_F(KdumpPages, APageThatDoesNotDecompressIsTheOnlyOneLost) {
 }
 
 // A thread remembers the page that it read last.
+TEST_F(KdumpPages, VerifyingFindsWhatOnlyUnpackingShows) {
+  image.setData(5, FileBytes(4096, 0));
+  image.pages[6].state = PageState::Excluded;
+  file = writeKdump(image, shape);
+  places = findPlaces(image, shape);
+  uint64_t second;
+  std::memcpy(&second, file.data() + descriptor(1), 8);
+  std::fill_n(file.begin() + long(second), 12, 0xff);
+  Dump dump = open({file});
+  Diagnostics silent;
+  VerifiedBytes bytes = verifyBytes(*dump.memory, 4096, silent);
+  EXPECT_EQ(bytes.present, 3u * 4096);
+  EXPECT_EQ(bytes.zero, 4096u);
+  EXPECT_EQ(bytes.absent[size_t(Absence::Corrupt)], 4096u);
+  EXPECT_EQ(bytes.absent[size_t(Absence::Excluded)], 4096u);
+  // Not a whole page of zeros.
+  EXPECT_EQ(verifyBytes(*dump.memory, 0x10000, silent).zero, 0u);
+}
+
 TEST_F(KdumpPages, SmallReadsOfSeveralDumpsAndPagesDoNotMix) {
   for (Codec codec : {Codec::Raw, Codec::Zlib, Codec::Lzo}) {
     shape.codecs = {codec};
