@@ -94,10 +94,10 @@ describeConcealedMemory(const PhysicalMemory &memory) {
   if (written >= pagesThatTell && sample.random * 10 >= written * 9)
     return ConcealedMemory{
         ConcealedMemory::Ciphertext,
-        "the memory is ciphertext (" + countText(sample.random, sample.pages) +
+        "the memory looks like ciphertext (" +
+            countText(sample.random, sample.pages) +
             " are as random): a guest protected by SEV or TDX as its host sees "
-            "it, "
-            "or a file that is encrypted or compressed as a whole" +
+            "it, or a file that is encrypted or compressed as a whole" +
             advice};
   if (sample.pages >= pagesThatTell && sample.zero * 100 >= sample.pages * 99)
     return ConcealedMemory{

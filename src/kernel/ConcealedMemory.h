@@ -10,13 +10,11 @@ namespace vmpt {
 
 struct ConcealedMemory {
   enum Kind : uint8_t { CutOff, Ciphertext, NearlyEmpty } kind;
-  std::string reason; ///< "the memory is ciphertext (...)"
-  /// No option can help.
-  bool isCertain() const { return kind != NearlyEmpty; }
+  std::string reason; ///< "the memory looks like ciphertext (...)"
 };
 
 /// Looks at pages all over the memory, about a thousand of them. A reason if
-/// nothing can be found in it, because it is
+/// it may be that nothing can be found in it, because it is
 /// - cut off: more is truncated than there is;
 /// - ciphertext: the private memory of an SEV guest, read by the host
 ///   ([amd/vol2] 15.34), or a file that is encrypted or compressed as a whole;

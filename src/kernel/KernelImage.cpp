@@ -413,15 +413,12 @@ bool KernelFinder::accept(const KernelArch &arch, const PagingMode &mode,
 }
 
 llvm::Error KernelFinder::notFound() const {
-  const std::string tried = llvm::join(image_.evidence.attempts(), "; ");
   std::optional<ConcealedMemory> concealed = describeConcealedMemory(memory_);
-  if (concealed && concealed->isCertain())
-    return llvm::make_error<UnsupportedError>(
-        "no kernel page tables: " + concealed->reason + "; tried: " + tried);
   return llvm::make_error<LookupError>(
-      "no kernel page tables: " + tried + "; " +
-      (concealed ? concealed->reason + "; " : "") +
-      "is it a Linux memory dump? If so, pass --root, --vmcoreinfo, --layout "
+      "no kernel page tables: " +
+      (concealed ? concealed->reason + "; tried: " : "") +
+      llvm::join(image_.evidence.attempts(), "; ") +
+      "; is it a Linux memory dump? If so, pass --root, --vmcoreinfo, --layout "
       "or --map");
 }
 
