@@ -86,10 +86,9 @@ uint64_t findPageSize(const Dump &dump) {
   return size && std::has_single_bit(*size) && *size >= 4096 ? *size : 4096;
 }
 
-void printPages(const Dump &dump, llvm::StringRef name, uint64_t present,
+void printPages(uint64_t pageSize, llvm::StringRef name, uint64_t present,
                 uint64_t zeros, llvm::StringRef zerosName,
                 llvm::ArrayRef<uint64_t> absent) {
-  const uint64_t pageSize = findPageSize(dump);
   std::string text = countPages(present, pageSize) + " present";
   if (zeros)
     text += " (" + countPages(zeros, pageSize) + " " + zerosName.str() + ")";
@@ -103,14 +102,12 @@ void printPages(const Dump &dump, llvm::StringRef name, uint64_t present,
 /// What reading gives, beside what the container says. True if the two agree on
 /// what is there.
 bool printVerified(const Dump &dump) {
+  const uint64_t pageSize = findPageSize(dump);
   VerifiedBytes bytes =
-      verifyBytes(*dump.memory, findPageSize(dump), standardDiagnostics());
-  printPages(dump, "read, pages of ", bytes.present, bytes.zero, "of zeros",
+      verifyBytes(*dump.memory, pageSize, standardDiagnostics());
+  printPages(pageSize, "read, pages of ", bytes.present, bytes.zero, "of zeros",
              bytes.absent);
-  uint64_t promised = 0;
-  for (const MemoryRange &range : dump.memory->ranges())
-    promised += range.absence ? 0 : range.size;
-  return promised == bytes.present;
+  return bytes.present == dump.memory->presentBytes();
 }
 
 void printMemory(const Dump &dump) {
@@ -143,7 +140,7 @@ void printMemory(const Dump &dump) {
       totals +=
           ", " + formatSize(absent[i]) + " " + getAbsenceName(Absence(i)).str();
   printLine("in all", totals);
-  printPages(dump, "pages of ", present, dump.knownZeroBytes(),
+  printPages(findPageSize(dump), "pages of ", present, dump.knownZeroBytes(),
              "marked as zeros", absent);
 }
 
@@ -206,14 +203,15 @@ llvm::Expected<int> runInfo(const Options &options) {
     return 1;
   }
   printKernel(*kernel);
+  const int status = isSound ? 0 : 1;
   if (!options.sources)
-    return isSound ? 0 : 1;
+    return status;
   llvm::Expected<std::unique_ptr<KernelDebug>> debug =
       findDebug(options, *kernel, *dump->memory);
   if (!debug)
     return debug.takeError();
   printEvidence("Symbols and types", (*debug)->evidence());
-  return isSound ? 0 : 1;
+  return status;
 }
 
 llvm::Expected<int> runVmcoreinfo(const Options &options) {

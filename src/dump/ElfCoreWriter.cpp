@@ -185,9 +185,8 @@ llvm::Error copyMemory(OutputFile &file, const CoreContents &contents,
       page.resize(std::min(pageBytes, segment.storedBytes - at));
       if (llvm::Error error = memory.read(segment.start + at, page))
         return error;
-      const bool zero = std::all_of(page.begin(), page.end(),
-                                    [](uint8_t byte) { return byte == 0; });
-      if (llvm::Error error = zero ? file.skip(page.size()) : file.write(page))
+      if (llvm::Error error =
+              isZero(page) ? file.skip(page.size()) : file.write(page))
         return error;
       done += page.size();
       if (done % (1 << 22) < page.size())

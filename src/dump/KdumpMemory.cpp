@@ -21,10 +21,6 @@ template <Purpose> llvm::MutableArrayRef<uint8_t> scratch(size_t size) {
   return {buffer.data(), size};
 }
 
-bool isZero(llvm::ArrayRef<uint8_t> bytes) {
-  return llvm::all_of(bytes, [](uint8_t byte) { return byte == 0; });
-}
-
 /// What a page of zeros was last compressed to. Dumps that leave none out have
 /// thousands of them, and a decoder makes its tables anew for each.
 class ZeroForm {

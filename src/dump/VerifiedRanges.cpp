@@ -2,8 +2,6 @@
 
 #include "support/Bits.h"
 
-#include "llvm/ADT/STLExtras.h"
-
 namespace vmpt {
 
 namespace {
@@ -14,9 +12,8 @@ namespace {
 template <class Visit>
 void visitPages(const PhysicalMemory &memory, uint64_t pageBytes,
                 Diagnostics &diagnostics, Visit visit) {
-  uint64_t total = 0, done = 0;
-  for (const MemoryRange &range : memory.ranges())
-    total += range.absence ? 0 : range.size;
+  const uint64_t total = memory.presentBytes();
+  uint64_t done = 0;
   std::vector<uint8_t> page(pageBytes);
   for (const MemoryRange &range : memory.ranges()) {
     if (range.absence) {
@@ -68,8 +65,7 @@ VerifiedBytes verifyBytes(const PhysicalMemory &memory, uint64_t pageBytes,
                  return;
                }
                counts.present += size;
-               if (llvm::all_of(llvm::ArrayRef<uint8_t>(bytes, size),
-                                [](uint8_t byte) { return byte == 0; }))
+               if (isZero({bytes, size}))
                  counts.zero += size;
              });
   return counts;

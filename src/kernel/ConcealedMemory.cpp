@@ -1,7 +1,5 @@
 #include "kernel/ConcealedMemory.h"
 
-#include "llvm/ADT/STLExtras.h"
-
 #include <algorithm>
 #include <array>
 
@@ -46,7 +44,7 @@ struct Sample {
 
   void look(const Page &page) {
     ++pages;
-    if (llvm::all_of(page, [](uint8_t byte) { return byte == 0; }))
+    if (isZero(page))
       ++zero;
     else if (looksRandom(page))
       ++random;
@@ -85,7 +83,6 @@ std::optional<ConcealedMemory>
 describeConcealedMemory(const PhysicalMemory &memory) {
   if (isCutOff(memory))
     return ConcealedMemory{
-        ConcealedMemory::CutOff,
         "the file is cut off: most of the memory is not in it"};
   const Sample sample = takeSample(memory.forScanning());
   static constexpr char advice[] =
@@ -93,20 +90,19 @@ describeConcealedMemory(const PhysicalMemory &memory) {
   const uint64_t written = sample.pages - sample.zero;
   if (written >= pagesThatTell && sample.random * 10 >= written * 9)
     return ConcealedMemory{
-        ConcealedMemory::Ciphertext,
         "the memory looks like ciphertext (" +
             countText(sample.random, sample.pages) +
             " are as random): a guest protected by SEV or TDX as its host sees "
             "it, or a file that is encrypted or compressed as a whole" +
-            advice};
+            advice,
+        /*isCiphertext=*/true};
   if (sample.pages >= pagesThatTell && sample.zero * 100 >= sample.pages * 99)
     return ConcealedMemory{
-        ConcealedMemory::NearlyEmpty,
         "nearly all of the memory is zeros (" +
-            countText(sample.zero, sample.pages) +
-            "), as where the host cannot read a guest protected by "
-            "SEV-SNP or TDX" +
-            advice};
+        countText(sample.zero, sample.pages) +
+        "), as where the host cannot read a guest protected by "
+        "SEV-SNP or TDX" +
+        advice};
   return std::nullopt;
 }
 

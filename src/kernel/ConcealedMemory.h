@@ -9,8 +9,8 @@
 namespace vmpt {
 
 struct ConcealedMemory {
-  enum Kind : uint8_t { CutOff, Ciphertext, NearlyEmpty } kind;
   std::string reason; ///< "the memory looks like ciphertext (...)"
+  bool isCiphertext = false;
 };
 
 /// Looks at pages all over the memory, about a thousand of them. A reason if

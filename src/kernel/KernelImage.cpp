@@ -12,6 +12,7 @@
 #include "kernel/FixedPoint.h"
 #include "kernel/KernelArch.h"
 #include "kernel/VmcoreinfoScan.h"
+#include "paging/Translate.h"
 #include "support/Text.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -303,16 +304,13 @@ bool KernelFinder::tryRegisters(const InfoCandidate *candidate) {
 /// Has the top table no entry that is present? One that cannot be read is none.
 bool isEmptyTable(const PhysicalMemory &memory, const PagingMode &mode,
                   PhysAddr table) {
-  std::vector<uint8_t> bytes(mode.tableBytes(0));
-  if (memory.tryRead(table, bytes))
-    return false;
-  for (size_t at = 0; at < bytes.size(); at += mode.entryBytes)
-    if (mode.isPresent(
-            mode.entryBytes == 8
-                ? loadUnaligned<uint64_t>(bytes.data() + at, ByteOrder::little)
-                : loadUnaligned<uint32_t>(bytes.data() + at,
-                                          ByteOrder::little)))
+  for (unsigned index = 0; index < mode.entryCount(0); ++index) {
+    uint64_t entry;
+    if (readEntry(memory, mode, table + uint64_t(index) * mode.entryBytes,
+                  entry) ||
+        mode.isPresent(entry))
       return false;
+  }
   return true;
 }
 
@@ -364,7 +362,7 @@ bool KernelFinder::acceptRegister(const KernelArch &arch,
   }
   // A register is in the clear, what it points to need not be.
   std::optional<ConcealedMemory> concealed = describeConcealedMemory(memory_);
-  if (concealed && concealed->kind == ConcealedMemory::Ciphertext)
+  if (concealed && concealed->isCiphertext)
     return false;
   image_.rootIsOfTask = true;
   diagnostics_.warn("the kernel's own root table cannot be had (" +

@@ -11,11 +11,8 @@ class ScanProgress {
 public:
   ScanProgress(Diagnostics &diagnostics, const PhysicalMemory &memory,
                llvm::StringRef what, uint64_t passes = 1)
-      : diagnostics_(diagnostics), what_(what) {
-    for (const MemoryRange &range : memory.ranges())
-      if (!range.absence)
-        total_ += range.size * passes;
-  }
+      : diagnostics_(diagnostics), what_(what),
+        total_(memory.presentBytes() * passes) {}
   ~ScanProgress() { diagnostics_.progress(what_, total_, total_); }
   ScanProgress(const ScanProgress &) = delete;
   ScanProgress &operator=(const ScanProgress &) = delete;
@@ -32,7 +29,8 @@ private:
   static constexpr uint64_t step = uint64_t(64) << 20;
   Diagnostics &diagnostics_;
   llvm::StringRef what_;
-  uint64_t total_ = 0, done_ = 0, said_ = 0;
+  const uint64_t total_;
+  uint64_t done_ = 0, said_ = 0;
 };
 
 } // namespace vmpt

@@ -36,6 +36,13 @@ void appendRange(std::vector<MemoryRange> &ranges, const MemoryRange &next) {
 
 PhysicalMemory::~PhysicalMemory() = default;
 
+uint64_t PhysicalMemory::presentBytes() const {
+  uint64_t bytes = 0;
+  for (const MemoryRange &range : ranges())
+    bytes += range.absence ? 0 : range.size;
+  return bytes;
+}
+
 const uint8_t *PhysicalMemory::tryView(PhysAddr, uint64_t) const {
   return nullptr;
 }

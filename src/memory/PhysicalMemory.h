@@ -98,6 +98,9 @@ public:
   /// zeros, instead of storing them. No page is looked into.
   virtual uint64_t knownZeroBytes() const { return 0; }
 
+  /// How many bytes ranges() says are there.
+  uint64_t presentBytes() const;
+
   /// The same memory for looking through much of it. Reads through it do not
   /// count as use where use is recorded (RecordingMemory).
   virtual const PhysicalMemory &forScanning() const { return *this; }

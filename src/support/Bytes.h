@@ -10,6 +10,7 @@
 #include "support/Error.h"
 
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringRef.h"
 
 #include <bit>
@@ -38,6 +39,11 @@ template <class T> T loadUnaligned(const uint8_t *from, ByteOrder order) {
   T value;
   std::memcpy(&value, from, sizeof value);
   return order == ByteOrder::native ? value : byteSwap(value);
+}
+
+/// True also of no bytes at all.
+inline bool isZero(llvm::ArrayRef<uint8_t> bytes) {
+  return llvm::all_of(bytes, [](uint8_t byte) { return byte == 0; });
 }
 
 /// A piece of a file: not owned, byte order known, and where it starts in the

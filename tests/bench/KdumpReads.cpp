@@ -92,6 +92,20 @@ void readPages(llvm::ArrayRef<PhysAddr> pages, size_t threadCount, Read read) {
     thread.join();
 }
 
+using Registered = benchmark::internal::Benchmark;
+
+void onOneThread(Registered *reads) {
+  reads->ArgName("threads")->Arg(1)->MeasureProcessCPUTime()->UseRealTime();
+  reads->Unit(benchmark::kMillisecond);
+}
+void onTwoThreads(Registered *reads) {
+  onOneThread(reads);
+  reads->Arg(2);
+}
+void byTableAndByEntry(Registered *walk) {
+  walk->ArgName("bytes")->Arg(4096)->Arg(8)->Unit(benchmark::kMicrosecond);
+}
+
 void countPages(benchmark::State &state, size_t pages) {
   state.SetItemsProcessed(state.iterations() * int64_t(pages));
   state.SetBytesProcessed(state.iterations() * int64_t(pages * pageSize));
@@ -173,8 +187,7 @@ void vmptWalk(benchmark::State &state) {
         };
   });
 }
-BENCHMARK(vmptWalk)->ArgName("bytes")->Arg(4096)->Arg(8)->Unit(
-    benchmark::kMicrosecond);
+BENCHMARK(vmptWalk)->Apply(byTableAndByEntry);
 
 #ifdef VMPT_HAVE_LIBKDUMPFILE
 void libkdumpfileWalk(benchmark::State &state) {
@@ -185,11 +198,7 @@ void libkdumpfileWalk(benchmark::State &state) {
     };
   });
 }
-BENCHMARK(libkdumpfileWalk)
-    ->ArgName("bytes")
-    ->Arg(4096)
-    ->Arg(8)
-    ->Unit(benchmark::kMicrosecond);
+BENCHMARK(libkdumpfileWalk)->Apply(byTableAndByEntry);
 
 void libkdumpfileReads(benchmark::State &state, Order order) {
   const std::vector<PhysAddr> pages = listPages(order);
@@ -210,49 +219,15 @@ void libkdumpfileReads(benchmark::State &state, Order order) {
   }
   countPages(state, pages.size());
 }
-BENCHMARK_CAPTURE(libkdumpfileReads, drawn, Drawn)
-    ->ArgName("threads")
-    ->Arg(1)
-    ->Arg(2)
-    ->MeasureProcessCPUTime()
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(libkdumpfileReads, random, Random)
-    ->ArgName("threads")
-    ->Arg(1)
-    ->Arg(2)
-    ->MeasureProcessCPUTime()
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(libkdumpfileReads, drawn, Drawn)->Apply(onTwoThreads);
+BENCHMARK_CAPTURE(libkdumpfileReads, random, Random)->Apply(onTwoThreads);
 BENCHMARK_CAPTURE(libkdumpfileReads, sequential, Sequential)
-    ->ArgName("threads")
-    ->Arg(1)
-    ->MeasureProcessCPUTime()
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
+    ->Apply(onOneThread);
 #endif
 
-BENCHMARK_CAPTURE(vmptReads, drawn, Drawn)
-    ->ArgName("threads")
-    ->Arg(1)
-    ->Arg(2)
-    ->MeasureProcessCPUTime()
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(vmptReads, random, Random)
-    ->ArgName("threads")
-    ->Arg(1)
-    ->Arg(2)
-    ->MeasureProcessCPUTime()
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(vmptReads, sequential, Sequential)
-    ->ArgName("threads")
-    ->Arg(1)
-    ->Arg(2)
-    ->MeasureProcessCPUTime()
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(vmptReads, drawn, Drawn)->Apply(onTwoThreads);
+BENCHMARK_CAPTURE(vmptReads, random, Random)->Apply(onTwoThreads);
+BENCHMARK_CAPTURE(vmptReads, sequential, Sequential)->Apply(onTwoThreads);
 
 } // namespace
 
