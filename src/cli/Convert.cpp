@@ -1,10 +1,11 @@
 //===- Convert.cpp - vmpt convert: all of the memory as an ELF vmcore -----===//
 #include "cli/Session.h"
-#include "dump/ElfCoreWriter.h"
-#include "dump/TrimNote.h"
-#include "dump/VerifiedRanges.h"
-#include "kernel/DirectMap.h"
-#include "kernel/KernelArch.h"
+#include "dump/OpenDump.h"
+#include "dump/formats/TrimNote.h"
+#include "dump/writer/ElfCoreWriter.h"
+#include "dump/writer/VerifiedRanges.h"
+#include "kernel/find/DirectMap.h"
+#include "kernel/find/KernelArch.h"
 
 namespace vmpt {
 

@@ -1,8 +1,9 @@
 //===- Info.cpp - vmpt info, vmpt vmcoreinfo ------------------------------===//
 #include "cli/Session.h"
-#include "dump/VerifiedRanges.h"
-#include "dump/Vmcoreinfo.h"
-#include "kernel/KernelArch.h"
+#include "dump/OpenDump.h"
+#include "dump/writer/VerifiedRanges.h"
+#include "kernel/find/KernelArch.h"
+#include "kernel/image/Vmcoreinfo.h"
 #include "support/Text.h"
 
 #include "llvm/Support/Format.h"

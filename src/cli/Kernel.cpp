@@ -1,5 +1,6 @@
 //===- Kernel.cpp - vmpt kernel: the kernel's own listing -----------------===//
 #include "cli/Session.h"
+#include "dump/OpenDump.h"
 #include "listing/Plan.h"
 
 #include "llvm/Support/raw_ostream.h"

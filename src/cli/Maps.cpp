@@ -1,7 +1,7 @@
 //===- Maps.cpp - vmpt maps: /proc/PID/maps -------------------------------===//
-#include "listing/Maps.h"
+#include "views/Maps.h"
 #include "cli/TaskChoice.h"
-#include "support/JsonWriter.h"
+#include "output/JsonWriter.h"
 #include "support/Text.h"
 
 #include "llvm/Support/raw_ostream.h"

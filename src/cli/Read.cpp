@@ -1,5 +1,6 @@
 //===- Read.cpp - vmpt read: bytes of physical memory ---------------------===//
 #include "cli/Session.h"
+#include "dump/OpenDump.h"
 #include "support/Bits.h"
 #include "support/Text.h"
 

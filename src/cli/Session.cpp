@@ -1,8 +1,9 @@
 #include "cli/Session.h"
+#include "dump/OpenDump.h"
 
-#include "dump/Raw.h"
-#include "dump/RawLayout.h"
-#include "kernel/RawPlacement.h"
+#include "dump/formats/Raw.h"
+#include "dump/formats/RawLayout.h"
+#include "kernel/find/RawPlacement.h"
 #include "support/Text.h"
 
 #include "llvm/Support/raw_ostream.h"

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "cli/Options.h"
-#include "dump/Dump.h"
-#include "kernel/KernelDebug.h"
+#include "dump/OpenDump.h"
+#include "kernel/context/KernelDebug.h"
 
 namespace vmpt {
 

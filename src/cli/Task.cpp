@@ -1,6 +1,6 @@
 //===- Task.cpp - vmpt task, vmpt efi: the tables of others ---------------===//
 #include "cli/TaskChoice.h"
-#include "kernel/KernelArch.h"
+#include "kernel/find/KernelArch.h"
 #include "listing/Plan.h"
 #include "support/Text.h"
 

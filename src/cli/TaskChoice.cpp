@@ -1,4 +1,5 @@
 #include "cli/TaskChoice.h"
+#include "dump/OpenDump.h"
 
 namespace vmpt {
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cli/Session.h"
-#include "kernel/TaskList.h"
+#include "kernel/tasks/TaskList.h"
 
 namespace vmpt {
 

@@ -1,8 +1,8 @@
 //===- Tasks.cpp - vmpt tasks ---------------------------------------------===//
 #include "cli/TaskChoice.h"
-#include "kernel/KernelArch.h"
+#include "kernel/find/KernelArch.h"
+#include "output/JsonWriter.h"
 #include "paging/TableUse.h"
-#include "support/JsonWriter.h"
 #include "support/Text.h"
 
 #include "llvm/Support/Format.h"

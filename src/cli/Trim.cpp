@@ -1,12 +1,13 @@
 //===- Trim.cpp - vmpt trim: the pages that matter, and no others ---------===//
 #include "cli/Session.h"
-#include "dump/ElfCoreWriter.h"
-#include "dump/TrimNote.h"
-#include "kernel/KernelArch.h"
-#include "kernel/TaskList.h"
-#include "listing/Maps.h"
+#include "dump/OpenDump.h"
+#include "dump/formats/TrimNote.h"
+#include "dump/writer/ElfCoreWriter.h"
+#include "kernel/find/KernelArch.h"
+#include "kernel/tasks/TaskList.h"
 #include "listing/Plan.h"
 #include "memory/RecordingMemory.h"
+#include "views/Maps.h"
 
 #include "llvm/Support/raw_ostream.h"
 

@@ -1,6 +1,6 @@
 #include "cli/Version.h"
 
-#include "dump/Libraries.h"
+#include "dump/storage/Libraries.h"
 
 #include "llvm/Config/llvm-config.h"
 

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "debuginfo/Symbols.h"
-#include "support/MappedFile.h"
+#include "dump/storage/MappedFile.h"
 
 namespace vmpt {
 

@@ -4,19 +4,19 @@
 // `llvm::Error readX(Bytes, Dump &)`, add a row to `containers`, a page to
 // docs/formats/, a writer to tests/support/, and a row to docs/support.md.
 //
-#include "dump/Dump.h"
-#include "dump/ElfCore.h"
-#include "dump/Flattened.h"
-#include "dump/Kdump.h"
-#include "dump/KdumpHeader.h"
-#include "dump/Lime.h"
-#include "dump/QemuMigration.h"
-#include "dump/Raw.h"
-#include "dump/RawLayout.h"
-#include "dump/Refused.h"
-#include "dump/VirtualBox.h"
-#include "dump/Vmware.h"
-#include "dump/XenCore.h"
+#include "dump/OpenDump.h"
+#include "dump/formats/ElfCore.h"
+#include "dump/formats/Flattened.h"
+#include "dump/formats/Kdump.h"
+#include "dump/formats/KdumpHeader.h"
+#include "dump/formats/Lime.h"
+#include "dump/formats/QemuMigration.h"
+#include "dump/formats/Raw.h"
+#include "dump/formats/RawLayout.h"
+#include "dump/formats/Refused.h"
+#include "dump/formats/VirtualBox.h"
+#include "dump/formats/Vmware.h"
+#include "dump/formats/XenCore.h"
 
 namespace vmpt {
 

@@ -14,7 +14,7 @@
 // when the kernel was built or at boot. A pmd's does not, so a block in a top
 // table of two levels is a PMD beside holes that are PGD.
 //
-#include "paging/Arm64.h"
+#include "paging/modes/Arm64.h"
 #include "listing/Plan.h"
 
 #include <algorithm>

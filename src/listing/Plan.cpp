@@ -1,6 +1,6 @@
 #include "listing/Plan.h"
 
-#include "kernel/KernelArch.h"
+#include "kernel/find/KernelArch.h"
 
 #include "llvm/Support/ErrorHandling.h"
 

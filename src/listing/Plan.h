@@ -5,7 +5,7 @@
 //
 #pragma once
 
-#include "kernel/KernelImage.h"
+#include "kernel/find/KernelImage.h"
 #include "listing/Ptdump.h"
 #include "listing/Wording.h"
 #include "paging/Walker.h"

@@ -10,7 +10,7 @@
 //
 #pragma once
 
-#include "kernel/AddressMarkers.h"
+#include "kernel/image/AddressMarkers.h"
 #include "listing/RunSink.h"
 #include "support/Address.h"
 

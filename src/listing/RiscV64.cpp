@@ -13,7 +13,7 @@
 // arch/riscv/mm/ptdump.c. Columns N and MT came with the number in RSW, in
 // one series that is in 6.7 and not in 6.6.
 //
-#include "paging/RiscV64.h"
+#include "paging/modes/RiscV64.h"
 #include "listing/Plan.h"
 
 #include <algorithm>

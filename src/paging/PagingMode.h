@@ -168,9 +168,4 @@ constexpr uint8_t countLevels(unsigned virtualBits, unsigned pageShift,
   return uint8_t((virtualBits - pageShift + indexBits - 1) / indexBits);
 }
 
-/// All modes of an architecture, the likeliest first.
-llvm::ArrayRef<const PagingMode *> getModes(Arch arch);
-/// By name, or null.
-const PagingMode *findMode(llvm::StringRef name);
-
 } // namespace vmpt

@@ -7,8 +7,8 @@
 // file; without it, one is made, which has no kernel.
 //
 #include "DumpBuilder.h"
-#include "dump/Dump.h"
-#include "kernel/KernelImage.h"
+#include "dump/OpenDump.h"
+#include "kernel/find/KernelImage.h"
 #ifdef VMPT_HAVE_LIBKDUMPFILE
 #include "KdumpFile.h"
 #endif

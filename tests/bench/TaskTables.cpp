@@ -9,7 +9,7 @@
 //
 #include "listing/Plan.h"
 #include "paging/TableUse.h"
-#include "paging/X86_64.h"
+#include "paging/modes/X86_64.h"
 #include "support/BuiltListing.h"
 
 #include <benchmark/benchmark.h>

@@ -5,7 +5,7 @@
 //
 #pragma once
 
-#include "dump/Dump.h"
+#include "dump/OpenDump.h"
 
 #include <algorithm>
 #include <cstdlib>

@@ -5,7 +5,7 @@
 //
 #include "CapturedFile.h"
 #include "Expected.h"
-#include "dump/Dump.h"
+#include "dump/OpenDump.h"
 
 #include "gtest/gtest.h"
 

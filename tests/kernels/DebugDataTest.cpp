@@ -1,9 +1,10 @@
 // Symbols and types from real dumps, against what the kernel itself said.
 
-#include "kernel/DebugData.h"
+#include "kernel/image/DebugData.h"
 #include "debuginfo/DebugFiles.h"
-#include "kernel/KallsymsFinder.h"
-#include "kernel/KernelImage.h"
+#include "dump/OpenDump.h"
+#include "kernel/find/KernelImage.h"
+#include "kernel/image/KallsymsFinder.h"
 
 #include "memory/RecordingMemory.h"
 #include "support/Expected.h"

@@ -3,7 +3,7 @@
 #include "DumpBuilder.h"
 #include "Expected.h"
 #include "KdumpFile.h"
-#include "dump/Dump.h"
+#include "dump/OpenDump.h"
 
 #include "gtest/gtest.h"
 

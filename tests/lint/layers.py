@@ -1,49 +1,59 @@
 #!/usr/bin/env python3
-"""Checks the order of the folders of src/: one may use lower ranks and itself.
+"""Checks the order of the rooms of src/: one may use lower ranks and itself.
 
-Reads the `#include "folder/File.h"` lines. Usage: layers.py SRC
+Reads the `#include "room/File.h"` lines and names each that breaks the order.
+A room is the folder of a file; docs/architecture.md has the table.
+Usage: layers.py SRC
 """
 import re
 import sys
 from pathlib import Path
 
-RANKS = {
-    "support": 0,
-    "memory": 1,
-    "dump": 2,
-    "paging": 2,
-    "debuginfo": 2,
-    "kernel": 3,
-    "listing": 4,
-    "analysis": 4,
-    "cli": 5,
-    ".": 6,  # main.cpp
-}
+# Rooms of one rank may not use each other.
+RANKS = [
+    ["support"],
+    ["output", "memory"],
+    ["paging", "dump/storage"],
+    ["paging/modes", "dump/formats", "debuginfo"],
+    ["dump/writer"],
+    ["dump"],
+    ["kernel/image"],
+    ["kernel/find"],
+    ["kernel/context"],
+    ["kernel/arch"],
+    ["kernel/tasks", "kernel/areas", "kernel/pages", "kernel/log"],
+    ["listing"],
+    ["analysis"],
+    ["session", "views"],
+    ["cli", "api", "python"],
+    ["."],  # main.cpp
+]
+RANK_OF = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}
 INCLUDE = re.compile(r'^\s*#\s*include\s*"(.*)"')
 
 
-def included_folder(path):
-    return path.split("/")[0] if "/" in path else "."
+def room_of(path):
+    return path.rsplit("/", 1)[0] if "/" in path else "."
 
 
 def violations(src):
     for file in sorted(src.rglob("*")):
         if file.suffix not in (".h", ".cpp"):
             continue
-        relative = file.relative_to(src)
-        folder = included_folder(relative.as_posix())
+        room = room_of(file.relative_to(src).as_posix())
+        if room not in RANK_OF:
+            yield f"{file}\n  room '{room}' has no rank in {Path(__file__).name}"
+            continue
         for number, line in enumerate(file.read_text().splitlines(), 1):
             match = INCLUDE.match(line)
             if not match or match[1].startswith("llvm/"):
                 continue
-            used = included_folder(match[1])
+            used = room_of(match[1])
             where = f"{file}:{number}: {line.strip()}"
-            if folder not in RANKS:
-                yield f"{where}\n  folder '{folder}' has no rank in {Path(__file__).name}"
-            elif used not in RANKS or not (src / match[1]).exists():
+            if used not in RANK_OF or not (src / match[1]).exists():
                 yield f"{where}\n  no such file; includes are written from src/"
-            elif used != folder and RANKS[used] >= RANKS[folder]:
-                yield f"{where}\n  {folder} (rank {RANKS[folder]}) may not use {used} (rank {RANKS[used]})"
+            elif used != room and RANK_OF[used] >= RANK_OF[room]:
+                yield f"{where}\n  {room} (rank {RANK_OF[room]}) may not use {used} (rank {RANK_OF[used]})"
 
 
 def main():

@@ -3,7 +3,7 @@
 
 #include "Expected.h"
 #include "PageTableBuilder.h"
-#include "kernel/KernelArch.h"
+#include "kernel/find/KernelArch.h"
 #include "listing/Plan.h"
 
 namespace vmpt::testing {

@@ -1,7 +1,7 @@
 //===- KallsymsBuilder.h - kernel images with kallsyms, for tests ---------===//
 #pragma once
 
-#include "kernel/Kallsyms.h"
+#include "kernel/image/Kallsyms.h"
 #include "support/BtfBuilder.h"
 
 #include <cctype>

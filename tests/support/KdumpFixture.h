@@ -4,8 +4,8 @@
 #include "ByteWriter.h"
 #include "DumpBuilder.h"
 #include "Expected.h"
-#include "dump/Dump.h"
-#include "dump/FileImage.h"
+#include "dump/OpenDump.h"
+#include "dump/storage/FileImage.h"
 
 #include "gtest/gtest.h"
 

@@ -16,8 +16,8 @@
 #include "PageTableBuilder.h"
 #include "debuginfo/BtfTypes.h"
 #include "debuginfo/Symbols.h"
-#include "kernel/Structs.h"
-#include "paging/X86_64.h"
+#include "kernel/context/Structs.h"
+#include "paging/modes/X86_64.h"
 
 #include "llvm/ADT/StringMap.h"
 

@@ -3,7 +3,7 @@
 
 #include "Expected.h"
 #include "MemoryImage.h"
-#include "dump/Dump.h"
+#include "dump/formats/Dump.h"
 
 namespace vmpt::testing {
 

@@ -10,8 +10,8 @@
 #pragma once
 
 #include "KernelObjects.h"
-#include "kernel/KernelArch.h"
-#include "kernel/KernelDebug.h"
+#include "kernel/context/KernelDebug.h"
+#include "kernel/find/KernelArch.h"
 
 #include <map>
 

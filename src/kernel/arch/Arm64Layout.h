@@ -6,8 +6,8 @@
 //
 #pragma once
 
-#include "kernel/AddressMarkers.h"
-#include "kernel/KernelVersion.h"
+#include "kernel/image/AddressMarkers.h"
+#include "kernel/image/KernelVersion.h"
 
 namespace vmpt::arm64 {
 

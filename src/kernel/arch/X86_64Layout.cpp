@@ -7,7 +7,7 @@
 //
 #include "kernel/arch/X86_64Layout.h"
 
-#include "kernel/DebugData.h"
+#include "kernel/image/DebugData.h"
 
 namespace vmpt {
 

@@ -1,7 +1,7 @@
 //===- X86_64Layout.h - address markers of kernels that carry none --------===//
 #pragma once
 
-#include "kernel/KernelArch.h"
+#include "kernel/find/KernelArch.h"
 
 namespace vmpt {
 

@@ -2,8 +2,8 @@
 //
 // The expected text is written from the kernels' sources, column by column.
 //
-#include "paging/Arm64.h"
-#include "kernel/KernelArch.h"
+#include "paging/modes/Arm64.h"
+#include "kernel/find/KernelArch.h"
 #include "listing/Plan.h"
 
 #include "support/Expected.h"

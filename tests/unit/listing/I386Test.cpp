@@ -2,7 +2,7 @@
 //
 // The expected text is written from linux v6.1 arch/x86/mm/dump_pagetables.c.
 //
-#include "paging/I386.h"
+#include "paging/modes/I386.h"
 
 #include "support/BuiltListing.h"
 

@@ -4,8 +4,8 @@
 // arch/x86/mm/dump_pagetables.c. Each test has a newer kernel beside the old,
 // so that it shows the difference.
 //
-#include "paging/I386.h"
-#include "paging/X86_64.h"
+#include "paging/modes/I386.h"
+#include "paging/modes/X86_64.h"
 
 #include "support/BuiltListing.h"
 

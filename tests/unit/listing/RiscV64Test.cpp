@@ -3,7 +3,7 @@
 // The expected text is written from linux arch/riscv/mm/ptdump.c of v6.1 and
 // v6.12, column by column.
 //
-#include "paging/RiscV64.h"
+#include "paging/modes/RiscV64.h"
 
 #include "support/BuiltListing.h"
 

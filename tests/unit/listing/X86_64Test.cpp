@@ -2,8 +2,8 @@
 // expected text is written after the kernel's source, by hand; real listings
 // are compared in tests/kernels.
 
-#include "paging/X86_64.h"
-#include "kernel/KernelArch.h"
+#include "paging/modes/X86_64.h"
+#include "kernel/find/KernelArch.h"
 #include "support/ListTables.h"
 #include "support/PageTableBuilder.h"
 

@@ -1,9 +1,9 @@
 #include "paging/TableUse.h"
 
-#include "paging/Arm64.h"
-#include "paging/I386.h"
-#include "paging/RiscV64.h"
-#include "paging/X86_64.h"
+#include "paging/modes/Arm64.h"
+#include "paging/modes/I386.h"
+#include "paging/modes/RiscV64.h"
+#include "paging/modes/X86_64.h"
 #include "support/PageTableBuilder.h"
 
 #include "gtest/gtest.h"

@@ -1,0 +1,39 @@
+//===- OpenDump.h - from a file to a dump, whatever wrote it --------------===//
+//
+// openDump() looks at the content, never at the name, and chooses the reader.
+//
+#pragma once
+
+#include "dump/formats/Dump.h"
+#include "dump/formats/Raw.h"
+#include "support/Diagnostics.h"
+
+namespace vmpt {
+
+struct RawLayout;
+
+struct OpenOptions {
+  /// Further files of the same dump: the parts of a split dump, the .vmem of a
+  /// VMware state.
+  std::vector<std::string> parts;
+  /// Raw pieces of memory. They are all of the memory if the path is empty.
+  std::vector<RawMapping> mappings;
+  /// Where a raw image starts, if its content does not tell.
+  std::optional<PhysAddr> rawBase;
+  /// Where the pieces of a raw image lie, if not all from one address on; see
+  /// findRawLayout in dump/formats/RawLayout.h.
+  const RawLayout *rawLayout = nullptr;
+};
+
+/// Opens the dump at \p path, or the raw pieces alone when \p path is empty.
+/// Fails with one sentence that does not name the file.
+llvm::Expected<Dump> openDump(const std::string &path,
+                              const OpenOptions &options,
+                              Diagnostics &diagnostics);
+
+/// The same from bytes in memory that outlive the dump: the dump itself, then
+/// the further parts of a split one. Does not look at \p options' file names.
+llvm::Expected<Dump> openDump(llvm::ArrayRef<Bytes> files,
+                              const OpenOptions &options);
+
+} // namespace vmpt

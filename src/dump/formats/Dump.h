@@ -1,0 +1,82 @@
+//===- Dump.h - what every dump offers, whatever wrote it -----------------===//
+//
+// A reader turns its container into the same three things: physical memory,
+// notes, and what there is to say about the file.
+//
+#pragma once
+
+#include "dump/storage/MappedFile.h"
+#include "memory/Machine.h"
+#include "memory/MemorySummary.h"
+#include "memory/PhysicalMemory.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vmpt {
+
+/// One ELF-style note. `desc` is not owned: it lies in a file of the dump.
+struct Note {
+  std::string name; ///< Without the terminating NUL: "CORE", "VMCOREINFO".
+  uint32_t type = 0;
+  Bytes desc;
+};
+
+/// One line of `vmpt info` about the container: "compression" -> "zlib".
+struct ContainerFact {
+  std::string name;
+  std::string value;
+};
+
+struct Dump {
+  /// Keeps the files mapped that everything below points into. The first is
+  /// the dump itself.
+  std::vector<std::unique_ptr<MappedFile>> files;
+  /// Decoded pieces that notes point into (a flattened dump's note segment).
+  std::vector<std::unique_ptr<std::vector<uint8_t>>> buffers;
+
+  std::string format; ///< "ELF64 core", "kdump-compressed v6", "raw image".
+  /// "QEMU", "makedumpfile", ...: who wrote it, where that can be told.
+  std::string producer;
+  std::vector<ContainerFact> facts; ///< Further lines for `vmpt info`.
+  /// What the container lacks or its producer got wrong, a sentence each.
+  std::vector<std::string> quirks;
+
+  std::unique_ptr<PhysicalMemory> memory;
+  /// The bytes of a raw image that is taken to start at 0 because nothing says
+  /// where its pieces lie.
+  std::optional<Bytes> unplacedImage;
+  Machine machine;
+  std::vector<Note> notes;
+  /// The text of the VMCOREINFO note, where the container has one.
+  std::optional<std::string> vmcoreinfo;
+  /// makedumpfile's dump level, where the container says it.
+  std::optional<unsigned> dumpLevel;
+  /// Virtual minus physical address of the PT_LOADs that /proc/vmcore writes
+  /// for the direct map, where they agree.
+  std::optional<uint64_t> directMapOffset;
+
+  /// Cut by `vmpt trim`: format, facts, quirks and blocks are those of the
+  /// whole dump.
+  bool isTrimmed = false;
+  std::optional<std::vector<MemoryBlock>> wholeBlocks;
+  bool trimmedZeroPages = false;
+  uint64_t wholeZeroBytes = 0;
+
+  /// RAM as the dump, or the whole one it was cut from, has it.
+  std::vector<MemoryBlock> memoryBlocks() const {
+    return wholeBlocks ? *wholeBlocks : summarize(*memory);
+  }
+  /// PhysicalMemory::knownZeroBytes(), likewise.
+  uint64_t knownZeroBytes() const {
+    return isTrimmed ? wholeZeroBytes : memory->knownZeroBytes();
+  }
+};
+
+/// A quirk for each of the first few pieces of `dump.memory` that are
+/// truncated, for containers that should be whole.
+void nameTruncations(Dump &dump);
+
+} // namespace vmpt

@@ -1,0 +1,331 @@
+#include "dump/formats/ElfCore.h"
+
+#include "dump/formats/ElfFile.h"
+#include "dump/formats/ElfNotes.h"
+#include "dump/formats/TrimNote.h"
+#include "dump/storage/ExtentMemory.h"
+#include "support/Bits.h"
+
+namespace vmpt {
+
+namespace {
+
+/// Where the headers end, as far as \p elf, the start of the file, can tell.
+uint64_t endOfHeaders(Elf *elf, const GElf_Ehdr &header) {
+  uint64_t count = header.e_phnum, end = 0;
+  if (count == PN_XNUM) {
+    end = header.e_shoff + sizeof(Elf64_Shdr);
+    GElf_Shdr section;
+    count = gelf_getshdr(elf_getscn(elf, 0), &section) ? section.sh_info : 0;
+  }
+  // A sum that wraps leaves the headers out, and readProgramHeaders says so.
+  return std::max(end, header.e_phoff + count * header.e_phentsize);
+}
+
+/// The headers in one piece, for libelf: the whole file where that needs no
+/// copy, else its start.
+llvm::Expected<Bytes> gatherHeaders(const FileImage &image, Buffers &buffers) {
+  if (const uint8_t *all = image.tryView(0, image.size()))
+    return Bytes({all, image.size()});
+  uint64_t size = std::min<uint64_t>(sizeof(Elf64_Ehdr), image.size());
+  while (true) {
+    auto start =
+        image.slice(0, size, ByteOrder::little, "ELF headers", buffers);
+    if (!start)
+      return start.takeError();
+    auto elf = openElf(*start);
+    GElf_Ehdr header;
+    // Once more with the section header that has the count, once with all.
+    if (!elf || !gelf_getehdr(elf->get(), &header) ||
+        endOfHeaders(elf->get(), header) <= size) {
+      llvm::consumeError(elf.takeError()); // readElfCore will meet it again
+      return start;
+    }
+    size = endOfHeaders(elf->get(), header);
+  }
+}
+
+/// Program headers that are not all inside the file end the reading: without
+/// them nothing can be said about the memory.
+llvm::Expected<std::vector<GElf_Phdr>>
+readProgramHeaders(Elf *elf, const GElf_Ehdr &header, Bytes file) {
+  const uint64_t entrySize = gelf_getclass(elf) == ELFCLASS64
+                                 ? sizeof(Elf64_Phdr)
+                                 : sizeof(Elf32_Phdr);
+  size_t count = 0;
+  // Resolves PN_XNUM: x86-64 dumps with paging have 65,715 headers and more.
+  if (header.e_phnum && elf_getphdrnum(elf, &count) != 0)
+    return makeLibelfError("cannot count the program headers");
+  // libelf clips the count to the file; the file's own number tells more.
+  if (header.e_phnum != PN_XNUM)
+    count = header.e_phnum;
+  if (count == 0)
+    return llvm::make_error<FormatError>(
+        "ELF file has no program headers, so it holds no memory");
+  if (header.e_phentsize != entrySize)
+    return llvm::make_error<FormatError>("program headers of " +
+                                         hex(header.e_phentsize) +
+                                         " bytes, expected " + hex(entrySize));
+  if (!fits(header.e_phoff, count * entrySize, file.size()))
+    return llvm::make_error<FormatError>(
+        std::to_string(count) + " program headers at offset " +
+            hex(header.e_phoff) + " run past the end of the file at " +
+            hex(file.size()) + "; the file is truncated",
+        FileOffset(header.e_phoff));
+  std::vector<GElf_Phdr> headers(count);
+  for (size_t i = 0; i < count; ++i)
+    if (!gelf_getphdr(elf, int(i), &headers[i]))
+      return makeLibelfError("cannot read a program header");
+  return headers;
+}
+
+void nameMachine(const GElf_Ehdr &header, Dump &dump) {
+  Machine &machine = dump.machine;
+  machine.order = header.e_ident[EI_DATA] == ELFDATA2MSB ? ByteOrder::big
+                                                         : ByteOrder::little;
+  switch (header.e_machine) {
+  case EM_X86_64:
+    machine.arch = Arch::X86_64;
+    break;
+  case EM_386:
+    machine.arch = Arch::I386;
+    break;
+  case EM_AARCH64:
+    machine.arch = Arch::Arm64;
+    break;
+  case EM_RISCV:
+    machine.arch = Arch::RiscV64;
+    break;
+  default:
+    dump.quirks.push_back("ELF e_machine " + std::to_string(header.e_machine) +
+                          " is not one that vmpt knows");
+    return;
+  }
+  machine.archSource = "ELF e_machine";
+}
+
+/// p_paddr of a segment whose physical address the producer did not know.
+bool hasPhysicalAddress(const GElf_Phdr &segment, int elfClass) {
+  return segment.p_paddr !=
+         (elfClass == ELFCLASS64 ? ~uint64_t(0) : 0xffffffffu);
+}
+
+/// Adds one PT_LOAD: what the file holds of it, and why the rest is absent.
+void addSegment(const GElf_Phdr &segment, const FileImage &image,
+                ExtentMemory &memory) {
+  PhysAddr start(segment.p_paddr);
+  uint64_t stored = std::min(segment.p_filesz, segment.p_memsz);
+  for (uint64_t done = 0; done < stored;) {
+    uint64_t rest = stored - done;
+    FileImage::Piece piece{FileImage::Kind::Missing, rest, nullptr};
+    if (segment.p_offset < image.size() &&
+        done < image.size() - segment.p_offset)
+      piece = image.pieceAt(segment.p_offset + done);
+    uint64_t size = std::min(piece.size, rest);
+    if (piece.kind == FileImage::Kind::Data)
+      memory.addData(start + done, {piece.data, size});
+    else if (piece.kind == FileImage::Kind::Zeros)
+      memory.addZeros(start + done, size);
+    else
+      memory.addAbsent(start + done, size, Absence::Truncated);
+    done += size;
+  }
+  if (segment.p_memsz <= stored)
+    return;
+  // QEMU writes offset -1 and size 0 for mapped device memory.
+  bool device = segment.p_offset == ~uint64_t(0) && stored == 0;
+  memory.addAbsent(start + stored, segment.p_memsz - stored,
+                   device ? Absence::OutsideRam : Absence::Excluded);
+}
+
+/// As much of a PT_NOTE as the file has.
+void readNoteSegment(const GElf_Phdr &segment, const FileImage &image,
+                     Dump &dump) {
+  uint64_t start = std::min(segment.p_offset, image.size());
+  uint64_t size = std::min(segment.p_filesz, image.size() - start);
+  auto notes = image.slice(start, size, dump.machine.order, "note segment",
+                           dump.buffers);
+  if (notes)
+    parseNotes(*notes, segment.p_align, dump);
+  else
+    dump.quirks.push_back(llvm::toString(notes.takeError()));
+}
+
+/// /proc/vmcore gives the direct map's virtual address with each piece of RAM
+/// (linux fs/proc/vmcore.c); QEMU repeats the physical one. The kernel image
+/// is one more segment there, so the difference that most bytes agree on
+/// counts. kexec-tools has -1 for high memory of i386.
+std::optional<uint64_t>
+findDirectMapOffset(const std::vector<GElf_Phdr> &segments) {
+  std::vector<std::pair<uint64_t, uint64_t>> votes;
+  for (const GElf_Phdr &segment : segments) {
+    if (segment.p_type != PT_LOAD || segment.p_vaddr == segment.p_paddr ||
+        segment.p_vaddr == 0 || segment.p_vaddr == ~uint64_t(0))
+      continue;
+    uint64_t difference = segment.p_vaddr - segment.p_paddr;
+    auto vote = std::find_if(votes.begin(), votes.end(), [&](auto &entry) {
+      return entry.first == difference;
+    });
+    if (vote == votes.end() && votes.size() >= 64)
+      return std::nullopt; // virtual ranges of a paging dump, not a direct map
+    if (vote == votes.end())
+      vote = votes.insert(votes.end(), {difference, 0});
+    vote->second += segment.p_memsz;
+  }
+  auto most =
+      std::max_element(votes.begin(), votes.end(),
+                       [](auto &a, auto &b) { return a.second < b.second; });
+  if (most == votes.end())
+    return std::nullopt;
+  return most->first;
+}
+
+/// NT_PRPSINFO of /proc/kcore names "vmlinux" as the program (linux v6.12
+/// fs/proc/kcore.c); elf_prpsinfo has pr_fname at 40, or 28 in 32-bit files.
+bool isKcore(const Dump &dump) {
+  const llvm::StringRef name("vmlinux", 8); // with its NUL
+  return llvm::any_of(dump.notes, [&](const Note &note) {
+    llvm::StringRef text = note.desc.text();
+    return note.name == "CORE" && note.type == NT_PRPSINFO &&
+           (text.substr(40, 8) == name || text.substr(28, 8) == name);
+  });
+}
+
+/// Cores that look like a machine's memory and are not, or not in a way that
+/// could be read.
+llvm::Error refuseOtherCores(const std::vector<GElf_Phdr> &segments,
+                             const Dump &dump) {
+  constexpr uint32_t xenCrashInfo = 0x1000001; // xen include/public/elfnote.h
+  for (const Note &note : dump.notes)
+    if (note.name == "Xen" && note.type == xenCrashInfo)
+      return llvm::make_error<UnsupportedError>(
+          "crash dump of a Xen host, where dom0's memory is spread over "
+          "machine frames; vmpt reads dumps of HVM and PVH guests (xl "
+          "dump-core)");
+  size_t loads = 0, atZero = 0;
+  for (const GElf_Phdr &segment : segments)
+    if (segment.p_type == PT_LOAD && segment.p_memsz) {
+      ++loads;
+      atZero += segment.p_paddr == 0;
+    }
+  if (loads < 2 || atZero < loads)
+    return llvm::Error::success();
+  if (isKcore(dump))
+    return llvm::make_error<UnsupportedError>(
+        "copy of /proc/kcore of a kernel before 4.11, which does not say where "
+        "in physical memory its segments are; take the memory with kdump, "
+        "LiME or AVML");
+  return llvm::make_error<UnsupportedError>(
+      "all " + std::to_string(loads) +
+      " segments are at physical address 0, as in the core of a process; vmpt "
+      "needs a dump of a machine's memory");
+}
+
+void describe(const GElf_Ehdr &header, int elfClass, size_t segmentCount,
+              bool filtered, Dump &dump) {
+  dump.format = elfClass == ELFCLASS64 ? "ELF64 core" : "ELF32 core";
+  bool qemuNotes = std::any_of(dump.notes.begin(), dump.notes.end(),
+                               [](const Note &n) { return n.name == "QEMU"; });
+  // sizeof(a pointer) in e_ehsize is QEMU's since 7.2.
+  bool qemuHeader = header.e_ehsize == 8;
+  if (isKcore(dump)) {
+    dump.producer = "Linux /proc/kcore";
+    dump.quirks.push_back("a copy of /proc/kcore is of no single moment: "
+                          "memory changed while it was read");
+  } else if (qemuNotes || qemuHeader)
+    dump.producer = "QEMU dump-guest-memory (or a VMM that writes its form)";
+  else if (filtered)
+    dump.producer = "makedumpfile -E (pages are left out inside segments)";
+  else if (dump.vmcoreinfo)
+    dump.producer = "Linux /proc/vmcore, or a tool that writes its form";
+  dump.facts.push_back({"segments", std::to_string(segmentCount)});
+  if (qemuHeader)
+    dump.quirks.push_back(
+        "e_ehsize is 8 and the section headers come first (QEMU 7.2 and "
+        "later); makedumpfile cannot read such a file");
+  if (header.e_flags & 1 && !qemuHeader)
+    dump.quirks.push_back("marked incomplete: the disk was full when "
+                          "makedumpfile wrote it");
+  if (!dump.vmcoreinfo)
+    dump.quirks.push_back("no VMCOREINFO note");
+}
+
+/// A dump that `vmpt trim` cut speaks of the whole one.
+void restoreTrimmed(Dump &dump, ExtentMemory &memory) {
+  auto note = std::find_if(dump.notes.begin(), dump.notes.end(), [](auto &n) {
+    return n.name == trimNoteName && n.type == trimNoteType;
+  });
+  if (note == dump.notes.end())
+    return;
+  for (const TrimmedAbsence &absence : readTrimNote(note->desc.text(), dump))
+    memory.addAbsent(absence.start, absence.size, absence.absence);
+  memory.setMayExcludeZeroPages(dump.trimmedZeroPages);
+  dump.notes.erase(note);
+}
+
+} // namespace
+
+bool isElf(Bytes file) {
+  return file.size() >= SELFMAG && file.clip(0, SELFMAG).text() == ELFMAG;
+}
+
+llvm::Error readElfCore(Bytes file, Dump &dump) {
+  return readElfCore(PlainImage(file), dump);
+}
+
+llvm::Error readElfCore(const FileImage &image, Dump &dump) {
+  llvm::Expected<Bytes> file = gatherHeaders(image, dump.buffers);
+  if (!file)
+    return file.takeError();
+  llvm::Expected<ElfHandle> elf = openElf(*file);
+  if (!elf)
+    return elf.takeError();
+  GElf_Ehdr header;
+  if (!gelf_getehdr(elf->get(), &header))
+    return makeLibelfError("ELF header is truncated or broken");
+  if (header.e_type != ET_CORE)
+    return llvm::make_error<UnsupportedError>(
+        "ELF file of type " + llvm::Twine(header.e_type) +
+        " is not a core dump (type 4); vmpt needs a memory dump");
+  nameMachine(header, dump);
+
+  llvm::Expected<std::vector<GElf_Phdr>> segments =
+      readProgramHeaders(elf->get(), header, *file);
+  if (!segments)
+    return segments.takeError();
+
+  const int elfClass = gelf_getclass(elf->get());
+  auto memory = std::make_unique<ExtentMemory>();
+  size_t loadCount = 0;
+  bool filtered = false;
+  for (const GElf_Phdr &segment : *segments) {
+    if (segment.p_type == PT_NOTE)
+      readNoteSegment(segment, image, dump);
+    if (segment.p_type != PT_LOAD || segment.p_memsz == 0 ||
+        !hasPhysicalAddress(segment, elfClass))
+      continue;
+    addSegment(segment, image, *memory);
+    ++loadCount;
+    if (segment.p_filesz < segment.p_memsz && segment.p_offset != ~uint64_t(0))
+      filtered = true;
+  }
+  if (llvm::Error error = refuseOtherCores(*segments, dump))
+    return error;
+  if (loadCount == 0)
+    return llvm::make_error<UnsupportedError>(
+        "no PT_LOAD segment has a physical address, so this is not a dump of "
+        "a machine's memory");
+  // makedumpfile -E does not keep its dump level, so it may have been 1.
+  memory->setMayExcludeZeroPages(filtered);
+  interpretNotes(dump);
+  dump.directMapOffset = findDirectMapOffset(*segments);
+  describe(header, elfClass, loadCount, filtered, dump);
+  restoreTrimmed(dump, *memory);
+  memory->finish();
+  dump.memory = std::move(memory);
+  if (!dump.isTrimmed)
+    nameTruncations(dump);
+  return llvm::Error::success();
+}
+
+} // namespace vmpt

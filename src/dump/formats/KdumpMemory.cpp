@@ -1,0 +1,272 @@
+#include "dump/formats/KdumpMemory.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+#include <array>
+#include <atomic>
+
+namespace vmpt {
+
+namespace {
+
+constexpr uint64_t cacheBudgetBytes = 64 << 20;
+
+enum class Purpose { Decoded, Gathered, Compared };
+
+/// One page's worth of memory per thread and purpose, grown as needed.
+template <Purpose> llvm::MutableArrayRef<uint8_t> scratch(size_t size) {
+  static thread_local std::vector<uint8_t> buffer;
+  if (buffer.size() < size)
+    buffer.resize(size);
+  return {buffer.data(), size};
+}
+
+/// What a page of zeros was last compressed to. Dumps that leave none out have
+/// thousands of them, and a decoder makes its tables anew for each.
+class ZeroForm {
+public:
+  bool is(PageCompression compression, llvm::ArrayRef<uint8_t> in,
+          uint64_t blockSize) const {
+    return in.size() == size_ && blockSize == blockSize_ &&
+           compression == compression_ &&
+           std::memcmp(bytes_.data(), in.data(), size_) == 0;
+  }
+  static bool mayBe(llvm::ArrayRef<uint8_t> in) { return in.size() <= maxSize; }
+  void learn(PageCompression compression, llvm::ArrayRef<uint8_t> in,
+             uint64_t blockSize) {
+    size_ = in.size();
+    blockSize_ = blockSize;
+    compression_ = compression;
+    llvm::copy(in, bytes_.begin());
+  }
+
+private:
+  static constexpr size_t maxSize = 256; // snappy needs 3 of each 64
+  size_t size_ = 0;
+  uint64_t blockSize_ = 0;
+  PageCompression compression_ = PageCompression::None;
+  std::array<uint8_t, maxSize> bytes_;
+};
+
+/// The page that this thread read last: tables and structs are read in small
+/// pieces, one after the other.
+struct LastPage {
+  uint64_t owner = 0; ///< KdumpMemory::id_; none has 0.
+  uint64_t pfn = 0;
+  const uint8_t *bytes = nullptr; ///< In the file, or decoded.
+};
+thread_local LastPage lastPage;
+
+uint64_t makeId() {
+  static std::atomic<uint64_t> last = 0;
+  return ++last;
+}
+
+} // namespace
+
+KdumpMemory::KdumpMemory(const KdumpHeader &header,
+                         std::vector<KdumpPart> parts,
+                         llvm::ArrayRef<uint8_t> ram, RankDirectory dumped,
+                         std::vector<std::unique_ptr<FileImage>> files,
+                         Buffers buffers)
+    : id_(makeId()), order_(header.order),
+      blockShift_(unsigned(std::countr_zero(header.blockSize))),
+      maxMapnr_(header.maxMapnr), descriptorOffset_(header.descriptorOffset()),
+      mayExcludeZeroPages_(header.dumpLevel.value_or(0) & 1),
+      files_(std::move(files)), buffers_(std::move(buffers)), ramBitmap_(ram),
+      dumped_(std::move(dumped)),
+      cache_(header.blockSize,
+             std::min(cacheBudgetBytes,
+                      dumped_.total() * uint64_t(header.blockSize)),
+             header.maxMapnr) {
+  for (const KdumpPart &part : parts) {
+    parts_.push_back({part, dumped_.rank(part.startPfn), 0});
+    parts_.back().zeroPageOffset = findZeroPage(parts_.back());
+  }
+}
+
+/// makedumpfile and QEMU write a page of zeros first, right behind the
+/// descriptors, and let all pages of zeros share it.
+uint64_t KdumpMemory::findZeroPage(const Part &part) const {
+  uint64_t offset =
+      descriptorOffset_ + dumped_.total() * KdumpHeader::descriptorSize;
+  auto page = scratch<Purpose::Compared>(uint64_t(1) << blockShift_);
+  bool found = part.file && part.file->tryRead(offset, page) && isZero(page);
+  return found ? offset : 0;
+}
+
+const KdumpMemory::Part &KdumpMemory::partOf(uint64_t pfn) const {
+  auto after = std::upper_bound(
+      parts_.begin(), parts_.end(), pfn,
+      [](uint64_t frame, const Part &part) { return frame < part.endPfn; });
+  return *after; // The parts reach to max_mapnr.
+}
+
+KdumpMemory::Page KdumpMemory::locate(uint64_t pfn) const {
+  Page page;
+  auto absent = [&](Absence absence) {
+    page.absence = absence;
+    return page;
+  };
+  if (pfn >= maxMapnr_)
+    return absent(Absence::OutsideRam);
+  if (!dumped_.test(pfn))
+    return absent(isRam(pfn) ? Absence::Excluded : Absence::OutsideRam);
+  page.part = &partOf(pfn);
+  std::array<uint8_t, KdumpHeader::descriptorSize> raw;
+  uint64_t index = dumped_.rank(pfn) - page.part->firstIndex;
+  if (!page.part->file ||
+      !page.part->file->tryRead(
+          descriptorOffset_ + index * KdumpHeader::descriptorSize, raw))
+    return absent(Absence::Truncated);
+
+  // struct page_desc: offset, size, flags, page_flags (always 0).
+  Bytes descriptor(raw, order_);
+  page.offset = descriptor.at<uint64_t>(0);
+  page.size = descriptor.at<uint32_t>(8);
+  auto compression = parseCompression(descriptor.at<uint32_t>(12));
+  // A descriptor that was never written: the disk was full.
+  if (page.offset == 0)
+    return absent(Absence::Truncated);
+  const uint64_t blockSize = uint64_t(1) << blockShift_;
+  if (!compression || page.size == 0 || page.size > blockSize ||
+      (*compression == PageCompression::None && page.size != blockSize) ||
+      page.offset < descriptorOffset_)
+    return absent(Absence::Corrupt);
+  page.compression = *compression;
+  if (!page.part->file->has(page.offset, page.size))
+    return absent(Absence::Truncated);
+  return page;
+}
+
+/// Into memory of this thread, which the next call overwrites; empty if the
+/// page cannot be decoded.
+llvm::ArrayRef<uint8_t> KdumpMemory::decompress(const Page &page) const {
+  lastPage = {};
+  const uint64_t blockSize = uint64_t(1) << blockShift_;
+  auto out = scratch<Purpose::Decoded>(blockSize + spareOutput);
+  llvm::ArrayRef<uint8_t> in;
+  FileImage::Piece piece = page.part->file->pieceAt(page.offset);
+  if (piece.kind == FileImage::Kind::Data && piece.size >= page.size) {
+    in = {piece.data, std::min<uint64_t>(piece.size, page.size + spareInput)};
+  } else {
+    auto gathered = scratch<Purpose::Gathered>(page.size);
+    if (!page.part->file->tryRead(page.offset, gathered))
+      return {};
+    in = gathered;
+  }
+  const auto compressed = in.take_front(page.size);
+  const auto whole = out.take_front(blockSize);
+  static thread_local ZeroForm zeros;
+  if (zeros.is(page.compression, compressed, blockSize))
+    std::memset(whole.data(), 0, blockSize);
+  else if (!decompressPage(page.compression, in, page.size, out, blockSize))
+    return {};
+  else if (ZeroForm::mayBe(compressed) && isZero(whole))
+    zeros.learn(page.compression, compressed, blockSize);
+  return whole;
+}
+
+std::optional<Absence>
+KdumpMemory::readWithinPage(uint64_t pfn, uint64_t offset,
+                            llvm::MutableArrayRef<uint8_t> out) const {
+  if (pfn >= maxMapnr_)
+    return Absence::OutsideRam;
+  const bool isAgain = cache_.noteUse(pfn);
+  if (isAgain && cache_.tryCopy(pfn, offset, out))
+    return std::nullopt;
+  Page page = locate(pfn);
+  if (page.absence)
+    return page.absence;
+  if (page.isRaw()) {
+    if (const uint8_t *view =
+            page.part->file->tryView(page.offset, page.size)) {
+      lastPage = {id_, pfn, view};
+      std::memcpy(out.data(), view + offset, out.size());
+      return std::nullopt;
+    }
+    if (!page.part->file->tryRead(page.offset + offset, out))
+      return Absence::Truncated;
+    return std::nullopt;
+  }
+  llvm::ArrayRef<uint8_t> whole = decompress(page);
+  if (whole.empty())
+    return Absence::Corrupt;
+  lastPage = {id_, pfn, whole.data()};
+  std::memcpy(out.data(), whole.data() + offset, out.size());
+  // Most pages that are read whole are read once: a search, a copy. To keep
+  // them would cost a tenth of their decompression.
+  if (isAgain || out.size() != whole.size())
+    cache_.insert(pfn, whole);
+  return std::nullopt;
+}
+
+std::optional<AbsentByte>
+KdumpMemory::tryRead(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const {
+  const uint64_t blockSize = uint64_t(1) << blockShift_;
+  while (!out.empty()) {
+    const uint64_t pfn = at.value >> blockShift_;
+    const uint64_t offset = at.value & (blockSize - 1);
+    auto part = out.take_front(std::min(out.size(), blockSize - offset));
+    if (lastPage.owner == id_ && lastPage.pfn == pfn)
+      std::memcpy(part.data(), lastPage.bytes + offset, part.size());
+    else if (auto absence = readWithinPage(pfn, offset, part))
+      return AbsentByte{at, *absence};
+    out = out.drop_front(part.size());
+    at += part.size();
+  }
+  return std::nullopt;
+}
+
+const uint8_t *KdumpMemory::tryView(PhysAddr at, uint64_t size) const {
+  const uint64_t blockSize = uint64_t(1) << blockShift_;
+  uint64_t offset = at.value & (blockSize - 1);
+  if (!fits(offset, size, blockSize))
+    return nullptr;
+  Page page = locate(at.value >> blockShift_);
+  if (page.absence || !page.isRaw())
+    return nullptr;
+  return page.part->file->tryView(page.offset + offset, size);
+}
+
+llvm::ArrayRef<MemoryRange> KdumpMemory::ranges() const {
+  std::call_once(looked_, [this] { lookAtDescriptors(); });
+  return ranges_;
+}
+
+uint64_t KdumpMemory::knownZeroBytes() const {
+  std::call_once(looked_, [this] { lookAtDescriptors(); });
+  return zeroBytes_;
+}
+
+/// At every one of them, so it waits until somebody asks.
+void KdumpMemory::lookAtDescriptors() const {
+  const uint64_t blockSize = uint64_t(1) << blockShift_;
+  for (uint64_t pfn = 0; pfn < maxMapnr_; ++pfn) {
+    const Page page = locate(pfn);
+    if (page.absence == Absence::OutsideRam)
+      continue;
+    if (isSharedZeroPage(page))
+      zeroBytes_ += blockSize;
+    appendRange(ranges_,
+                {PhysAddr(pfn << blockShift_), blockSize, page.absence});
+  }
+}
+
+std::optional<PhysAddr> KdumpMemory::findTruncatedTail() const {
+  constexpr uint64_t pagesToLookAt = 4096;
+  uint64_t looked = 0;
+  for (uint64_t pfn = maxMapnr_; pfn-- > 0 && looked < pagesToLookAt;) {
+    if (!dumped_.test(pfn))
+      continue;
+    ++looked;
+    Page page = locate(pfn);
+    if (page.absence == Absence::Truncated && page.part->file)
+      return PhysAddr(pfn << blockShift_);
+    if (!page.absence && !isSharedZeroPage(page))
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+} // namespace vmpt

@@ -1,0 +1,75 @@
+#include "dump/formats/Raw.h"
+
+#include "dump/storage/ExtentMemory.h"
+#include "support/Bits.h"
+#include "support/Text.h"
+
+namespace vmpt {
+
+void readRawImage(Bytes file, PhysAddr base, Dump &dump) {
+  auto memory = std::make_unique<ExtentMemory>();
+  memory->addData(base, file.array());
+  memory->finish();
+  dump.format = "raw image";
+  dump.memory = std::move(memory);
+  dump.quirks.push_back("no header: nothing in the file tells the "
+                        "architecture, registers or memory map");
+}
+
+llvm::Error readMappings(llvm::ArrayRef<RawMapping> mappings, Dump &dump) {
+  auto memory = std::make_unique<ExtentMemory>();
+  for (const RawMapping &mapping : mappings) {
+    llvm::Expected<std::unique_ptr<MappedFile>> file =
+        MappedFile::open(mapping.path);
+    if (!file)
+      return llvm::createFileError(mapping.path, file.takeError());
+    Bytes all = (*file)->bytes();
+    uint64_t length = mapping.length.value_or(
+        all.size() - std::min(all.size(), mapping.fileOffset));
+    if (!fits(mapping.fileOffset, length, all.size()))
+      return llvm::make_error<UsageError>(
+          "--map takes " + hex(length) + " bytes at offset " +
+          hex(mapping.fileOffset) + " of '" + mapping.path +
+          "', which has only " + hex(all.size()));
+    memory->addData(mapping.start,
+                    all.clip(mapping.fileOffset, length).array());
+    dump.files.push_back(std::move(*file));
+  }
+  memory->finish();
+  dump.format = "raw pieces (--map)";
+  dump.memory = std::move(memory);
+  dump.quirks.push_back("no header: nothing in the files tells the "
+                        "architecture or registers");
+  return llvm::Error::success();
+}
+
+llvm::Expected<RawMapping> parseMapping(llvm::StringRef text) {
+  auto [path, place] = text.rsplit('@');
+  if (path.empty() || path.size() == text.size())
+    return llvm::make_error<UsageError>(
+        "--map '" + text +
+        "' is not FILE@PHYS[:LENGTH[:FILE_OFFSET]], as in ram.img@0x40000000");
+  RawMapping mapping;
+  mapping.path = path.str();
+  auto [start, rest] = place.split(':');
+  auto [length, offset] = rest.split(':');
+  auto startNumber = parseNumber(start, "physical address");
+  if (!startNumber)
+    return startNumber.takeError();
+  mapping.start = PhysAddr(*startNumber);
+  if (!length.empty()) {
+    auto number = parseNumber(length, "length");
+    if (!number)
+      return number.takeError();
+    mapping.length = *number;
+  }
+  if (!offset.empty()) {
+    auto number = parseNumber(offset, "file offset");
+    if (!number)
+      return number.takeError();
+    mapping.fileOffset = *number;
+  }
+  return mapping;
+}
+
+} // namespace vmpt

@@ -1,0 +1,116 @@
+#include "dump/formats/RawLayout.h"
+
+#include "dump/formats/Dump.h"
+#include "dump/storage/ExtentMemory.h"
+
+namespace vmpt {
+
+namespace {
+
+constexpr uint64_t MiB = 1 << 20, GiB = 1 << 30;
+constexpr uint64_t toTheEnd = ~uint64_t(0);
+
+/// From \p start to the end of the address space.
+constexpr RamWindow from(uint64_t start) { return {start, toTheEnd - start}; }
+
+// Sources: qemu 7.2 hw/i386/pc_piix.c, pc_q35.c, microvm.c (gigabyte-aligned
+// machine types, default max-ram-below-4g), hw/arm/virt.c, hw/riscv/virt.c;
+// firecracker src/vmm/src/arch/{x86_64,aarch64}/layout.rs; cloud-hypervisor
+// arch/src/{x86_64,aarch64,riscv64}/layout.rs. docs/formats/raw.md has more.
+constexpr RawLayout layouts[] = {
+    {"flat",
+     "one piece at 0 (padded images, pmemsave, .vmem up to 3 GiB)",
+     0,
+     {from(0)}},
+    {"qemu-i440fx",
+     "QEMU pc-i440fx: 3 GiB below 4 GiB, from 3.5 GiB of RAM on",
+     0xe0000000 - 1,
+     {{0, 3 * GiB}, from(4 * GiB)}},
+    {"qemu-q35",
+     "QEMU pc-q35: 2 GiB below 4 GiB, from 2.75 GiB of RAM on",
+     0xb0000000 - 1,
+     {{0, 2 * GiB}, from(4 * GiB)}},
+    {"qemu-microvm",
+     "QEMU microvm: 3 GiB below 4 GiB",
+     0,
+     {{0, 3 * GiB}, from(4 * GiB)}},
+    {"qemu-arm-virt",
+     "QEMU virt for arm64: one piece at 1 GiB",
+     0,
+     {from(GiB)}},
+    {"qemu-riscv-virt",
+     "QEMU virt for riscv64: one piece at 2 GiB",
+     0,
+     {from(2 * GiB)}},
+    {"firecracker-x86_64",
+     "Firecracker: 1 GiB hole below 4 GiB",
+     0,
+     {{0, 3 * GiB}, {4 * GiB, 252 * GiB}, from(512 * GiB)}},
+    {"firecracker-x86_64-old",
+     "Firecracker before the 1 GiB hole: 768 MiB hole below 4 GiB",
+     0,
+     {{0, 4 * GiB - 768 * MiB}, from(4 * GiB)}},
+    {"firecracker-arm64",
+     "Firecracker: RAM at 2 GiB, hole from 256 to 512 GiB",
+     0,
+     {{2 * GiB, 254 * GiB}, from(512 * GiB)}},
+    {"cloud-hypervisor-x86_64",
+     "Cloud Hypervisor: 1 GiB hole below 4 GiB",
+     0,
+     {{0, 3 * GiB}, from(4 * GiB)}},
+    {"cloud-hypervisor-arm64",
+     "Cloud Hypervisor (also riscv64): RAM at 1 GiB, 64 MiB hole below 4 GiB",
+     0,
+     {{GiB, 3 * GiB - 64 * MiB}, from(4 * GiB)}},
+    {"vmware",
+     "VMware .vmem without its .vmss: 1 GiB hole below 4 GiB",
+     0,
+     {{0, 3 * GiB}, from(4 * GiB)}},
+};
+
+} // namespace
+
+std::vector<RawPiece> RawLayout::pieces(uint64_t imageSize) const {
+  if (imageSize <= unsplitUpTo)
+    return {{0, PhysAddr(windows[0].start), imageSize}};
+  std::vector<RawPiece> result;
+  uint64_t offset = 0;
+  for (const RamWindow &window : windows) {
+    uint64_t size = std::min(window.size, imageSize - offset);
+    if (size == 0)
+      break;
+    result.push_back({offset, PhysAddr(window.start), size});
+    offset += size;
+  }
+  return result;
+}
+
+llvm::ArrayRef<RawLayout> rawLayouts() { return layouts; }
+
+llvm::Expected<const RawLayout *> findRawLayout(llvm::StringRef name) {
+  std::string known;
+  for (const RawLayout &layout : layouts) {
+    if (layout.name == name)
+      return &layout;
+    known += (known.empty() ? "" : ", ") + layout.name.str();
+  }
+  return llvm::make_error<UsageError>("no memory layout '" + name +
+                                      "'; there are: " + known);
+}
+
+void readRawLayout(Bytes file, const RawLayout &layout, Dump &dump) {
+  auto memory = std::make_unique<ExtentMemory>();
+  for (const RawPiece &piece : layout.pieces(file.size())) {
+    memory->addData(piece.start, file.clip(piece.offset, piece.size).array());
+    dump.facts.push_back({"piece", hex(piece.start) + "-" +
+                                       hex(piece.start + (piece.size - 1)) +
+                                       " from offset " + hex(piece.offset)});
+  }
+  memory->finish();
+  dump.format = "raw image, laid out as " + layout.name.str();
+  dump.memory = std::move(memory);
+  dump.quirks.push_back("no header: nothing in the file tells the "
+                        "architecture or registers");
+}
+
+} // namespace vmpt

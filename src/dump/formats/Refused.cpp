@@ -1,0 +1,114 @@
+#include "dump/formats/Refused.h"
+
+#include "support/Bits.h"
+
+namespace vmpt {
+
+namespace {
+
+struct RefusedFormat {
+  llvm::StringLiteral magic; ///< May hold NUL bytes.
+  uint64_t offset;           ///< Where it stands in the file.
+  llvm::StringLiteral sentence;
+};
+
+/// clang wants to hear that a NUL inside a literal is meant.
+template <size_t N>
+constexpr llvm::StringLiteral withNul(const char (&text)[N]) {
+  return llvm::StringLiteral::withInnerNUL(text);
+}
+
+// Magic numbers: gzip RFC 1952; zstd RFC 8878; xz-file-format 1.2; lz4 frame
+// format; bzip2 and lzop sources; snappy framing_format.txt; LKCD and sadump
+// from the crash utility's headers; Windows from MS-DMP as QEMU writes it;
+// qcow2 from qemu docs/interop/qcow2.txt;
+// s390 from linux v6.12 drivers/s390/char/zcore.c; Hyper-V: HyperVStorage
+// header. LiME's compress=1 is one zlib stream with a 2 KiB window (RFC 1950:
+// 38 8d).
+constexpr RefusedFormat refusedFormats[] = {
+    {"\x1f\x8b", 0, "compressed with gzip; unpack it first with 'gunzip'"},
+    {"\x28\xb5\x2f\xfd", 0,
+     "compressed with zstd; unpack it first with 'zstd -d'"},
+    {withNul("\xfd"
+             "7zXZ\0"),
+     0, "compressed with xz; unpack it first with 'unxz'"},
+    {"\x04\x22\x4d\x18", 0,
+     "compressed with lz4; unpack it first with 'lz4 -d'"},
+    {"BZh", 0, "compressed with bzip2; unpack it first with 'bunzip2'"},
+    {withNul("\x89LZO\0\r\n\x1a\n"), 0,
+     "compressed with lzop; unpack it first with 'lzop -d'"},
+    {withNul("\xff\x06\0\0sNaPpY"), 0,
+     "compressed with snappy as a whole; unpack it first (for example with "
+     "'python3 -m snappy -d')"},
+    {"\x38\x8d", 0,
+     "compressed by LiME (compress=1, a zlib stream); unpack it first with "
+     "'zlib-flate -uncompress' or 'pigz -dz'"},
+    {"\xed\x23\x8f\x61\x73\x01\x19\xa8", 0,
+     "an LKCD dump, which vmpt does not read; take the dump with kdump, or "
+     "convert it with the crash utility of its time"},
+    {"\xa8\x19\x01\x73\x61\x8f\x23\xed", 0,
+     "an LKCD dump, which vmpt does not read; take the dump with kdump, or "
+     "convert it with the crash utility of its time"},
+    {"\xa8\x19\x01\x73\x61\x8f\x23\xfd", 0,
+     "an s390 stand-alone dump; vmpt knows no s390 page tables"},
+    {"DISKDUMP", 0,
+     "a dump of the diskdump utility that Linux had before kdump; vmpt reads "
+     "its successor's files (KDUMP)"},
+    {withNul("sadump\0\0"), 0,
+     "a Fujitsu sadump file; convert it first with 'makedumpfile -d 0'"},
+    {"PAGEDU64", 0,
+     "a Windows crash dump; take the memory of a Linux machine in another "
+     "format (QEMU: dump-guest-memory without -w)"},
+    {"PAGEDUMP", 0,
+     "a 32-bit Windows crash dump; take the memory of a Linux machine in "
+     "another format (QEMU: dump-guest-memory without -w)"},
+    {"\x14\x20\x28\x01", 0,
+     "a Hyper-V saved state (.vmrs); vmpt does not read it, take the memory "
+     "inside the guest with AVML or LiME"},
+    {"QFI\xfb", 0,
+     "a qcow2 disk image; for the memory in a snapshot of it start QEMU with "
+     "'-loadvm NAME -S' and take the dump with dump-guest-memory"},
+    {"LibvirtQemudPart", 0,
+     "an unfinished libvirt save file; take the dump with 'virsh dump "
+     "--memory-only'"},
+};
+
+// "BZh" is text; a raw image may begin with it.  The level digit and the block
+// magic (BCD of pi) tell.
+bool isBzip2(Bytes file) {
+  return file.size() >= 10 && file.data()[3] >= '1' && file.data()[3] <= '9' &&
+         file.clip(4, 6).text() == "1AY&SY";
+}
+
+// Two bytes are little: gzip's third is the only method there is (deflate),
+// and a zlib stream goes on with a deflate block of a type that exists.
+bool matches(const RefusedFormat &format, Bytes file) {
+  if (file.clip(format.offset, format.magic.size()).text() != format.magic)
+    return false;
+  if (format.magic == "BZh")
+    return isBzip2(file);
+  if (format.magic == "\x1f\x8b")
+    return file.size() > 2 && file.data()[2] == 8;
+  if (format.magic == "\x38\x8d")
+    return file.size() > 2 && (file.data()[2] >> 1 & 3) != 3;
+  return true;
+}
+
+const RefusedFormat *findRefused(Bytes file) {
+  for (const RefusedFormat &format : refusedFormats)
+    if (matches(format, file))
+      return &format;
+  return nullptr;
+}
+
+} // namespace
+
+bool isRefused(Bytes file) { return findRefused(file) != nullptr; }
+
+llvm::Error refuse(Bytes file, Dump &) {
+  const RefusedFormat *format = findRefused(file);
+  return llvm::make_error<UnsupportedError>(
+      format ? format->sentence : "not a format that vmpt knows");
+}
+
+} // namespace vmpt

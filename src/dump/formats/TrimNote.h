@@ -1,0 +1,32 @@
+//===- TrimNote.h - what a trimmed dump remembers of the whole one --------===//
+//
+// `vmpt trim` keeps few pages, so the file alone would say other things about
+// its container than the dump it was cut from. A note named VMPT, type 1,
+// keeps those: a text of KEY=VALUE lines (docs/formats/elf-core.md). The
+// reader restores them, and marks the dump as trimmed.
+//
+#pragma once
+
+#include "dump/formats/Dump.h"
+
+namespace vmpt {
+
+inline constexpr llvm::StringLiteral trimNoteName = "VMPT";
+inline constexpr uint32_t trimNoteType = 1;
+
+/// The note's text for a trimmed copy of \p dump.
+std::string writeTrimNote(const Dump &dump);
+
+/// Ranges that the whole dump lacked, for the reader to mark as such.
+struct TrimmedAbsence {
+  PhysAddr start;
+  uint64_t size;
+  Absence absence;
+};
+
+/// Restores the container's own facts into \p dump and returns what the
+/// reader of the memory has to add. Lines that it does not know or cannot
+/// parse are passed over.
+std::vector<TrimmedAbsence> readTrimNote(llvm::StringRef text, Dump &dump);
+
+} // namespace vmpt

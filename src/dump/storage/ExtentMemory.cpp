@@ -1,0 +1,122 @@
+#include "dump/storage/ExtentMemory.h"
+
+#include <algorithm>
+#include <map>
+
+namespace vmpt {
+
+void ExtentMemory::add(Extent extent) {
+  if (extent.size == 0)
+    return;
+  // A piece that would run past the end of the address space is cut there.
+  uint64_t room = ~extent.start.value;
+  if (extent.size - 1 > room)
+    extent.size = room + 1;
+  if (extent.size)
+    extents_.push_back(extent);
+}
+
+void ExtentMemory::addData(PhysAddr start, llvm::ArrayRef<uint8_t> data) {
+  add({start, data.size(), Kind::Data, {}, data.data()});
+}
+
+void ExtentMemory::addZeros(PhysAddr start, uint64_t size) {
+  add({start, size, Kind::Zeros, {}, nullptr});
+}
+
+void ExtentMemory::addAbsent(PhysAddr start, uint64_t size, Absence absence) {
+  add({start, size, Kind::Absent, absence, nullptr});
+}
+
+void ExtentMemory::finish() {
+  std::vector<Extent> wanted = std::move(extents_);
+  std::stable_sort(
+      wanted.begin(), wanted.end(), [](const Extent &a, const Extent &b) {
+        return std::tie(a.kind, a.start) < std::tie(b.kind, b.start);
+      });
+  // What has been placed so far, by start; an extent only fills what is left.
+  std::map<PhysAddr, Extent> placed;
+  for (const Extent &extent : wanted) {
+    PhysAddr at = extent.start;
+    const PhysAddr last = extent.last();
+    auto next = placed.upper_bound(at);
+    if (next != placed.begin() && std::prev(next)->second.last() >= at) {
+      if (std::prev(next)->second.last() >= last)
+        continue;
+      at = std::prev(next)->second.last() + 1;
+    }
+    while (true) {
+      next = placed.lower_bound(at);
+      PhysAddr freeLast =
+          next == placed.end() ? last : std::min(last, next->first - 1);
+      if (next == placed.end() || next->first > at) {
+        Extent piece = extent;
+        piece.start = at;
+        piece.size = freeLast - at + 1;
+        if (piece.data)
+          piece.data += at - extent.start;
+        placed.emplace(at, piece);
+      }
+      if (next == placed.end() || next->second.last() >= last)
+        break;
+      at = next->second.last() + 1;
+    }
+  }
+
+  extents_.clear();
+  ranges_.clear();
+  for (const auto &[start, extent] : placed) {
+    extents_.push_back(extent);
+    std::optional<Absence> absence;
+    if (extent.kind == Kind::Absent)
+      absence = extent.absence;
+    appendRange(ranges_, {start, extent.size, absence});
+  }
+}
+
+const ExtentMemory::Extent *ExtentMemory::find(PhysAddr at) const {
+  auto after = std::upper_bound(
+      extents_.begin(), extents_.end(), at,
+      [](PhysAddr address, const Extent &e) { return address < e.start; });
+  if (after == extents_.begin() || std::prev(after)->last() < at)
+    return nullptr;
+  return &*std::prev(after);
+}
+
+std::optional<AbsentByte>
+ExtentMemory::tryRead(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const {
+  while (!out.empty()) {
+    const Extent *extent = find(at);
+    if (!extent)
+      return AbsentByte{at, Absence::OutsideRam};
+    if (extent->kind == Kind::Absent)
+      return AbsentByte{at, extent->absence};
+    uint64_t skipped = at - extent->start;
+    uint64_t count = std::min<uint64_t>(out.size(), extent->size - skipped);
+    if (extent->kind == Kind::Data)
+      std::memcpy(out.data(), extent->data + skipped, count);
+    else
+      std::memset(out.data(), 0, count);
+    out = out.drop_front(count);
+    at += count;
+  }
+  return std::nullopt;
+}
+
+uint64_t ExtentMemory::knownZeroBytes() const {
+  uint64_t bytes = 0;
+  for (const Extent &extent : extents_)
+    if (extent.kind == Kind::Zeros)
+      bytes += extent.size;
+  return bytes;
+}
+
+const uint8_t *ExtentMemory::tryView(PhysAddr at, uint64_t size) const {
+  const Extent *extent = find(at);
+  if (!extent || extent->kind != Kind::Data ||
+      extent->size - (at - extent->start) < size)
+    return nullptr;
+  return extent->data + (at - extent->start);
+}
+
+} // namespace vmpt

@@ -1,0 +1,248 @@
+#include "dump/writer/ElfCoreWriter.h"
+
+#include "output/OutputFile.h"
+#include "support/Bits.h"
+
+#include <algorithm>
+#include <elf.h>
+
+namespace vmpt {
+
+namespace {
+
+constexpr uint64_t pageBytes = 4096;
+
+uint16_t machineNumber(Arch arch) {
+  switch (arch) {
+  case Arch::X86_64:
+    return EM_X86_64;
+  case Arch::I386:
+    return EM_386;
+  case Arch::Arm64:
+    return EM_AARCH64;
+  case Arch::RiscV64:
+    return EM_RISCV;
+  }
+  return EM_NONE;
+}
+
+/// Fields one after the other in the file's byte order.
+class FieldWriter {
+public:
+  explicit FieldWriter(ByteOrder order) : order_(order) {}
+
+  template <class T> void put(T value) {
+    if (order_ != ByteOrder::native)
+      value = byteSwap(value);
+    const auto *raw = reinterpret_cast<const uint8_t *>(&value);
+    bytes_.insert(bytes_.end(), raw, raw + sizeof value);
+  }
+  void append(llvm::ArrayRef<uint8_t> raw) {
+    bytes_.insert(bytes_.end(), raw.begin(), raw.end());
+  }
+  void padTo(uint64_t alignment) {
+    bytes_.resize(alignUp(bytes_.size(), alignment));
+  }
+  const std::vector<uint8_t> &bytes() const { return bytes_; }
+
+private:
+  ByteOrder order_;
+  std::vector<uint8_t> bytes_;
+};
+
+std::vector<uint8_t> encodeNotes(const CoreContents &contents) {
+  FieldWriter out(contents.order);
+  for (const Note &note : contents.notes) {
+    out.put(uint32_t(note.name.size() + 1));
+    out.put(uint32_t(note.desc.size()));
+    out.put(note.type);
+    out.append(llvm::ArrayRef<uint8_t>(
+        reinterpret_cast<const uint8_t *>(note.name.c_str()),
+        note.name.size() + 1));
+    out.padTo(4);
+    out.append(note.desc.array());
+    out.padTo(4);
+  }
+  return out.bytes();
+}
+
+struct FileLayout {
+  uint64_t headerCount, sectionsAt, notesAt, dataAt;
+  bool needsSection; ///< PN_XNUM: the count stands in section header 0.
+};
+
+struct Load {
+  uint64_t offset, virtualStart;
+  PhysAddr start;
+  uint64_t storedBytes, memoryBytes;
+};
+
+/// The program headers of the memory; offsets count from where its data begins.
+/// Aliases come first, as the kernel image does in /proc/vmcore. Memory without
+/// bytes is in headers of its own, at the end: makedumpfile 1.7.2 maps the file
+/// as far as p_offset + p_memsz, and ends by SIGBUS where that is beyond it.
+std::vector<Load> makeLoads(const CoreContents &contents) {
+  std::vector<Load> loads, stored, absent;
+  uint64_t offset = 0;
+  for (const CoreSegment &segment : contents.segments) {
+    const uint64_t bytes = segment.storedBytes;
+    for (const CoreAlias &alias : contents.aliases) {
+      PhysAddr start = std::max(segment.start, alias.start);
+      PhysAddr end = std::min(segment.start + bytes, alias.start + alias.size);
+      if (start < end)
+        loads.push_back({offset + (start - segment.start),
+                         alias.virtualStart + (start - alias.start), start,
+                         end - start, end - start});
+    }
+    if (bytes)
+      stored.push_back(
+          {offset, segment.virtualStart, segment.start, bytes, bytes});
+    if (segment.memoryBytes > bytes)
+      absent.push_back({0,
+                        segment.virtualStart == noVirtualAddress
+                            ? noVirtualAddress
+                            : segment.virtualStart + bytes,
+                        segment.start + bytes, 0, segment.memoryBytes - bytes});
+    offset += bytes;
+  }
+  loads.insert(loads.end(), stored.begin(), stored.end());
+  loads.insert(loads.end(), absent.begin(), absent.end());
+  return loads;
+}
+
+FileLayout layOut(size_t loadCount, uint64_t noteBytes) {
+  FileLayout layout;
+  layout.headerCount = loadCount + 1;
+  layout.needsSection = layout.headerCount >= PN_XNUM;
+  uint64_t at = sizeof(Elf64_Ehdr) + layout.headerCount * sizeof(Elf64_Phdr);
+  layout.sectionsAt = at;
+  if (layout.needsSection)
+    at += sizeof(Elf64_Shdr);
+  layout.notesAt = at;
+  layout.dataAt = alignUp(at + noteBytes, pageBytes);
+  return layout;
+}
+
+void putElfHeader(FieldWriter &out, const CoreContents &contents,
+                  const FileLayout &layout) {
+  const uint8_t identification[EI_NIDENT] = {
+      0x7f,
+      'E',
+      'L',
+      'F',
+      ELFCLASS64,
+      uint8_t(contents.order == ByteOrder::big ? ELFDATA2MSB : ELFDATA2LSB),
+      EV_CURRENT};
+  out.append(llvm::ArrayRef<uint8_t>(identification));
+  out.put(uint16_t(ET_CORE));
+  out.put(machineNumber(contents.arch));
+  out.put(uint32_t(EV_CURRENT));
+  out.put(uint64_t(0)); // e_entry
+  out.put(uint64_t(sizeof(Elf64_Ehdr)));
+  out.put(layout.needsSection ? layout.sectionsAt : uint64_t(0));
+  out.put(uint32_t(0)); // e_flags
+  out.put(uint16_t(sizeof(Elf64_Ehdr)));
+  out.put(uint16_t(sizeof(Elf64_Phdr)));
+  out.put(uint16_t(layout.needsSection ? PN_XNUM : layout.headerCount));
+  out.put(uint16_t(sizeof(Elf64_Shdr)));
+  out.put(uint16_t(layout.needsSection ? 1 : 0)); // e_shnum
+  out.put(uint16_t(0));                           // e_shstrndx
+}
+
+void putProgramHeader(FieldWriter &out, uint32_t type, uint64_t offset,
+                      uint64_t vaddr, uint64_t paddr, uint64_t fileSize,
+                      uint64_t memorySize) {
+  out.put(type);
+  out.put(uint32_t(type == PT_LOAD ? PF_R | PF_W | PF_X : 0));
+  out.put(offset);
+  out.put(vaddr);
+  out.put(paddr);
+  out.put(fileSize);
+  out.put(memorySize);
+  out.put(uint64_t(0)); // p_align
+}
+
+/// The section header that only carries the number of program headers.
+void putCountingSection(FieldWriter &out, const FileLayout &layout) {
+  out.put(uint32_t(0)); // sh_name
+  out.put(uint32_t(SHT_NULL));
+  for (int i = 0; i < 4; ++i) // sh_flags, sh_addr, sh_offset, sh_size
+    out.put(uint64_t(0));
+  out.put(uint32_t(0));                  // sh_link
+  out.put(uint32_t(layout.headerCount)); // sh_info
+  out.put(uint64_t(0));                  // sh_addralign
+  out.put(uint64_t(0));                  // sh_entsize
+}
+
+llvm::Error copyMemory(OutputFile &file, const CoreContents &contents,
+                       const PhysicalMemory &memory, Diagnostics &diagnostics) {
+  uint64_t total = 0, done = 0;
+  for (const CoreSegment &segment : contents.segments)
+    total += segment.storedBytes;
+  std::vector<uint8_t> page(pageBytes);
+  for (const CoreSegment &segment : contents.segments)
+    for (uint64_t at = 0; at < segment.storedBytes; at += page.size()) {
+      page.resize(std::min(pageBytes, segment.storedBytes - at));
+      if (llvm::Error error = memory.read(segment.start + at, page))
+        return error;
+      if (llvm::Error error =
+              isZero(page) ? file.skip(page.size()) : file.write(page))
+        return error;
+      done += page.size();
+      if (done % (1 << 22) < page.size())
+        diagnostics.progress("writing memory", done, total);
+    }
+  return llvm::Error::success();
+}
+
+} // namespace
+
+std::vector<CoreSegment> makeSegments(llvm::ArrayRef<MemoryRange> ranges) {
+  std::vector<CoreSegment> segments;
+  for (const MemoryRange &range : ranges) {
+    const bool present = !range.absence;
+    if (range.absence == Absence::OutsideRam)
+      continue;
+    CoreSegment *last = segments.empty() ? nullptr : &segments.back();
+    const bool continues = last &&
+                           last->start + last->memoryBytes == range.start &&
+                           last->memoryBytes + range.size != 0;
+    if (!present && continues)
+      last->memoryBytes += range.size;
+    else
+      segments.push_back({range.start, range.size, present ? range.size : 0,
+                          range.start.value});
+  }
+  return segments;
+}
+
+llvm::Error writeElfCore(const std::string &path, const CoreContents &contents,
+                         const PhysicalMemory &memory,
+                         Diagnostics &diagnostics) {
+  std::vector<uint8_t> notes = encodeNotes(contents);
+  std::vector<Load> loads = makeLoads(contents);
+  FileLayout layout = layOut(loads.size(), notes.size());
+  FieldWriter headers(contents.order);
+  putElfHeader(headers, contents, layout);
+  putProgramHeader(headers, PT_NOTE, layout.notesAt, 0, 0, notes.size(),
+                   notes.size());
+  for (const Load &load : loads)
+    putProgramHeader(headers, PT_LOAD, layout.dataAt + load.offset,
+                     load.virtualStart, load.start.value, load.storedBytes,
+                     load.memoryBytes);
+  if (layout.needsSection)
+    putCountingSection(headers, layout);
+  headers.append(notes);
+  headers.padTo(pageBytes);
+
+  llvm::Expected<std::unique_ptr<OutputFile>> file = OutputFile::create(path);
+  if (!file)
+    return file.takeError();
+  if (llvm::Error error = (*file)->write(headers.bytes()))
+    return error;
+  if (llvm::Error error = copyMemory(**file, contents, memory, diagnostics))
+    return error;
+  return (*file)->commit();
+}
+
+} // namespace vmpt

@@ -1,0 +1,156 @@
+//===- i386.cpp - Linux on 32-bit x86 -------------------------------------===//
+//
+// The image lies in the linear map at PAGE_OFFSET, which is a choice of the
+// configuration (the VMSPLIT options) that VMCOREINFO does not tell; each is
+// tried, and the fixed point decides. KASLR moves the image in physical and
+// virtual memory alike. VMCOREINFO has neither phys_base nor KERNELOFFSET;
+// CONFIG_X86_PAE=y says PAE, and its lack says nothing but that.
+//
+// A PAE root is four entries; tasks' roots are 32-byte aligned without PTI and
+// two pages with it. QEMU sets "accessed" in them, hardware does not.
+// QEMU writes 32-bit guests as ELFCLASS64 with EM_386 when an address needs it.
+//
+// linux v6.1 arch/x86/kernel/crash_core_32.c, arch/x86/Kconfig PAGE_OFFSET,
+// arch/x86/mm/dump_pagetables.c.
+//
+#include "paging/modes/I386.h"
+#include "kernel/context/KernelDebug.h"
+#include "kernel/find/KernelArch.h"
+
+namespace vmpt {
+
+namespace {
+
+constexpr llvm::StringLiteral rootSymbols[] = {"swapper_pg_dir"};
+constexpr uint64_t cr4Pae = bit(5);
+
+/// PAGE_OFFSET by VMSPLIT, the default first.
+constexpr uint64_t pageOffsets[] = {0xc0000000, 0xb0000000, 0x80000000,
+                                    0x78000000, 0x40000000};
+
+bool owns(const Vmcoreinfo &info) {
+  return info.has("CONFIG_X86_PAE") ||
+         info.symbol("swapper_pg_dir").value_or(~uint64_t(0)) <= lowBits(32);
+}
+
+std::vector<const PagingMode *> likelyModes(const RootQuery &query,
+                                            std::string &reason) {
+  const PagingMode *pae = &i386::pae, *two = &i386::twoLevel;
+  auto order = [&](bool isPae) {
+    return isPae ? std::vector{pae, two} : std::vector{two, pae};
+  };
+  if (auto levels = query.overrides.levels) {
+    reason = "option --levels";
+    return order(*levels != 2);
+  }
+  if (query.vmcoreinfo.has("CONFIG_X86_PAE")) {
+    reason = "VMCOREINFO CONFIG_X86_PAE";
+    return order(true);
+  }
+  for (const CpuRegisters &cpu : query.dump.machine.cpus)
+    if (auto cr4 = cpu.find("cr4")) {
+      reason = "CR4.PAE in the QEMU CPU state";
+      return order(*cr4 & cr4Pae);
+    }
+  reason = "VMCOREINFO has no CONFIG_X86_PAE";
+  return order(false);
+}
+
+std::vector<RootGuess> guessRoots(const RootQuery &, VirtAddr self) {
+  std::vector<RootGuess> guesses;
+  for (uint64_t pageOffset : pageOffsets)
+    if (self.value >= pageOffset)
+      guesses.push_back(
+          {PhysAddr(self.value - pageOffset),
+           "SYMBOL(swapper_pg_dir) - PAGE_OFFSET " + hex(pageOffset)});
+  return guesses;
+}
+
+std::vector<RootGuess> registerRoots(const RootQuery &query) {
+  std::vector<RootGuess> guesses;
+  for (size_t i = 0; i < query.dump.machine.cpus.size(); ++i) {
+    const CpuRegisters &cpu = query.dump.machine.cpus[i];
+    if (auto cr3 = cpu.find("cr3")) {
+      bool isPae = cpu.find("cr4").value_or(0) & cr4Pae;
+      guesses.push_back({(isPae ? i386::pae : i386::twoLevel).rootIn(*cr3),
+                         "CR3 of CPU " + std::to_string(i)});
+    }
+  }
+  return guesses;
+}
+
+void addMarkers(const RootQuery &query, KernelImage &image) {
+  static constexpr MarkerArrayShape shape = {
+      .firstName = "User Space",
+      .wordBytes = 4,
+      .wordsPerEntry = 3,
+      .firstStartIsZero = true,
+  };
+  image.imageRuns = mapKernelImage(query, image);
+  if (auto array = findMarkerArray(image.virtualMemory(query.memory),
+                                   image.imageRuns, shape)) {
+    image.evidence.add(
+        "address markers", std::to_string(array->markers.size()) + " sections",
+        "address_markers[] in the kernel's memory at " + hex(array->address));
+    image.markers = std::move(array->markers);
+    return;
+  }
+  // The rest depends on the size of memory and on the configuration.
+  std::optional<VirtAddr> self = findRootSymbol(*image.arch, query.vmcoreinfo);
+  uint64_t pageOffset = self ? self->value - image.root.value : pageOffsets[0];
+  image.markers = {{0, "User Space"}, {pageOffset, "Kernel Mapping"}};
+  image.evidence.add("address markers", "2 sections",
+                     "the kernel carries no address_markers[] (built without "
+                     "PTDUMP), and the others cannot be reckoned");
+}
+
+/// Up to PAGE_OFFSET, where "Kernel Mapping" starts.
+VirtAddr lastUserAddress(const KernelImage &image) {
+  for (const AddressMarker &marker : image.markers)
+    if (marker.name == "Kernel Mapping" && marker.start)
+      return VirtAddr(marker.start - 1);
+  return VirtAddr(pageOffsets[0] - 1);
+}
+
+/// With PTI a process has two roots side by side, in 8 KiB, whose entries for
+/// user addresses are the same; QEMU sets "accessed" in those in use. Without
+/// PTI anything may follow a root. The CPU's feature bits need symbols that
+/// these kernels seldom have.
+PhysAddr userRoot(const KernelDebug &debug, PhysAddr kernelRoot) {
+  const KernelImage &image = debug.image();
+  const PagingMode &mode = *image.mode;
+  const PhysAddr userTable = kernelRoot + bit(12);
+  constexpr uint64_t accessedBit = bit(5);
+  if (kernelRoot.value & bit(12))
+    return kernelRoot;
+  const unsigned last = mode.indexOf(lastUserAddress(image), 0);
+  unsigned presentCount = 0;
+  for (unsigned index = 0; index <= last; ++index) {
+    uint64_t kernels = 0, users = 0;
+    const PhysicalMemory &memory = debug.memory().physical();
+    if (readEntry(memory, mode, kernelRoot + index * mode.entryBytes,
+                  kernels) ||
+        readEntry(memory, mode, userTable + index * mode.entryBytes, users) ||
+        ((kernels ^ users) & ~accessedBit))
+      return kernelRoot;
+    presentCount += mode.isPresent(kernels);
+  }
+  return presentCount ? userTable : kernelRoot;
+}
+
+} // namespace
+
+extern const KernelArch i386KernelArch;
+const KernelArch i386KernelArch = {
+    .arch = Arch::I386,
+    .owns = owns,
+    .rootSymbols = rootSymbols,
+    .likelyModes = likelyModes,
+    .guessRoots = guessRoots,
+    .registerRoots = registerRoots,
+    .complete = addMarkers,
+    .lastUserAddress = lastUserAddress,
+    .userRoot = userRoot,
+};
+
+} // namespace vmpt

@@ -1,0 +1,207 @@
+//===- riscv64.cpp - Linux on 64-bit RISC-V -------------------------------===//
+//
+// One kernel runs in Sv57, Sv48 or Sv39, whatever the CPU offers; the choice
+// is made at boot. Up to 6.3 VMCOREINFO has no key of this architecture at
+// all, and no note holds satp: then the fixed point alone finds both the root
+// and the mode. Later kernels say VA_BITS (the actual ones) and
+// va_kernel_pa_offset, from 7.1 on also satp.
+//
+// The image lies at KERNEL_LINK_ADDR, 0xffffffff80000000 (plus a KASLR
+// offset), in all modes, from 5.13 on; before, in the linear map.
+//
+// ptdump fills in address_markers[] at boot. Where a kernel carries none, the
+// areas follow from VMCOREINFO and, below the linear map, from each other.
+//
+// linux v6.12 arch/riscv/kernel/vmcore_info.c, arch/riscv/mm/ptdump.c,
+// arch/riscv/include/asm/pgtable.h; v7.1 for satp.
+//
+#include "paging/modes/RiscV64.h"
+#include "kernel/find/KernelArch.h"
+
+#include <algorithm>
+
+namespace vmpt {
+
+namespace {
+
+constexpr llvm::StringLiteral rootSymbols[] = {"swapper_pg_dir"};
+
+const PagingMode *const modes[] = {&riscv64::sv39, &riscv64::sv48,
+                                   &riscv64::sv57};
+
+bool owns(const Vmcoreinfo &info) {
+  return info.number("va_kernel_pa_offset") || info.number("phys_ram_base") ||
+         info.number("satp");
+}
+
+/// All modes, the one that \p fits first.
+template <class Fits> std::vector<const PagingMode *> modesBy(Fits fits) {
+  std::vector<const PagingMode *> order(std::begin(modes), std::end(modes));
+  std::stable_partition(order.begin(), order.end(), fits);
+  return order;
+}
+
+std::vector<const PagingMode *> likelyModes(const RootQuery &query,
+                                            std::string &reason) {
+  if (auto levels = query.overrides.levels) {
+    reason = "option --levels";
+    return modesBy([&](auto *mode) { return mode->levelCount == *levels; });
+  }
+  // satp.MODE: 8, 9, 10 ([riscv/priv] "satp").
+  if (auto satp = query.vmcoreinfo.number("satp")) {
+    reason = "VMCOREINFO NUMBER(satp)=" + hex(*satp);
+    return modesBy(
+        [&](auto *mode) { return mode->levelCount == (*satp >> 60) - 5; });
+  }
+  if (auto virtualBits = query.vmcoreinfo.number("VA_BITS")) {
+    reason = "VMCOREINFO NUMBER(VA_BITS)=" + std::to_string(*virtualBits);
+    return modesBy(
+        [&](auto *mode) { return mode->virtualBits == *virtualBits; });
+  }
+  reason = "the mode in which the root is its own fixed point";
+  return modesBy([](auto *) { return true; });
+}
+
+std::vector<RootGuess> guessRoots(const RootQuery &query, VirtAddr self) {
+  std::vector<RootGuess> guesses;
+  if (auto offset = query.vmcoreinfo.number("va_kernel_pa_offset"))
+    guesses.push_back({PhysAddr(self.value - *offset),
+                       "SYMBOL(swapper_pg_dir) - NUMBER(va_kernel_pa_offset)"});
+  return guesses;
+}
+
+/// Numbers of a memory layout, each from VMCOREINFO where it is there.
+class Layout {
+public:
+  Layout(const Vmcoreinfo &info, const PagingMode &mode)
+      : info_(info), mode_(mode) {}
+
+  std::vector<AddressMarker> makeMarkers();
+  /// What was not in VMCOREINFO: " PAGE_OFFSET VMEMMAP_START".
+  const std::string &reckoned() const { return reckoned_; }
+
+private:
+  uint64_t get(llvm::StringRef name, uint64_t otherwise) {
+    if (auto value = info_.number(name))
+      return *value;
+    reckoned_ += (" " + name).str();
+    return otherwise;
+  }
+  uint64_t usualPageOffset() const;
+  uint64_t imageStart();
+
+  const Vmcoreinfo &info_;
+  const PagingMode &mode_;
+  std::string reckoned_;
+};
+
+/// linux v5.17 to v6.6 and v6.12 to v7.3 arch/riscv/include/asm/page.h.
+uint64_t Layout::usualPageOffset() const {
+  switch (mode_.levelCount) {
+  case 5:
+    return 0xff60000000000000;
+  case 4:
+    return 0xffffaf8000000000;
+  default:
+    break;
+  }
+  auto version = parseKernelVersion(info_.release().value_or(""));
+  return version && *version < KernelVersion{6, 10} ? 0xffffffd800000000
+                                                    : 0xffffffd600000000;
+}
+
+/// kernel_map.virt_addr. The image starts at a 2 MiB border, _stext not.
+uint64_t Layout::imageStart() {
+  auto link = info_.number("KERNEL_LINK_ADDR");
+  auto kaslr = info_.hexValue("KERNELOFFSET");
+  if (link && kaslr)
+    return *link + *kaslr;
+  if (auto text = info_.symbol("_stext"))
+    return alignDown(*text, bit(21));
+  reckoned_ += " KERNEL_LINK_ADDR";
+  return link.value_or(0xffffffff80000000);
+}
+
+std::vector<AddressMarker> Layout::makeMarkers() {
+  constexpr uint64_t mebibyte = bit(20);
+  const uint64_t top = bit(mode_.levels[0].shift);
+  const uint64_t pageOffset = get("PAGE_OFFSET", usualPageOffset());
+  // KERN_VIRT_SIZE is a quarter of the address space, half of it vmalloc.
+  const uint64_t vmallocEnd = get("VMALLOC_END", pageOffset);
+  const uint64_t vmallocStart = get("VMALLOC_START", pageOffset - 64 * top);
+  unsigned pageStructShift = 6;
+  if (auto size = info_.size("page"))
+    for (pageStructShift = 0; bit(pageStructShift) < *size;)
+      if (++pageStructShift == 12)
+        break;
+  const uint64_t vmemmapStart =
+      get("VMEMMAP_START",
+          vmallocStart - bit(mode_.virtualBits - 12 - 1 + pageStructShift));
+  const uint64_t vmemmapEnd = get("VMEMMAP_END", vmallocStart);
+  const uint64_t pciStart = vmemmapStart - 16 * mebibyte;
+  const uint64_t image = imageStart();
+  return {
+      {pciStart - 6 * mebibyte, "Fixmap start"},
+      {pciStart, "Fixmap end"},
+      {pciStart, "PCI I/O start"},
+      {vmemmapStart, "PCI I/O end"},
+      {vmemmapStart, "vmemmap start"},
+      {vmemmapEnd, "vmemmap end"},
+      {vmallocStart, "vmalloc() area"},
+      {vmallocEnd, "vmalloc() end"},
+      {pageOffset, "Linear mapping"},
+      // Up to 2 GiB below the image's end; nothing lies between.
+      {get("MODULES_VADDR", image - bit(31)), "Modules/BPF mapping"},
+      {image, "Kernel mapping"},
+  };
+}
+
+void addMarkers(const RootQuery &query, KernelImage &image) {
+  static constexpr MarkerArrayShape shape = {.firstName = "Fixmap start"};
+  VirtualMemory memory = image.virtualMemory(query.memory);
+  image.imageRuns = mapKernelImage(query, image);
+  if (auto array = findMarkerArray(memory, image.imageRuns, shape)) {
+    image.evidence.add(
+        "address markers", std::to_string(array->markers.size()) + " sections",
+        "address_markers[] in the kernel's memory at " + hex(array->address));
+    image.markers = std::move(array->markers);
+    noteDumperText(memory, image.imageRuns, "RSW(%d)", image);
+    return;
+  }
+  Layout layout(query.vmcoreinfo, *image.mode);
+  image.markers = layout.makeMarkers();
+  std::string source = "VMCOREINFO and formulas: the kernel carries no "
+                       "address_markers[] (built without PTDUMP)";
+  if (!layout.reckoned().empty())
+    source += "; not in VMCOREINFO:" + layout.reckoned();
+  image.evidence.add("address markers",
+                     std::to_string(image.markers.size()) + " sections",
+                     source);
+}
+
+void complete(const RootQuery &query, KernelImage &image) {
+  if (auto offset = query.vmcoreinfo.hexValue("KERNELOFFSET"))
+    image.evidence.add("KASLR offset", hex(*offset), "VMCOREINFO KERNELOFFSET");
+  addMarkers(query, image);
+}
+
+/// TASK_SIZE: the lower half.
+VirtAddr lastUserAddress(const KernelImage &image) {
+  return VirtAddr(lowBits(image.mode->virtualBits - 1));
+}
+
+} // namespace
+
+extern const KernelArch riscV64KernelArch;
+const KernelArch riscV64KernelArch = {
+    .arch = Arch::RiscV64,
+    .owns = owns,
+    .rootSymbols = rootSymbols,
+    .likelyModes = likelyModes,
+    .guessRoots = guessRoots,
+    .registerRoots = nullptr, // no note holds satp
+    .complete = complete,
+    .lastUserAddress = lastUserAddress,
+};
+
+} // namespace vmpt

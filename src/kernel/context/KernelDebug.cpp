@@ -1,0 +1,220 @@
+#include "kernel/context/KernelDebug.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+namespace vmpt {
+
+std::vector<std::optional<Symbol>>
+VmcoreinfoSymbols::findAll(llvm::ArrayRef<llvm::StringRef> names) const {
+  std::vector<std::optional<Symbol>> found;
+  for (llvm::StringRef name : names) {
+    std::optional<uint64_t> address = info_.symbol(name);
+    found.push_back(
+        address ? std::optional<Symbol>(Symbol{name.str(), VirtAddr(*address)})
+                : std::nullopt);
+  }
+  return found;
+}
+
+std::optional<Member> VmcoreinfoPlaces::findMember(llvm::StringRef name,
+                                                   llvm::StringRef path) const {
+  std::optional<uint64_t> offset = info_.offset((name + "." + path).str());
+  if (!offset || *offset > UINT32_MAX)
+    return std::nullopt;
+  Member member;
+  member.bitOffset = *offset * 8;
+  return member;
+}
+
+KernelDebug::KernelDebug(const KernelImage &image, const PhysicalMemory &memory,
+                         DebugInputs inputs)
+    : image_(image), memory_(image.virtualMemory(memory)),
+      inputs_(std::move(inputs)), vmcoreinfoSymbols_(image.vmcoreinfo),
+      vmcoreinfoPlaces_(image.vmcoreinfo), reader_(memory_, image.wordBytes()) {
+}
+
+llvm::Expected<std::unique_ptr<KernelDebug>>
+KernelDebug::create(const KernelImage &image, const PhysicalMemory &memory,
+                    DebugInputs inputs, Diagnostics &diagnostics) {
+  std::unique_ptr<KernelDebug> debug(
+      new KernelDebug(image, memory, std::move(inputs)));
+  const DebugInputs &given = debug->inputs_;
+  debug->addKnownPlaces();
+  debug->addKallsyms();
+  debug->addBtf();
+
+  std::optional<std::string> vmlinux = given.vmlinux;
+  if (!vmlinux && !(debug->kallsyms_ && debug->btf_)) {
+    vmlinux = findDebugFile(image.vmcoreinfo.release().value_or(""),
+                            image.vmcoreinfo.find("BUILD-ID").value_or(""),
+                            given.searchRoot);
+    if (!vmlinux)
+      debug->evidence_.tried("no vmlinux with the dump's build-id in the "
+                             "usual directories; pass --vmlinux");
+  }
+  for (const auto &path : {vmlinux, given.systemMap, given.btf})
+    if (path)
+      if (llvm::Error error = debug->addFile(*path, diagnostics))
+        return llvm::createFileError(*path, std::move(error));
+  debug->learnMissing(diagnostics);
+  return debug;
+}
+
+/// Kernels without KALLSYMS_ALL name no data; those without BTF, no types.
+void KernelDebug::learnMissing(Diagnostics &diagnostics) {
+  std::optional<Symbol> initTask = symbols_.find("init_task");
+  const bool hasTypes = types_.hasMember("task_struct", "tasks");
+  if (initTask && hasTypes)
+    return;
+  std::optional<VirtAddr> known;
+  if (initTask)
+    known = initTask->address;
+  llvm::Expected<std::unique_ptr<LearnedLayout>> layout =
+      LearnedLayout::create(image_, memory_, known);
+  if (!layout) {
+    evidence_.tried(llvm::toString(layout.takeError()));
+    return;
+  }
+  learned_ = std::move(*layout);
+  if (!initTask) {
+    learnedSymbols_ = std::make_unique<LearnedSymbols>(*learned_);
+    symbols_.add(*learnedSymbols_);
+    evidence_.add("symbols", "init_task", learned_->describe());
+  }
+  if (hasTypes)
+    return;
+  types_.add(*learned_);
+  evidence_.add("types", "task_struct and mm_struct, in part",
+                learned_->describe());
+  diagnostics.warn("no struct layouts in the dump: the places in task_struct "
+                   "are those that fit all " +
+                   std::to_string(learned_->taskCount()) +
+                   " tasks looked at; --vmlinux or --btf give more");
+}
+
+void KernelDebug::addKnownPlaces() {
+  if (!inputs_.symbols.empty()) {
+    symbols_.add(inputs_.symbols);
+    evidence_.add("symbols", "given", inputs_.symbols.describe());
+  }
+  if (!inputs_.places.empty()) {
+    types_.add(inputs_.places);
+    evidence_.add("types", "given", inputs_.places.describe());
+  }
+  if (image_.vmcoreinfo.text().empty())
+    return;
+  symbols_.add(vmcoreinfoSymbols_);
+  types_.add(vmcoreinfoPlaces_);
+  evidence_.add("symbols", "SYMBOL() keys", vmcoreinfoSymbols_.describe());
+  evidence_.add("types", "OFFSET() and SIZE() keys",
+                vmcoreinfoPlaces_.describe());
+}
+
+void KernelDebug::addKallsyms() {
+  llvm::Expected<std::unique_ptr<Kallsyms>> kallsyms =
+      readKallsyms(memory_, image_.vmcoreinfo, image_.imageRuns);
+  if (!kallsyms) {
+    evidence_.tried(llvm::toString(kallsyms.takeError()));
+    return;
+  }
+  kallsyms_ = std::move(*kallsyms);
+  symbols_.add(*kallsyms_);
+  evidence_.add("symbols", std::to_string(kallsyms_->size()) + " symbols",
+                kallsyms_->describe());
+}
+
+void KernelDebug::addBtf() {
+  llvm::Expected<std::unique_ptr<BtfTypes>> btf =
+      readBtf(memory_, kallsyms_.get(), image_.imageRuns);
+  if (!btf) {
+    evidence_.tried(llvm::toString(btf.takeError()));
+    return;
+  }
+  btf_ = std::move(*btf);
+  types_.add(*btf_);
+  evidence_.add("types", std::to_string(btf_->getTypeCount()) + " types",
+                btf_->describe());
+}
+
+std::optional<std::string>
+KernelDebug::findMismatch(const DebugFile &file) const {
+  std::optional<llvm::StringRef> found = image_.vmcoreinfo.find("BUILD-ID");
+  std::optional<std::string> ofDump;
+  if (found)
+    ofDump = found->str();
+  switch (compareBuildIds(file.buildId, ofDump)) {
+  case BuildIdMatch::Same:
+    return std::nullopt;
+  case BuildIdMatch::Different:
+    return "its build-id is " + *file.buildId + ", that of the dumped kernel " +
+           *ofDump;
+  case BuildIdMatch::Unknown:
+    break;
+  }
+  if (!file.symbols)
+    return std::nullopt; // a BTF file: nothing in it tells
+  const llvm::StringRef names[] = {"linux_banner", "init_task", "_etext",
+                                   "swapper_pg_dir", "_end"};
+  std::vector<std::optional<Symbol>> ofFile = file.symbols->findAll(names);
+  std::vector<std::optional<Symbol>> known = symbols_.findAll(names);
+  unsigned agreed = 0;
+  for (size_t i = 0; i < std::size(names); ++i) {
+    if (!ofFile[i] || !known[i])
+      continue;
+    if (ofFile[i]->address != known[i]->address)
+      return "there is no build-id to compare, and its " + names[i].str() +
+             " would lie at " + hex(ofFile[i]->address) +
+             ", that of the dumped kernel lies at " + hex(known[i]->address);
+    ++agreed;
+  }
+  if (agreed)
+    return std::nullopt;
+  // Nothing else is known: the banner has to be where the file says.
+  if (ofFile[0]) {
+    llvm::Expected<std::string> banner =
+        memory_.readString(ofFile[0]->address, 512);
+    if (banner && llvm::StringRef(*banner).consume_front("Linux version "))
+      return std::nullopt;
+    llvm::consumeError(banner.takeError());
+  }
+  return "there is no build-id to compare, and the dumped kernel has no "
+         "linux_banner where the file says; if the kernel was moved (KASLR), "
+         "pass --symbol _stext=ADDRESS";
+}
+
+llvm::Error KernelDebug::addFile(const std::string &path,
+                                 Diagnostics &diagnostics) {
+  std::optional<VirtAddr> stext;
+  if (std::optional<Symbol> symbol = symbols_.find("_stext"))
+    stext = symbol->address;
+  llvm::Expected<DebugFile> file = openDebugFile(path, stext);
+  if (!file)
+    return file.takeError();
+  if (std::optional<std::string> mismatch = findMismatch(*file)) {
+    const std::string text = "it is not of the dumped kernel: " + *mismatch;
+    if (!inputs_.force)
+      return llvm::make_error<LookupError>(
+          text + "; --force-vmlinux uses it all the same");
+    diagnostics.warn("'" + path + "': " + text);
+  }
+  files_.push_back(std::move(*file));
+  const DebugFile &kept = files_.back();
+  if (kept.symbols) {
+    symbols_.add(*kept.symbols);
+    evidence_.add("symbols", "all of the file's", kept.symbols->describe());
+  }
+  for (const auto &types : kept.types) {
+    types_.add(*types);
+    evidence_.add("types", "struct layouts", types->describe());
+  }
+  return llvm::Error::success();
+}
+
+llvm::Expected<VirtAddr> KernelDebug::address(llvm::StringRef name) const {
+  llvm::Expected<Symbol> symbol = symbols_.get(name);
+  if (!symbol)
+    return symbol.takeError();
+  return symbol->address;
+}
+
+} // namespace vmpt

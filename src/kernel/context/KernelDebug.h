@@ -1,0 +1,111 @@
+//===- KernelDebug.h - symbols and types of the dumped kernel -------------===//
+//
+// Every source there is, in the order of trust. The user knows best; then the
+// dump, whose own cannot be of another kernel; then files:
+//   symbols  --symbol, VMCOREINFO, kallsyms in the dump, vmlinux, System.map;
+//            where none of them names init_task, the ring that tasks hang on
+//   types    --offset, VMCOREINFO, BTF in the dump, BTF or DWARF of vmlinux, a
+//            BTF file; where none of them knows a task, what the tasks in
+//            memory look like
+// A file is believed if its build-id is the dump's; where one of the two has
+// none, if its symbols, moved by the KASLR offset, lie where the dump has them.
+//
+#pragma once
+
+#include "debuginfo/DebugFiles.h"
+#include "kernel/context/LearnedLayout.h"
+#include "kernel/context/Structs.h"
+#include "kernel/find/KernelImage.h"
+#include "kernel/image/DebugData.h"
+
+namespace vmpt {
+
+/// VMCOREINFO's SYMBOL() keys.
+class VmcoreinfoSymbols final : public SymbolSource {
+public:
+  explicit VmcoreinfoSymbols(const Vmcoreinfo &info) : info_(info) {}
+
+  std::vector<std::optional<Symbol>>
+  findAll(llvm::ArrayRef<llvm::StringRef> names) const override;
+  std::string describe() const override { return "VMCOREINFO"; }
+
+private:
+  const Vmcoreinfo &info_;
+};
+
+/// VMCOREINFO's OFFSET() and SIZE() keys.
+class VmcoreinfoPlaces final : public PlaceSource {
+public:
+  explicit VmcoreinfoPlaces(const Vmcoreinfo &info) : info_(info) {}
+
+  std::optional<uint64_t> findSizeBytes(llvm::StringRef name) const override {
+    return info_.size(name);
+  }
+  std::optional<Member> findMember(llvm::StringRef name,
+                                   llvm::StringRef path) const override;
+  std::string describe() const override { return "VMCOREINFO"; }
+
+private:
+  const Vmcoreinfo &info_;
+};
+
+/// What the user gives beside the dump.
+struct DebugInputs {
+  GivenSymbols symbols;
+  GivenPlaces places;
+  std::optional<std::string> vmlinux, systemMap, btf; ///< Paths.
+  /// Use files that are of another kernel, as far as can be told.
+  bool force = false;
+  /// Stands before the directories where distributions put debug information.
+  std::string searchRoot;
+};
+
+class KernelDebug {
+public:
+  /// Fails if a file that \p inputs names cannot be used; the error names it.
+  /// What else cannot be had is in the evidence, and whoever needs it gets a
+  /// LookupError that names the sources. A vmlinux is searched for only where
+  /// the dump lacks symbols or types. \p image and \p memory must outlive the
+  /// object.
+  static llvm::Expected<std::unique_ptr<KernelDebug>>
+  create(const KernelImage &image, const PhysicalMemory &memory,
+         DebugInputs inputs, Diagnostics &diagnostics);
+
+  const KernelImage &image() const { return image_; }
+  const VirtualMemory &memory() const { return memory_; }
+  const SymbolSources &symbols() const { return symbols_; }
+  const TypeSources &types() const { return types_; }
+  const StructReader &reader() const { return reader_; }
+  const Evidence &evidence() const { return evidence_; }
+
+  /// The address of a symbol.
+  llvm::Expected<VirtAddr> address(llvm::StringRef name) const;
+
+private:
+  KernelDebug(const KernelImage &image, const PhysicalMemory &memory,
+              DebugInputs inputs);
+  void addKnownPlaces();
+  void addKallsyms();
+  void addBtf();
+  void learnMissing(Diagnostics &diagnostics);
+  llvm::Error addFile(const std::string &path, Diagnostics &diagnostics);
+  /// Why \p file is not of the dumped kernel; nothing if it is.
+  std::optional<std::string> findMismatch(const DebugFile &file) const;
+
+  const KernelImage &image_;
+  VirtualMemory memory_;
+  DebugInputs inputs_;
+  VmcoreinfoSymbols vmcoreinfoSymbols_;
+  VmcoreinfoPlaces vmcoreinfoPlaces_;
+  std::unique_ptr<Kallsyms> kallsyms_;
+  std::unique_ptr<BtfTypes> btf_;
+  std::vector<DebugFile> files_;
+  std::unique_ptr<LearnedLayout> learned_;
+  std::unique_ptr<LearnedSymbols> learnedSymbols_;
+  SymbolSources symbols_;
+  TypeSources types_;
+  StructReader reader_;
+  Evidence evidence_;
+};
+
+} // namespace vmpt

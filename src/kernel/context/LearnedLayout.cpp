@@ -1,0 +1,415 @@
+#include "kernel/context/LearnedLayout.h"
+
+#include "kernel/image/ImageScan.h"
+#include "paging/Translate.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+
+#include <set>
+
+namespace vmpt {
+
+namespace {
+
+constexpr size_t commBytes = 16; ///< TASK_COMM_LEN
+/// task_struct is shorter than this on either side of comm.
+constexpr int64_t before = 8192, after = 4096;
+/// So many tasks settle what is where.
+constexpr size_t maxSamples = 256;
+constexpr uint64_t maxPid = 4 * 1024 * 1024;
+constexpr uint64_t kernelThread = 0x00200000; ///< PF_KTHREAD
+constexpr uint64_t zombie = 0x20;             ///< EXIT_ZOMBIE
+
+/// The bytes around a task's comm; what is not in the dump is zero.
+struct Sample {
+  VirtAddr comm;
+  std::vector<uint8_t> bytes;
+
+  uint64_t number(int64_t offset, unsigned size) const {
+    const uint8_t *at = bytes.data() + (offset + before);
+    return size == 8 ? loadUnaligned<uint64_t>(at, ByteOrder::little)
+                     : loadUnaligned<uint32_t>(at, ByteOrder::little);
+  }
+};
+
+/// The bits of a state that have letters, and TASK_NOLOAD; others (killable,
+/// freezable, ...) differ by version. linux include/linux/sched.h.
+constexpr uint64_t stateBits = 0x47f, sleeping = 1, idle = 0x402;
+
+bool isState(uint64_t value) {
+  switch (value & stateBits) {
+  case 0: // running
+  case sleeping:
+  case 2:    // disk sleep
+  case 4:    // stopped
+  case 8:    // traced
+  case 0x10: // dead; 0x80 in newer kernels
+  case 0x40: // parked
+  case idle:
+    return value < 0x10000;
+  default:
+    return false;
+  }
+}
+
+bool isName(llvm::StringRef text) {
+  return !text.empty() && text.size() < commBytes &&
+         llvm::all_of(text, [](char c) { return llvm::isPrint(c); });
+}
+
+} // namespace
+
+/// Offsets here are from comm, and can be negative, until the start of
+/// task_struct is known.
+class LayoutLearner {
+public:
+  LayoutLearner(const KernelImage &image, const VirtualMemory &memory)
+      : image_(image), memory_(memory), word_(image.wordBytes()) {}
+
+  llvm::Expected<std::unique_ptr<LearnedLayout>>
+  learn(llvm::ArrayRef<VirtAddr> names);
+
+private:
+  std::optional<uint64_t> readWord(VirtAddr at) const {
+    uint8_t raw[8] = {};
+    if (llvm::Error error =
+            memory_.read(at, llvm::MutableArrayRef<uint8_t>(raw, word_))) {
+      llvm::consumeError(std::move(error));
+      return std::nullopt;
+    }
+    return loadUnaligned<uint64_t>(raw, ByteOrder::little);
+  }
+  std::vector<VirtAddr> followRing(VirtAddr comm, int64_t offset) const;
+  bool findRing(VirtAddr comm);
+  void takeSamples(llvm::ArrayRef<VirtAddr> comms);
+
+  /// The first offset, in steps of \p size, that \p fits all tasks.
+  template <class Fits>
+  std::optional<int64_t> find(int64_t from, unsigned size, Fits fits) const {
+    for (int64_t at = from; at + 16 <= after; at += size)
+      if (fits(at))
+        return at;
+    return std::nullopt;
+  }
+  template <class Fits> bool all(Fits fits) const {
+    return llvm::all_of(samples_, fits);
+  }
+
+  std::optional<int64_t> findSelf() const;
+  std::optional<int64_t> findPid() const;
+  std::optional<int64_t> findMm() const;
+  std::optional<int64_t> findParent() const;
+  std::optional<int64_t> findFlags() const;
+  std::optional<int64_t> findState() const;
+  std::optional<int64_t> findExitState() const;
+  std::optional<int64_t> findPgd() const;
+  bool isTopTable(uint64_t table) const;
+
+  const KernelImage &image_;
+  const VirtualMemory &memory_;
+  const unsigned word_;
+  int64_t ring_ = 0;
+  std::vector<Sample> samples_; ///< The first is init_task.
+  int64_t base_ = 0;            ///< Start of task_struct.
+  int64_t mm_ = 0, flags_ = 0;
+};
+
+/// comm of each task on the ring that has its link at \p offset, init_task
+/// first; empty if it is no ring of tasks.
+std::vector<VirtAddr> LayoutLearner::followRing(VirtAddr comm,
+                                                int64_t offset) const {
+  const VirtAddr head = comm + uint64_t(offset);
+  std::vector<VirtAddr> comms = {comm};
+  std::set<uint64_t> visited = {head.value};
+  for (VirtAddr at = head; comms.size() < maxPid;) {
+    std::optional<uint64_t> next = readWord(at);
+    std::optional<uint64_t> back =
+        next ? readWord(VirtAddr(*next) + word_) : std::nullopt;
+    if (back != at.value)
+      return {};
+    if (*next == head.value)
+      return comms;
+    if (!visited.insert(*next).second)
+      return {};
+    at = VirtAddr(*next);
+    VirtAddr name = at - uint64_t(offset);
+    llvm::Expected<std::string> text = memory_.readString(name, commBytes);
+    if (!text || !isName(*text)) {
+      llvm::consumeError(text.takeError());
+      return {};
+    }
+    comms.push_back(name);
+  }
+  return {};
+}
+
+bool LayoutLearner::findRing(VirtAddr comm) {
+  std::vector<VirtAddr> longest;
+  for (int64_t offset = -before; offset + 16 <= after; offset += word_) {
+    std::vector<VirtAddr> comms = followRing(comm, offset);
+    if (comms.size() > longest.size()) {
+      longest = std::move(comms);
+      ring_ = offset;
+    }
+  }
+  if (longest.size() < 4)
+    return false;
+  takeSamples(longest);
+  return true;
+}
+
+void LayoutLearner::takeSamples(llvm::ArrayRef<VirtAddr> comms) {
+  constexpr int64_t chunk = 256;
+  samples_.clear();
+  for (VirtAddr comm : comms.take_front(maxSamples)) {
+    Sample sample{comm, std::vector<uint8_t>(before + after)};
+    for (int64_t at = 0; at < before + after; at += chunk)
+      llvm::consumeError(memory_.read(
+          comm + uint64_t(at - before),
+          llvm::MutableArrayRef<uint8_t>(sample.bytes).slice(at, chunk)));
+    samples_.push_back(std::move(sample));
+  }
+}
+
+/// group_leader: on the ring are leaders, and a leader's points to itself.
+/// Heads of empty lists and pointers from one part to another do that, too,
+/// but nothing can point to less than the start.
+std::optional<int64_t> LayoutLearner::findSelf() const {
+  std::optional<int64_t> start;
+  for (int64_t at = -before; at + 16 <= after; at += word_) {
+    auto distance = [&](const Sample &task) {
+      return int64_t(task.number(at, word_) - task.comm.value);
+    };
+    const int64_t first = distance(samples_[0]);
+    if (first < 0 && first >= -before && (!start || first < *start) &&
+        all([&](auto &task) { return distance(task) == first; }))
+      start = first;
+  }
+  return start;
+}
+
+std::optional<int64_t> LayoutLearner::findPid() const {
+  return find(base_, 4, [&](int64_t at) {
+    std::set<uint64_t> pids;
+    return samples_[0].number(at, 4) == 0 && all([&](auto &task) {
+             uint64_t pid = task.number(at, 4);
+             return pid <= maxPid && pid == task.number(at + 4, 4) &&
+                    pids.insert(pid).second;
+           }) &&
+           pids.count(1);
+  });
+}
+
+/// mm and active_mm side by side: equal, or the first is null (kernel threads,
+/// zombies).
+std::optional<int64_t> LayoutLearner::findMm() const {
+  return find(base_, word_, [&](int64_t at) {
+    size_t users = 0;
+    return samples_[0].number(at, word_) == 0 && all([&](auto &task) {
+             uint64_t mm = task.number(at, word_);
+             users += mm != 0;
+             return mm == 0 || (mm == task.number(at + word_, word_) &&
+                                readWord(VirtAddr(mm)).has_value());
+           }) &&
+           users && users < samples_.size();
+  });
+}
+
+/// real_parent and parent side by side. Most are leaders on the ring (a thread
+/// that forked is none), and for most the two are the same (a tracer is the
+/// parent of what it traces).
+std::optional<int64_t> LayoutLearner::findParent() const {
+  std::set<uint64_t> starts;
+  for (const Sample &task : samples_)
+    starts.insert(task.comm.value + uint64_t(base_));
+  const uint64_t initTask = samples_[0].comm.value + uint64_t(base_);
+  return find(base_, word_, [&](int64_t at) {
+    size_t leaders = 0, ofInitTask = 0;
+    for (const Sample &task : samples_) {
+      uint64_t parent = task.number(at, word_);
+      leaders +=
+          parent == task.number(at + word_, word_) && starts.count(parent);
+      ofInitTask += parent == initTask;
+    }
+    // init_task itself, init and kthreadd; others' pointers to it are not
+    // their parents.
+    return samples_[0].number(at, word_) == initTask &&
+           samples_[1].number(at, word_) == initTask && ofInitTask == 3 &&
+           leaders * 4 >= samples_.size() * 3;
+  });
+}
+
+/// PF_KTHREAD is set in init_task and clear in all that have an mm; not all of
+/// the others are kernel threads (zombies), but most.
+std::optional<int64_t> LayoutLearner::findFlags() const {
+  return find(base_, 4, [&](int64_t at) {
+    size_t threads = 0, without = 0;
+    bool fits = all([&](auto &task) {
+      bool isThread = task.number(at, 4) & kernelThread;
+      bool hasMm = task.number(mm_, word_) != 0;
+      threads += isThread;
+      without += !hasMm;
+      return !(isThread && hasMm);
+    });
+    return fits && (samples_[0].number(at, 4) & kernelThread) && without &&
+           threads * 4 >= without * 3;
+  });
+}
+
+/// The state is near the start, a small number, and some tasks are idle
+/// (TASK_IDLE) while others sleep.
+std::optional<int64_t> LayoutLearner::findState() const {
+  return find(base_, 4, [&](int64_t at) {
+    std::set<uint64_t> seen;
+    return at < base_ + 256 && samples_[0].number(at, 4) == 0 &&
+           all([&](auto &task) {
+             uint64_t state = task.number(at, 4);
+             seen.insert(state & stateBits);
+             return isState(state);
+           }) &&
+           seen.count(sleeping) && seen.count(idle);
+  });
+}
+
+/// EXIT_ZOMBIE in tasks without an mm that are no kernel threads, 0 in others.
+std::optional<int64_t> LayoutLearner::findExitState() const {
+  return find(base_, 4, [&](int64_t at) {
+    size_t zombies = 0;
+    return all([&](auto &task) {
+             bool dead = task.number(mm_, word_) == 0 &&
+                         !(task.number(flags_, 4) & kernelThread);
+             zombies += dead;
+             return task.number(at, 4) == (dead ? zombie : 0);
+           }) &&
+           zombies;
+  });
+}
+
+/// Does it map the kernel as the kernel's own table does? A task's table on
+/// arm64 has no kernel half, so there a table that is one has to do.
+bool LayoutLearner::isTopTable(uint64_t table) const {
+  const uint64_t tableBytes = image_.mode->tableBytes(0);
+  if (table == 0 || table & (std::min<uint64_t>(tableBytes, 4096) - 1))
+    return false;
+  llvm::Expected<PhysAddr> root = memory_.translate(VirtAddr(table));
+  if (!root) {
+    llvm::consumeError(root.takeError());
+    return false;
+  }
+  if (image_.mode->arch == Arch::Arm64)
+    return true;
+  const VirtAddr known = samples_[0].comm;
+  Translation own =
+      translate(memory_.physical(), *image_.mode, image_.root, known);
+  Translation path = translate(memory_.physical(), *image_.mode, *root, known);
+  return path.isMapped() && own.isMapped() && path.address == own.address;
+}
+
+/// Offset in mm_struct, not from comm.
+std::optional<int64_t> LayoutLearner::findPgd() const {
+  constexpr int64_t mmBytes = 1024;
+  std::set<uint64_t> mms;
+  for (const Sample &task : samples_)
+    if (uint64_t mm = task.number(mm_, word_))
+      mms.insert(mm);
+  for (int64_t at = 0; at < mmBytes; at += word_) {
+    std::set<uint64_t> tables;
+    bool fits = llvm::all_of(mms, [&](uint64_t mm) {
+      std::optional<uint64_t> table = readWord(VirtAddr(mm) + uint64_t(at));
+      return table && isTopTable(*table) && tables.insert(*table).second;
+    });
+    if (fits)
+      return at;
+  }
+  return std::nullopt;
+}
+
+llvm::Expected<std::unique_ptr<LearnedLayout>>
+LayoutLearner::learn(llvm::ArrayRef<VirtAddr> names) {
+  auto missing = [](llvm::StringRef what) {
+    return llvm::make_error<LookupError>("the tasks in memory do not show " +
+                                         what);
+  };
+  if (llvm::none_of(names, [&](VirtAddr comm) { return findRing(comm); }))
+    return missing("a ring that starts at \"swapper\"");
+  std::unique_ptr<LearnedLayout> layout(new LearnedLayout());
+  layout->taskCount_ = samples_.size();
+  std::optional<int64_t> start = findSelf();
+  if (!start)
+    return missing("where task_struct starts");
+  base_ = *start;
+  layout->initTask_ = samples_[0].comm + uint64_t(base_);
+  layout->put("task_struct.comm", uint64_t(-base_), commBytes);
+  layout->put("task_struct.tasks", uint64_t(ring_ - base_), 2 * word_);
+
+  auto take = [&](std::optional<int64_t> at, llvm::StringRef place,
+                  unsigned size) {
+    if (at)
+      layout->put(place, uint64_t(*at - base_), size);
+    return at.has_value();
+  };
+  std::optional<int64_t> pid = findPid();
+  if (!take(pid, "task_struct.pid", 4))
+    return missing("their pids");
+  layout->put("task_struct.tgid", uint64_t(*pid + 4 - base_), 4);
+  std::optional<int64_t> mm = findMm();
+  if (!take(mm, "task_struct.mm", word_))
+    return missing("their mm");
+  mm_ = *mm;
+  if (!take(findParent(), "task_struct.real_parent", word_))
+    return missing("their parents");
+  std::optional<int64_t> flags = findFlags();
+  if (!take(flags, "task_struct.flags", 4))
+    return missing("which of them are kernel threads");
+  flags_ = *flags;
+  if (!take(findState(), "task_struct.__state", 4))
+    return missing("their states");
+  take(findExitState(), "task_struct.exit_state", 4);
+  std::optional<int64_t> pgd = findPgd();
+  if (!pgd)
+    return missing("where mm_struct has its table");
+  layout->put("mm_struct.pgd", uint64_t(*pgd), word_);
+  return layout;
+}
+
+void LearnedLayout::put(llvm::StringRef place, uint64_t offset,
+                        uint64_t sizeBytes) {
+  Member member;
+  member.bitOffset = offset * 8;
+  member.bitSize = sizeBytes * 8;
+  places_[place] = member;
+}
+
+std::optional<Member> LearnedLayout::findMember(llvm::StringRef name,
+                                                llvm::StringRef path) const {
+  auto found = places_.find((name + "." + path).str());
+  if (found == places_.end())
+    return std::nullopt;
+  return found->second;
+}
+
+std::vector<std::optional<Symbol>>
+LearnedSymbols::findAll(llvm::ArrayRef<llvm::StringRef> names) const {
+  std::vector<std::optional<Symbol>> found;
+  for (llvm::StringRef name : names)
+    found.push_back(name == "init_task" ? std::optional<Symbol>(Symbol{
+                                              name.str(), layout_.initTask()})
+                                        : std::nullopt);
+  return found;
+}
+
+llvm::Expected<std::unique_ptr<LearnedLayout>>
+LearnedLayout::create(const KernelImage &image, const VirtualMemory &memory,
+                      std::optional<VirtAddr> initTask) {
+  // The boot CPU's idle task is called swapper/0; swapper without SMP.
+  std::vector<VirtAddr> names;
+  for (llvm::StringRef name :
+       {llvm::StringRef("swapper/0\0", 10), llvm::StringRef("swapper\0", 8)})
+    for (VirtAddr at : findBytes(memory, image.imageRuns, name, 64))
+      if (!initTask || (at > *initTask && at - *initTask < uint64_t(before)))
+        names.push_back(at);
+  return LayoutLearner(image, memory).learn(names);
+}
+
+} // namespace vmpt

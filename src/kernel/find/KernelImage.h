@@ -1,0 +1,87 @@
+// KernelImage.h - the kernel in a dump: where its tables are, and why
+#pragma once
+
+#include "dump/formats/Dump.h"
+#include "support/Diagnostics.h"
+#include "kernel/find/Evidence.h"
+#include "kernel/image/AddressMarkers.h"
+#include "kernel/image/KernelVersion.h"
+#include "kernel/image/Vmcoreinfo.h"
+#include "paging/VirtualMemory.h"
+
+#include <map>
+
+namespace vmpt {
+
+struct KernelArch;
+
+/// What the user knows better than the dump. Each goes before what is found.
+struct KernelOverrides {
+  std::optional<Arch> arch;
+  std::optional<PhysAddr> root;
+  std::optional<unsigned> levels;
+  std::optional<unsigned> virtualBits; ///< arm64: of the upper half in use.
+  std::optional<uint64_t> granule;     ///< arm64: bytes of a page.
+  std::optional<uint64_t> physBase;
+  std::optional<std::string> vmcoreinfoText; ///< Of --vmcoreinfo FILE.
+};
+
+struct KernelImage {
+  const KernelArch *arch = nullptr;
+  ByteOrder order = ByteOrder::little;
+  Vmcoreinfo vmcoreinfo;
+  /// "6.1.0-56-amd64" out of linux_banner; only where there is no VMCOREINFO.
+  std::string bannerRelease;
+  /// A copy: SME takes an address bit out of the mode.
+  std::optional<PagingMode> mode;
+  PhysAddr root; ///< The kernel's own top table.
+  /// The kernel's own is not to be had: `root` is a task's, whose kernel half
+  /// is the same.
+  bool rootIsOfTask = false;
+  /// x86: an address bit that means "encrypted" (SME, SEV); else 0.
+  uint64_t encryptionMask = 0;
+  /// arm64: bits of virtual address in use; fewer than the mode's where a
+  /// kernel for 52 bits runs on hardware with 48. 0: the mode's.
+  unsigned virtualBits = 0;
+  std::vector<AddressMarker> markers;
+  /// What the kernel image maps: text, rodata, data. Looked through for what
+  /// nothing names.
+  std::vector<MappedRun> imageRuns;
+  /// The markers are the kernel's own array, so its order tells the version.
+  bool hasOwnMarkers = false;
+  /// Format strings that tell one version of the kernel's dumper from another:
+  /// is it in the kernel's rodata? Empty where the kernel has no dumper.
+  std::map<std::string, bool> dumperTexts;
+  Evidence evidence;
+
+  std::optional<bool> hasDumperText(const std::string &text) const {
+    auto found = dumperTexts.find(text);
+    return found == dumperTexts.end() ? std::nullopt
+                                      : std::optional<bool>(found->second);
+  }
+
+  /// From OSRELEASE, else from linux_banner. A kernel that does not say is
+  /// taken for a new one: new wordings are the common case, and `info` shows
+  /// that nothing was known.
+  KernelVersion version() const {
+    std::optional<KernelVersion> known =
+        parseKernelVersion(vmcoreinfo.release().value_or(bannerRelease));
+    return known.value_or(KernelVersion{~0u, 0});
+  }
+
+  unsigned wordBytes() const { return mode->virtualBits > 32 ? 8 : 4; }
+
+  /// Kernel memory through the root. \p memory may be a recording one.
+  VirtualMemory virtualMemory(const PhysicalMemory &memory) const {
+    return VirtualMemory(memory, *mode, root, order);
+  }
+};
+
+/// Finds the kernel. \p memory is the dump's, or a decorator of it.
+/// The error lists what was tried and what the user can pass.
+llvm::Expected<KernelImage> findKernel(const Dump &dump,
+                                       const PhysicalMemory &memory,
+                                       const KernelOverrides &overrides,
+                                       Diagnostics &diagnostics);
+
+} // namespace vmpt

@@ -1,0 +1,168 @@
+#include "kernel/find/RawPlacement.h"
+
+#include "dump/formats/RawLayout.h"
+#include "kernel/find/DirectMap.h"
+#include "kernel/find/KernelArch.h"
+#include "kernel/find/VmcoreinfoScan.h"
+#include "paging/FixedPoint.h"
+#include "paging/TableUse.h"
+
+namespace vmpt {
+
+namespace {
+
+/// A layout in which a kernel's root maps itself to itself.
+struct Placement {
+  const RawLayout *layout = nullptr;
+  const Vmcoreinfo *kernel = nullptr;
+  uint64_t directMapEnd = 0;  ///< Physical; 0: not known, or not looked for.
+  bool directMapFits = false; ///< It can be read and ends where RAM does.
+};
+
+Dump layOut(Bytes image, const RawLayout &layout) {
+  Dump dump;
+  readRawLayout(image, layout, dump);
+  return dump;
+}
+
+/// Does VMCOREINFO, by the formula of its architecture, name a root that is its
+/// own fixed point? Where it has too few numbers for one: is there such a page?
+bool hasRoot(const Dump &dump, const Vmcoreinfo &info) {
+  static const KernelOverrides overrides;
+  RootQuery query{dump, *dump.memory, overrides, info};
+  const bool isOwned = llvm::any_of(
+      getKernelArchs(), [&](auto *arch) { return arch->owns(info); });
+  for (const KernelArch *arch : getKernelArchs()) {
+    std::optional<VirtAddr> self = findRootSymbol(*arch, info);
+    if (!self || (isOwned && !arch->owns(info)))
+      continue;
+    std::string reason;
+    std::vector<const PagingMode *> modes = arch->likelyModes(query, reason);
+    std::vector<RootGuess> guesses = arch->guessRoots(query, *self);
+    for (const RootGuess &guess : guesses)
+      for (const PagingMode *mode : modes)
+        if (isFixedPoint(*dump.memory, *mode, guess.root, *self))
+          return true;
+    Diagnostics silent;
+    if (guesses.empty() &&
+        !findFixedPoints(*dump.memory, modes, *self, silent).empty())
+      return true;
+  }
+  return false;
+}
+
+/// One past the highest physical address in the direct map; 0 if a table of it
+/// is not in the image, or there is none.
+uint64_t findDirectMapEnd(const Dump &dump, const Vmcoreinfo &info,
+                          uint64_t imageBytes) {
+  KernelOverrides overrides;
+  overrides.vmcoreinfoText = info.text().str();
+  Diagnostics silent;
+  llvm::Expected<KernelImage> kernel =
+      findKernel(dump, *dump.memory, overrides, silent);
+  if (!kernel) {
+    llvm::consumeError(kernel.takeError());
+    return 0;
+  }
+  std::optional<DirectMap> map = findDirectMap(*kernel, *dump.memory);
+  if (!map)
+    return 0;
+  // All of it in pages of 4K takes a table for each 2 MiB.
+  const uint64_t maxTables = imageBytes / (2 << 20) * 2 + 4096;
+  TableUse use =
+      countTableUse(*dump.memory, *kernel->mode, kernel->root,
+                    VirtAddr(map->start), VirtAddr(map->last), maxTables);
+  return use.absentTables || use.isCut ? 0 : use.physicalEnd;
+}
+
+void checkDirectMap(Bytes image, Placement &placement) {
+  placement.directMapEnd = findDirectMapEnd(layOut(image, *placement.layout),
+                                            *placement.kernel, image.size());
+  const RawPiece last = placement.layout->pieces(image.size()).back();
+  const uint64_t ramEnd = last.start.value + last.size;
+  // Firmware keeps the last pages to itself. An image from 0 on without holes
+  // may hold more than RAM.
+  constexpr uint64_t firmware = 64 << 20;
+  placement.directMapFits =
+      placement.directMapEnd && placement.directMapEnd <= ramEnd &&
+      (last.start == PhysAddr() || ramEnd - placement.directMapEnd <= firmware);
+}
+
+/// Layouts that differ for an image of this size; "flat" is the first.
+std::vector<const RawLayout *> listLayouts(uint64_t imageSize) {
+  std::vector<const RawLayout *> distinct;
+  for (const RawLayout &layout : rawLayouts())
+    if (llvm::none_of(distinct, [&](const RawLayout *other) {
+          return other->pieces(imageSize) == layout.pieces(imageSize);
+        }))
+      distinct.push_back(&layout);
+  return distinct;
+}
+
+/// A hostile image can have many; none of the texts is looked at twice.
+std::vector<Vmcoreinfo> listKernels(const Dump &dump,
+                                    Diagnostics &diagnostics) {
+  constexpr size_t maxKernels = 4;
+  std::vector<Vmcoreinfo> kernels;
+  for (FoundVmcoreinfo &found :
+       scanPagesForVmcoreinfo(*dump.memory, diagnostics))
+    if (kernels.size() < maxKernels &&
+        llvm::none_of(kernels, [&](const Vmcoreinfo &known) {
+          return known.text() == found.info.text();
+        }))
+      kernels.push_back(std::move(found.info));
+  return kernels;
+}
+
+/// The direct map is asked only where roots leave a choice.
+std::optional<Placement> findBest(Bytes image,
+                                  llvm::ArrayRef<Vmcoreinfo> kernels) {
+  std::vector<Placement> possible;
+  for (const RawLayout *layout : listLayouts(image.size()))
+    for (const Vmcoreinfo &kernel : kernels)
+      if (hasRoot(layOut(image, *layout), kernel))
+        possible.push_back({layout, &kernel});
+  if (possible.empty())
+    return std::nullopt;
+  if (possible.front().layout == possible.back().layout)
+    return possible.front(); // one layout, perhaps several kernels
+  for (Placement &placement : possible) {
+    checkDirectMap(image, placement);
+    if (placement.directMapFits)
+      return placement;
+  }
+  return possible.front();
+}
+
+} // namespace
+
+void placeRawImage(Dump &dump, Diagnostics &diagnostics) {
+  if (!dump.unplacedImage)
+    return;
+  const Bytes image = *dump.unplacedImage;
+  const std::vector<Vmcoreinfo> kernels = listKernels(dump, diagnostics);
+  const std::optional<Placement> best = findBest(image, kernels);
+  if (!best)
+    return;
+  if (best->layout == &rawLayouts().front()) {
+    if (best->directMapEnd && !best->directMapFits)
+      dump.quirks.push_back(
+          "the kernel's direct map ends at " + hex(best->directMapEnd) +
+          ", beyond the image, and no layout is known in which RAM ends there: "
+          "pass --map");
+    return;
+  }
+  Dump placed = layOut(image, *best->layout);
+  dump.format = std::move(placed.format);
+  dump.facts = std::move(placed.facts);
+  dump.memory = std::move(placed.memory);
+  dump.quirks = std::move(placed.quirks);
+  dump.quirks.push_back(
+      "laid out so because then the kernel's root table maps itself to itself" +
+      (best->directMapFits
+           ? " and its direct map, up to " + hex(best->directMapEnd) +
+                 ", ends where RAM does"
+           : std::string()));
+}
+
+} // namespace vmpt

@@ -1,0 +1,95 @@
+#include "kernel/image/AddressMarkers.h"
+
+#include "kernel/image/ImageScan.h"
+
+namespace vmpt {
+
+namespace {
+
+/// More sections than any kernel has; longer names than any has.
+constexpr size_t maxMarkers = 64;
+constexpr size_t maxNameBytes = 64;
+
+llvm::Expected<uint64_t> readWord(const VirtualMemory &memory, VirtAddr at,
+                                  unsigned bytes) {
+  if (bytes == 8)
+    return memory.readNumber<uint64_t>(at);
+  llvm::Expected<uint32_t> word = memory.readNumber<uint32_t>(at);
+  if (!word)
+    return word.takeError();
+  return uint64_t(*word);
+}
+
+/// The array at \p at, or nothing if any of it does not look like one.
+std::optional<MarkerArray> readArray(const VirtualMemory &memory, VirtAddr at,
+                                     const MarkerArrayShape &shape) {
+  MarkerArray array{at, {}};
+  const uint64_t endMark = lowBits(8 * shape.wordBytes);
+  for (size_t i = 0; i < maxMarkers; ++i) {
+    uint64_t words[3] = {};
+    for (unsigned w = 0; w < shape.wordsPerEntry; ++w) {
+      llvm::Expected<uint64_t> word =
+          readWord(memory, at + (i * shape.wordsPerEntry + w) * shape.wordBytes,
+                   shape.wordBytes);
+      if (!word) {
+        llvm::consumeError(word.takeError());
+        return std::nullopt;
+      }
+      words[w] = *word;
+    }
+    if (words[1] == 0 && words[0] == endMark && i >= 2)
+      return array;
+    if (words[0] < shape.lowestStart)
+      return std::nullopt;
+    llvm::Expected<std::string> name =
+        memory.readString(VirtAddr(words[1]), maxNameBytes);
+    if (!name) {
+      llvm::consumeError(name.takeError());
+      return std::nullopt;
+    }
+    array.markers.push_back({words[0], *name, words[2]});
+  }
+  return std::nullopt;
+}
+
+/// The array whose first name is one of the strings at \p names.
+std::optional<MarkerArray> findArray(const VirtualMemory &memory,
+                                     llvm::ArrayRef<MappedRun> image,
+                                     llvm::ArrayRef<VirtAddr> names,
+                                     const MarkerArrayShape &shape) {
+  for (VirtAddr name : names)
+    for (VirtAddr pointer :
+         findWords(memory, image, name.value, shape.wordBytes)) {
+      VirtAddr start = pointer - shape.wordBytes;
+      if (shape.firstStartIsZero) {
+        llvm::Expected<uint64_t> word =
+            readWord(memory, start, shape.wordBytes);
+        if (!word || *word != 0) {
+          llvm::consumeError(word.takeError());
+          continue;
+        }
+      }
+      if (std::optional<MarkerArray> array = readArray(memory, start, shape))
+        return array;
+    }
+  return std::nullopt;
+}
+
+} // namespace
+
+std::optional<MarkerArray> findMarkerArray(const VirtualMemory &memory,
+                                           llvm::ArrayRef<MappedRun> image,
+                                           const MarkerArrayShape &shape) {
+  // With its end: the string is not the start of a longer one.
+  const std::string text = shape.firstName.str() + '\0';
+  std::vector<VirtAddr> names = findBytes(memory, image, text, 1);
+  std::optional<MarkerArray> array = findArray(memory, image, names, shape);
+  if (array || names.empty())
+    return array;
+  // The first one was not it. Looking for more costs another pass.
+  names = findBytes(memory, image, text);
+  return findArray(memory, image, llvm::ArrayRef<VirtAddr>(names).drop_front(),
+                   shape);
+}
+
+} // namespace vmpt

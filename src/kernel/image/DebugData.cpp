@@ -1,0 +1,113 @@
+#include "kernel/image/DebugData.h"
+
+#include "kernel/image/ImageScan.h"
+#include "kernel/image/KallsymsFinder.h"
+#include "kernel/image/Vmcoreinfo.h"
+
+namespace vmpt {
+
+/// The smallest configuration has several hundred thousand bytes; BTF of
+/// modules and BPF programs is smaller.
+static constexpr uint64_t minKernelBtf = 128 << 10;
+static constexpr size_t maxBtfHeaders = 1024;
+static constexpr unsigned maxBtfReads = 64;
+
+static VirtualMemory unrecorded(const VirtualMemory &memory) {
+  return VirtualMemory(memory.physical().forScanning(), memory.mode(),
+                       memory.root(), memory.order());
+}
+
+llvm::Expected<std::unique_ptr<Kallsyms>>
+readKallsyms(const VirtualMemory &memory, const Vmcoreinfo &vmcoreinfo,
+             llvm::ArrayRef<MappedRun> image) {
+  KallsymsMachine machine;
+  machine.wordBytes = memory.mode().arch == Arch::I386 ? 4 : 8;
+  machine.order = memory.order();
+  if (auto stext = vmcoreinfo.symbol("_stext"))
+    machine.stext = VirtAddr(*stext);
+
+  std::string tried;
+  if (auto tables = KallsymsTables::find(vmcoreinfo)) {
+    auto kallsyms = Kallsyms::create(memory, *tables, machine);
+    if (kallsyms)
+      return kallsyms;
+    tried = llvm::toString(kallsyms.takeError()) + "; ";
+  } else {
+    tried = "VMCOREINFO does not name all tables of kallsyms; ";
+  }
+  std::vector<VirtualRange> ranges;
+  for (const MappedRun &run : image)
+    ranges.push_back({run.start, run.size});
+  const VirtualMemory scanned = unrecorded(memory);
+  auto scan = makeReader(scanned);
+  auto found = findKallsyms(scan, ranges, machine);
+  if (!found)
+    return llvm::make_error<LookupError>(tried +
+                                         llvm::toString(found.takeError()));
+  if (&memory.physical().forScanning() == &memory.physical())
+    return found;
+  return Kallsyms::create(memory, (*found)->tables(), machine);
+}
+
+static llvm::Expected<std::unique_ptr<BtfTypes>>
+readBtfAt(const VirtualMemory &memory, VirtAddr at) {
+  // The longer header of 7.1 adds the place of the layout to the size.
+  std::vector<uint8_t> start(32);
+  if (llvm::Error error = memory.read(at, start))
+    return error;
+  auto size = getBtfSize(Bytes(start));
+  if (!size || *size < minKernelBtf)
+    return llvm::make_error<LookupError>("no BTF of a kernel at " + hex(at));
+  // What is not mapped is not allocated for either.
+  uint8_t last;
+  if (llvm::Error error = memory.read(at + (*size - 1), last))
+    return error;
+  std::vector<uint8_t> blob(*size);
+  if (llvm::Error error = memory.read(at, blob))
+    return error;
+  auto types = BtfTypes::create(std::move(blob), "BTF in the dump");
+  if (types && !(*types)->findSizeBytes("task_struct"))
+    return llvm::make_error<LookupError>("BTF at " + hex(at) +
+                                         " has no struct task_struct");
+  return types;
+}
+
+llvm::Expected<std::unique_ptr<BtfTypes>>
+readBtf(const VirtualMemory &memory, const SymbolSource *symbols,
+        llvm::ArrayRef<MappedRun> image) {
+  std::string tried = "__start_BTF is no known symbol";
+  if (symbols)
+    if (auto start = symbols->find("__start_BTF")) {
+      auto types = readBtfAt(memory, start->address);
+      if (types)
+        return types;
+      tried = llvm::toString(types.takeError());
+    }
+  const VirtualMemory scanned = unrecorded(memory);
+  const char header[] = {char(0x9f), char(0xeb), 1};
+  const char swapped[] = {char(0xeb), char(0x9f), 1};
+  llvm::StringRef magic(memory.order() == ByteOrder::big ? swapped : header, 3);
+  unsigned reads = 0;
+  for (VirtAddr at : findBytes(scanned, image, magic, maxBtfHeaders)) {
+    std::vector<uint8_t> start(32);
+    if (llvm::Error error = scanned.read(at, start)) {
+      llvm::consumeError(std::move(error));
+      continue;
+    }
+    if (getBtfSize(Bytes(start)).value_or(0) < minKernelBtf)
+      continue;
+    if (++reads > maxBtfReads)
+      break;
+    auto types = readBtfAt(scanned, at);
+    if (types)
+      return &memory.physical() == &scanned.physical() ? std::move(types)
+                                                       : readBtfAt(memory, at);
+    llvm::consumeError(types.takeError());
+  }
+  return llvm::make_error<LookupError>(
+      "no BTF in the kernel's memory (" + tried +
+      "; none found by its header in " + llvm::Twine(image.size()) +
+      " mapped pieces); pass a vmlinux with debug information or a BTF file");
+}
+
+} // namespace vmpt

@@ -1,0 +1,27 @@
+//===- DebugData.h - symbols and types that the dumped kernel carries -----===//
+//
+// Both lie in the kernel's own rodata. What is already known (VMCOREINFO's
+// symbols, `__start_BTF` in kallsyms) is used; else they are found by their
+// structure. The looking is not recorded, the reading is (RecordingMemory).
+//
+#pragma once
+
+#include "debuginfo/BtfTypes.h"
+#include "kernel/image/Kallsyms.h"
+
+namespace vmpt {
+
+/// kallsyms, by VMCOREINFO where it names the tables and they hold, else found
+/// in \p image, the kernel's mapped rodata. The LookupError says what was
+/// tried.
+llvm::Expected<std::unique_ptr<Kallsyms>>
+readKallsyms(const VirtualMemory &memory, const Vmcoreinfo &vmcoreinfo,
+             llvm::ArrayRef<MappedRun> image);
+
+/// The kernel's own BTF, by `__start_BTF` of \p symbols (may be null), else
+/// found in \p image. It is believed if it has a `struct task_struct`.
+llvm::Expected<std::unique_ptr<BtfTypes>>
+readBtf(const VirtualMemory &memory, const SymbolSource *symbols,
+        llvm::ArrayRef<MappedRun> image);
+
+} // namespace vmpt

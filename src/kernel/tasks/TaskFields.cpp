@@ -1,0 +1,100 @@
+#include "kernel/tasks/TaskFields.h"
+
+#include "kernel/context/FieldTable.h"
+
+namespace vmpt {
+
+namespace {
+
+constexpr uint64_t workqueueWorker = 0x20;    ///< PF_WQ_WORKER
+constexpr uint64_t kernelThread = 0x00200000; ///< PF_KTHREAD
+/// linux fs/proc/array.c proc_task_name(): char tcomm[64].
+constexpr size_t maxName = 63;
+
+} // namespace
+
+llvm::Expected<TaskFields> TaskFields::find(const TypeSources &types) {
+  TaskFields fields;
+  const WantedField wanted[] = {
+      {&fields.tasks, "task_struct", {"tasks"}},
+      {&fields.pid, "task_struct", {"pid"}},
+      {&fields.tgid, "task_struct", {"tgid"}},
+      {&fields.comm, "task_struct", {"comm"}},
+      {&fields.mm, "task_struct", {"mm"}},
+      {&fields.parent, "task_struct", {"real_parent"}},
+      {&fields.state, "task_struct", {"__state", "state"}},
+      {&fields.flags, "task_struct", {"flags"}},
+      {&fields.pgd, "mm_struct", {"pgd"}},
+  };
+  if (llvm::Error error = findFields(types, wanted))
+    return error;
+  fields.signal = findOptionalField(types, "task_struct", {"signal"});
+  fields.threadHead =
+      findOptionalField(types, "signal_struct", {"thread_head"});
+  fields.threadNode = findOptionalField(types, "task_struct", {"thread_node"});
+  fields.exitState = findOptionalField(types, "task_struct", {"exit_state"});
+  fields.onCpu = findOptionalField(types, "task_struct", {"on_cpu"});
+  fields.cpu =
+      findOptionalField(types, "task_struct", {"thread_info.cpu", "cpu"});
+  return fields;
+}
+
+TaskNames::TaskNames(const KernelDebug &debug, const TaskFields &fields)
+    : debug_(debug), fields_(fields) {
+  const TypeSources &types = debug.types();
+  // Up to 5.16 the struct kthread hung on set_child_tid and had no name.
+  kthread_ = findOptionalField(types, "task_struct",
+                               {"worker_private", "set_child_tid"});
+  fullName_ = findOptionalField(types, "kthread", {"full_name"});
+  kthreadData_ = findOptionalField(types, "kthread", {"data"});
+  workerDesc_ = findOptionalField(types, "worker", {"desc"});
+  workerCurrent_ = findOptionalField(types, "worker", {"current_work"});
+  workerPool_ = findOptionalField(types, "worker", {"pool"});
+  workersHaveFullNames_ = debug.symbols().find("format_worker_id").has_value();
+}
+
+std::string TaskNames::workerSuffix(VirtAddr kthread) const {
+  const StructReader &reader = debug_.reader();
+  std::optional<uint64_t> worker = reader.tryNumber(kthread, kthreadData_);
+  if (!worker || !*worker || !workerDesc_ ||
+      !reader.tryNumber(VirtAddr(*worker), workerPool_).value_or(0))
+    return "";
+  llvm::Expected<std::string> description =
+      reader.text(VirtAddr(*worker), *workerDesc_);
+  if (!description) {
+    llvm::consumeError(description.takeError());
+    return "";
+  }
+  if (description->empty())
+    return "";
+  bool busy =
+      reader.tryNumber(VirtAddr(*worker), workerCurrent_).value_or(0) != 0;
+  return (busy ? "+" : "-") + *description;
+}
+
+llvm::Expected<std::string> TaskNames::read(VirtAddr task,
+                                            uint64_t flags) const {
+  const StructReader &reader = debug_.reader();
+  llvm::Expected<std::string> comm = reader.text(task, fields_.comm);
+  if (!comm || !(flags & kernelThread))
+    return comm;
+  std::optional<uint64_t> kthread = reader.tryNumber(task, kthread_);
+  if (!kthread || !*kthread)
+    return comm;
+  const bool isWorker = flags & workqueueWorker;
+  uint64_t name = reader.tryNumber(VirtAddr(*kthread), fullName_).value_or(0);
+  if (name && (!isWorker || workersHaveFullNames_)) {
+    llvm::Expected<std::string> text =
+        reader.memory().readString(VirtAddr(name), 256);
+    if (text)
+      *comm = std::move(*text);
+    else
+      llvm::consumeError(text.takeError());
+  }
+  if (isWorker)
+    *comm += workerSuffix(VirtAddr(*kthread));
+  comm->resize(std::min(comm->size(), maxName));
+  return comm;
+}
+
+} // namespace vmpt

@@ -1,0 +1,323 @@
+#include "kernel/tasks/TaskList.h"
+
+#include "kernel/tasks/PidTable.h"
+#include "kernel/tasks/TaskFields.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace vmpt {
+
+namespace {
+
+constexpr uint64_t kernelThreadFlag = 0x00200000; ///< PF_KTHREAD
+/// PID_MAX_LIMIT of 64-bit kernels: no more tasks than that can be.
+constexpr size_t maxTasks = 4 * 1024 * 1024;
+
+/// linux include/linux/sched.h TASK_REPORT and task_state_index(): the
+/// highest bit names the letter, but I is a sleep of two bits.
+char stateLetter(uint64_t state, uint64_t exitState) {
+  constexpr uint64_t report = 0x7f, idle = 0x402;
+  if ((state & idle) == idle)
+    return 'I';
+  uint64_t shown = (state | exitState) & report;
+  unsigned index = 0;
+  for (; shown; shown >>= 1)
+    ++index;
+  // 5.x and later name frozen and lock waits after the sleep that they are.
+  return "RSDTtXZP"[index];
+}
+
+/// The physical address of a top table that is in the dump.
+llvm::Expected<PhysAddr> rootBehind(const KernelDebug &debug, VirtAddr table) {
+  llvm::Expected<PhysAddr> root = debug.memory().translate(table);
+  if (!root)
+    return root.takeError();
+  uint8_t byte;
+  if (auto absent = debug.memory().physical().tryRead(*root, byte))
+    return llvm::make_error<MemoryError>(*absent);
+  return root;
+}
+
+llvm::Expected<PhysAddr> readRootAt(const KernelDebug &debug, const Field &pgd,
+                                    VirtAddr mm) {
+  llvm::Expected<VirtAddr> table = debug.reader().pointer(mm, pgd);
+  if (!table)
+    return table.takeError();
+  return rootBehind(debug, *table);
+}
+
+/// No DenseSet: that has values of its own which it cannot hold, and a dump
+/// can have any.
+using Addresses = std::unordered_set<uint64_t>;
+
+class TaskListReader {
+public:
+  TaskListReader(const KernelDebug &debug, const TaskFields &fields)
+      : debug_(debug), reader_(debug.reader()), fields_(fields),
+        names_(debug, fields) {}
+
+  llvm::Expected<TaskList> read(const TaskListOptions &options);
+
+private:
+  /// The members of a ring of list_heads, without its head: forward, and
+  /// where that breaks, backward from the head.
+  std::vector<VirtAddr> readRing(VirtAddr head, llvm::StringRef what);
+  /// Adds members along one link of each, until the head or one of \p known;
+  /// "", or what the ring is broken by.
+  std::string followRing(VirtAddr head, uint64_t link, const Addresses &known,
+                         std::vector<VirtAddr> &members) const;
+  void addProcesses(VirtAddr initTask);
+  void addThreads(VirtAddr leader);
+  void addFromPids(bool withThreads);
+  /// False if it cannot be a task.
+  bool add(VirtAddr task, bool isUnlinked);
+  /// A dump can be made to have one for each of millions of pointers.
+  void addProblem(std::string text);
+  llvm::Error readTask(VirtAddr at, Task &task);
+  void markRunning();
+
+  const KernelDebug &debug_;
+  const StructReader &reader_;
+  const TaskFields &fields_;
+  TaskNames names_;
+  TaskList list_;
+  size_t droppedProblems_ = 0;
+  Addresses seen_;
+};
+
+void TaskListReader::addProblem(std::string text) {
+  constexpr size_t maxProblems = 100;
+  if (list_.problems.size() < maxProblems)
+    list_.problems.push_back(std::move(text));
+  else
+    ++droppedProblems_;
+}
+
+std::string TaskListReader::followRing(VirtAddr head, uint64_t link,
+                                       const Addresses &known,
+                                       std::vector<VirtAddr> &members) const {
+  Addresses visited;
+  const size_t before = members.size();
+  for (VirtAddr at = head; members.size() < maxTasks;) {
+    llvm::Expected<uint64_t> next = reader_.word(at + link);
+    if (!next) {
+      if (members.size() > before)
+        members.pop_back(); // what cannot be read is no member
+      return llvm::toString(next.takeError());
+    }
+    if (*next == head.value || known.count(*next))
+      return "";
+    if (!visited.insert(*next).second)
+      return "it leads back to " + hex(*next) + " before its head";
+    at = VirtAddr(*next);
+    members.push_back(at);
+  }
+  return "it has more members than there can be tasks";
+}
+
+std::vector<VirtAddr> TaskListReader::readRing(VirtAddr head,
+                                               llvm::StringRef what) {
+  struct {
+    const char *name;
+    uint64_t link; ///< list_head is {next, prev}.
+  } const directions[] = {{"forward", 0}, {"backward", reader_.wordBytes()}};
+  std::vector<VirtAddr> members;
+  Addresses known;
+  for (const auto &[name, link] : directions) {
+    const size_t before = members.size();
+    std::string problem = followRing(head, link, known, members);
+    if (problem.empty())
+      break; // all the way round, or to where the other direction came
+    addProblem(what.str() + " is broken after " +
+               std::to_string(members.size() - before) + " members (" + name +
+               "): " + problem);
+    for (VirtAddr member : members)
+      known.insert(member.value);
+  }
+  return members;
+}
+
+llvm::Error TaskListReader::readTask(VirtAddr at, Task &task) {
+  uint64_t flags = 0, state = 0, pid = 0, tgid = 0, parent = 0, mm = 0;
+  const std::pair<const Field *, uint64_t *> wanted[] = {
+      {&fields_.flags, &flags},   {&fields_.state, &state},
+      {&fields_.pid, &pid},       {&fields_.tgid, &tgid},
+      {&fields_.parent, &parent}, {&fields_.mm, &mm},
+  };
+  for (const auto &[field, value] : wanted) {
+    llvm::Expected<uint64_t> number = reader_.number(at, *field);
+    if (!number)
+      return number.takeError();
+    *value = *number;
+  }
+  task.address = at;
+  task.pid = uint32_t(pid);
+  task.tgid = uint32_t(tgid);
+  task.state =
+      stateLetter(state, reader_.tryNumber(at, fields_.exitState).value_or(0));
+  task.isKernelThread = flags & kernelThreadFlag;
+  task.mm = VirtAddr(mm);
+  if (pid > maxTasks || tgid > maxTasks)
+    return llvm::make_error<LookupError>("pid " + hex(pid) +
+                                         " is no process number");
+  llvm::Expected<std::string> comm = names_.read(at, flags);
+  if (!comm)
+    return comm.takeError();
+  task.comm = std::move(*comm);
+  // What follows only says more; a task without it is a task.
+  task.ppid =
+      uint32_t(reader_.tryNumber(VirtAddr(parent), fields_.tgid).value_or(0));
+  task.isRunning = reader_.tryNumber(at, fields_.onCpu).value_or(0) != 0;
+  if (auto cpu = reader_.tryNumber(at, fields_.cpu))
+    task.cpu = uint32_t(*cpu);
+  if (!mm)
+    return llvm::Error::success();
+  if (llvm::Expected<PhysAddr> root = readRootAt(debug_, fields_.pgd, task.mm))
+    task.root = *root;
+  else
+    task.rootProblem = llvm::toString(root.takeError());
+  return llvm::Error::success();
+}
+
+bool TaskListReader::add(VirtAddr at, bool isUnlinked) {
+  if (!seen_.insert(at.value).second)
+    return true;
+  Task task;
+  task.isUnlinked = isUnlinked;
+  if (llvm::Error error = readTask(at, task)) {
+    addProblem("no task at " + hex(at) + ": " +
+               llvm::toString(std::move(error)));
+    return false;
+  }
+  if (task.pid == 0)
+    return true; // the idle tasks are not listed by /proc either
+  list_.tasks.push_back(std::move(task));
+  return true;
+}
+
+void TaskListReader::addProcesses(VirtAddr initTask) {
+  seen_.insert(initTask.value);
+  for (VirtAddr link :
+       readRing(initTask + fields_.tasks.offset, "the list of processes"))
+    add(link - fields_.tasks.offset, false);
+}
+
+void TaskListReader::addThreads(VirtAddr leader) {
+  llvm::Expected<VirtAddr> signal = reader_.pointer(leader, *fields_.signal);
+  if (!signal) {
+    addProblem("the threads of the task at " + hex(leader) + ": " +
+               llvm::toString(signal.takeError()));
+    return;
+  }
+  if (!signal->value)
+    return;
+  for (VirtAddr link :
+       readRing(*signal + fields_.threadHead->offset,
+                "the list of threads of the task at " + hex(leader)))
+    add(link - fields_.threadNode->offset, false);
+}
+
+void TaskListReader::addFromPids(bool withThreads) {
+  llvm::Expected<std::vector<VirtAddr>> known = readPidTable(debug_);
+  if (!known) {
+    addProblem("the pid structures cannot be followed: " +
+               llvm::toString(known.takeError()));
+    return;
+  }
+  size_t before = list_.tasks.size();
+  for (VirtAddr task : *known)
+    if (!seen_.count(task.value))
+      add(task, true);
+  if (!withThreads) // threads are no news then, only processes are
+    list_.tasks.erase(
+        std::remove_if(list_.tasks.begin() + ptrdiff_t(before),
+                       list_.tasks.end(),
+                       [](const Task &task) { return !task.isLeader(); }),
+        list_.tasks.end());
+  if (size_t found = list_.tasks.size() - before)
+    addProblem(std::to_string(found) +
+               " tasks are in the pid structures but not in the lists");
+}
+
+/// on_cpu is set for the task that runs on a CPU; panic_cpu names the CPU
+/// that panicked, -1 where none has (linux kernel/panic.c).
+void TaskListReader::markRunning() {
+  llvm::Expected<VirtAddr> panicCpu = debug_.address("panic_cpu");
+  if (!panicCpu)
+    return llvm::consumeError(panicCpu.takeError());
+  llvm::Expected<uint32_t> cpu =
+      debug_.memory().readNumber<uint32_t>(*panicCpu);
+  if (!cpu)
+    return llvm::consumeError(cpu.takeError());
+  for (Task &task : list_.tasks)
+    task.hasPanicked = task.isRunning && task.cpu && *task.cpu == *cpu;
+}
+
+llvm::Expected<TaskList> TaskListReader::read(const TaskListOptions &options) {
+  llvm::Expected<VirtAddr> initTask = debug_.address("init_task");
+  if (!initTask)
+    return initTask.takeError();
+  addProcesses(*initTask);
+  const bool knowsThreads =
+      fields_.signal && fields_.threadHead && fields_.threadNode;
+  if (options.withThreads && !knowsThreads)
+    addProblem("threads are not listed: where a process keeps them is not "
+               "known; pass --vmlinux");
+  if (options.withThreads && knowsThreads) {
+    std::vector<VirtAddr> leaders;
+    for (const Task &task : list_.tasks)
+      leaders.push_back(task.address);
+    for (VirtAddr leader : leaders)
+      addThreads(leader);
+  }
+  addFromPids(options.withThreads);
+  if (droppedProblems_)
+    list_.problems.push_back(std::to_string(droppedProblems_) +
+                             " further problems of this kind");
+  markRunning();
+  std::stable_sort(list_.tasks.begin(), list_.tasks.end(),
+                   [](const Task &a, const Task &b) { return a.pid < b.pid; });
+  return std::move(list_);
+}
+
+} // namespace
+
+const Task *TaskList::findPid(uint32_t pid) const {
+  for (const Task &task : tasks)
+    if (task.pid == pid)
+      return &task;
+  return nullptr;
+}
+
+llvm::Expected<PhysAddr> readRoot(const KernelDebug &debug, VirtAddr mm) {
+  llvm::Expected<Field> pgd = findField(debug.types(), "mm_struct", {"pgd"});
+  if (!pgd)
+    return pgd.takeError();
+  return readRootAt(debug, *pgd, mm);
+}
+
+llvm::Expected<PhysAddr> readEfiRoot(const KernelDebug &debug) {
+  llvm::Expected<VirtAddr> mm = debug.address("efi_mm");
+  if (!mm)
+    return mm.takeError();
+  llvm::Expected<Field> pgd = findField(debug.types(), "mm_struct", {"pgd"});
+  if (!pgd)
+    return pgd.takeError();
+  llvm::Expected<VirtAddr> table = debug.reader().pointer(*mm, *pgd);
+  if (table && !table->value)
+    return llvm::make_error<LookupError>(
+        "no EFI page tables: efi_mm.pgd is null, so the machine runs without "
+        "EFI runtime services");
+  return table ? rootBehind(debug, *table) : table.takeError();
+}
+
+llvm::Expected<TaskList> readTaskList(const KernelDebug &debug,
+                                      const TaskListOptions &options) {
+  llvm::Expected<TaskFields> fields = TaskFields::find(debug.types());
+  if (!fields)
+    return fields.takeError();
+  return TaskListReader(debug, *fields).read(options);
+}
+
+} // namespace vmpt

@@ -1,0 +1,63 @@
+//===- TaskList.h - every task of a dumped kernel -------------------------===//
+//
+// Processes hang on `init_task.tasks`, a ring; threads on their process's
+// `signal->thread_head`. Either can be torn in a crashed or compromised
+// machine, so the ring is followed in both directions, and the pid
+// structures (init_pid_ns.idr) are a second source: who is on one and not on
+// the other is kept and named.
+//
+// linux include/linux/sched.h, kernel/fork.c (copy_process), kernel/pid.c,
+// fs/proc/array.c (states, names).
+//
+#pragma once
+
+#include "kernel/context/KernelDebug.h"
+
+namespace vmpt {
+
+struct Task {
+  VirtAddr address; ///< Of the task_struct.
+  uint32_t pid = 0, tgid = 0;
+  uint32_t ppid = 0; ///< As /proc says it: the parent's tgid.
+  /// As /proc/PID/comm has it: kernel threads with their full names.
+  std::string comm;
+  char state = '?'; ///< The letter of /proc/PID/stat.
+  bool isKernelThread = false;
+  bool isRunning = false; ///< On a CPU at the moment of the dump.
+  std::optional<uint32_t> cpu;
+  bool hasPanicked = false; ///< Runs on the CPU that called panic().
+  /// Only one of the two sources knows it.
+  bool isUnlinked = false;
+  VirtAddr mm; ///< 0 for kernel threads and after exit.
+  /// The top table of `mm`, where it could be found.
+  std::optional<PhysAddr> root;
+  std::string rootProblem; ///< Why there is none, though there is an mm.
+
+  bool isLeader() const { return pid == tgid; }
+};
+
+struct TaskList {
+  std::vector<Task> tasks; ///< Ascending by pid; leaders and threads.
+  /// What was lost and why, a sentence each.
+  std::vector<std::string> problems;
+
+  const Task *findPid(uint32_t pid) const;
+};
+
+struct TaskListOptions {
+  bool withThreads = true;
+};
+
+/// Fails if there is not even a beginning: no init_task, no layout of
+/// task_struct.
+llvm::Expected<TaskList> readTaskList(const KernelDebug &debug,
+                                      const TaskListOptions &options);
+
+/// The physical address of an mm_struct's top table, or why not.
+llvm::Expected<PhysAddr> readRoot(const KernelDebug &debug, VirtAddr mm);
+
+/// The same of efi_mm, which has no top table where the machine runs without
+/// EFI runtime services (linux arch/x86/platform/efi/efi_64.c).
+llvm::Expected<PhysAddr> readEfiRoot(const KernelDebug &debug);
+
+} // namespace vmpt

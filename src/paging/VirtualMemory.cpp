@@ -1,0 +1,90 @@
+#include "paging/VirtualMemory.h"
+
+namespace vmpt {
+
+llvm::Expected<PhysAddr> VirtualMemory::translate(VirtAddr at) const {
+  Translation found = vmpt::translate(*memory_, mode_, root_, at);
+  switch (found.outcome) {
+  case Translation::Outcome::Mapped:
+    return found.address;
+  case Translation::Outcome::TableAbsent:
+    return llvm::make_error<MemoryError>(found.absent);
+  case Translation::Outcome::NotPresent:
+    break;
+  }
+  return llvm::make_error<LookupError>("virtual address " + hex(at) +
+                                       " is not mapped");
+}
+
+llvm::Error VirtualMemory::read(VirtAddr at,
+                                llvm::MutableArrayRef<uint8_t> out) const {
+  while (!out.empty()) {
+    llvm::Expected<PhysAddr> physical = translate(at);
+    if (!physical)
+      return physical.takeError();
+    uint64_t leftInPage =
+        bit(mode_.pageShift) - (at.value & lowBits(mode_.pageShift));
+    uint64_t count = std::min<uint64_t>(out.size(), leftInPage);
+    if (llvm::Error error = memory_->read(*physical, out.take_front(count)))
+      return error;
+    out = out.drop_front(count);
+    at += count;
+  }
+  return llvm::Error::success();
+}
+
+llvm::Expected<std::string> VirtualMemory::readString(VirtAddr at,
+                                                      size_t limit) const {
+  std::string text;
+  while (text.size() < limit) {
+    uint8_t chunk[64];
+    // Not across a page: the string may end before memory does.
+    size_t count = std::min<size_t>(
+        {sizeof chunk, limit - text.size(),
+         size_t(bit(mode_.pageShift) - (at.value & lowBits(mode_.pageShift)))});
+    if (llvm::Error error =
+            read(at, llvm::MutableArrayRef<uint8_t>(chunk, count)))
+      return error;
+    const void *end = std::memchr(chunk, 0, count);
+    size_t length = end ? static_cast<const uint8_t *>(end) - chunk : count;
+    text.append(reinterpret_cast<const char *>(chunk), length);
+    if (end)
+      return text;
+    at += count;
+  }
+  return llvm::make_error<LookupError>("text at " + hex(at - limit) +
+                                       " has no end within " +
+                                       std::to_string(limit) + " bytes");
+}
+
+std::vector<MappedRun> VirtualMemory::mappedRuns(VirtAddr first, VirtAddr last,
+                                                 size_t limit) const {
+  std::vector<MappedRun> runs;
+  // What must agree for two pages to be one run: all but the address.
+  const uint64_t addressMask = mode_.address.lowMask | mode_.address.highMask;
+  // Each step passes over at least one page; a hostile range of billions of
+  // scattered pages ends at the limit of steps, not of runs alone.
+  for (size_t steps = 0; steps < limit * 16 && runs.size() < limit; ++steps) {
+    Translation found = vmpt::translate(*memory_, mode_, root_, first);
+    uint64_t skipped = first.value & (found.pageBytes - 1);
+    uint64_t size = std::min(found.pageBytes - skipped, last - first + 1);
+    if (size == 0) // all of the 64-bit address space
+      size = found.pageBytes - skipped;
+    if (found.isMapped()) {
+      uint64_t entry = found.steps.back().entry;
+      MappedRun *previous = runs.empty() ? nullptr : &runs.back();
+      if (previous && previous->start + previous->size == first &&
+          previous->physical + previous->size == found.address &&
+          (previous->entry & ~addressMask) == (entry & ~addressMask))
+        previous->size += size;
+      else
+        runs.push_back({first, found.address, size, entry});
+    }
+    if (last - first < size)
+      break;
+    first += size;
+  }
+  return runs;
+}
+
+} // namespace vmpt

@@ -1,0 +1,73 @@
+#include "dump/formats/ElfCore.h"
+
+#include "DumpBuilder.h"
+#include "support/ByteWriter.h"
+#include "support/ReadDump.h"
+
+#include <elf.h>
+
+using namespace vmpt;
+using namespace vmpt::testing;
+
+namespace {
+
+/// The formats that share readElfCore with kdump's and QEMU's files are in
+/// RoundTripTest; here are those that only look like them.
+NoteText kcoreNote() {
+  FileBytes info(136);
+  std::memcpy(info.data() + 40, "vmlinux", 7); // pr_fname
+  return {"CORE", NT_PRPSINFO, info};
+}
+
+/// Physical addresses of all segments become 0.
+std::vector<uint8_t> withoutAddresses(std::vector<uint8_t> file) {
+  uint64_t at = Bytes(file).at<uint64_t>(offsetof(Elf64_Ehdr, e_phoff));
+  unsigned count = Bytes(file).at<uint16_t>(offsetof(Elf64_Ehdr, e_phnum));
+  for (unsigned i = 0; i < count; ++i)
+    patch(file, at + i * sizeof(Elf64_Phdr) + offsetof(Elf64_Phdr, p_paddr),
+          uint64_t(0));
+  return file;
+}
+
+llvm::Error readPlain(Bytes file, Dump &dump) {
+  return readElfCore(file, dump);
+}
+
+TEST(ElfCore, KcoreSegmentsWithoutPhysicalAddressAreLeftOut) {
+  MemoryImage image = smallImage(3).without(PageState::Excluded);
+  auto file = writeElf(image, {.unknownAddress = true, .notes = {kcoreNote()}});
+  Dump dump = readDump(readPlain, file);
+  expectSameMemory(*dump.memory, image);
+  EXPECT_EQ(dump.producer, "Linux /proc/kcore");
+  EXPECT_TRUE(hasQuirk(dump, "a copy of /proc/kcore is of no single moment: "
+                             "memory changed while it was read"));
+}
+
+TEST(ElfCore, RefusesCoresWithoutPhysicalAddresses) {
+  MemoryImage image = randomImage(3, {{1, 3}, {8, 2}}, 4096, {64, 0, 0});
+  EXPECT_EQ(refusalOf(readPlain, withoutAddresses(writeElf(
+                                     image, {.notes = {kcoreNote()}}))),
+            "copy of /proc/kcore of a kernel before 4.11, which does not say "
+            "where in physical memory its segments are; take the memory with "
+            "kdump, LiME or AVML");
+  EXPECT_EQ(refusalOf(readPlain, withoutAddresses(writeElf(image, {}))),
+            "all 2 segments are at physical address 0, as in the core of a "
+            "process; vmpt needs a dump of a machine's memory");
+}
+
+TEST(ElfCore, OneSegmentAtZeroIsRam) {
+  MemoryImage image = randomImage(3, {{0, 8}}, 4096, {64, 0, 0});
+  auto file = writeElf(image, {});
+  Dump dump = readDump(readPlain, file);
+  expectSameMemory(*dump.memory, image);
+}
+
+TEST(ElfCore, RefusesACrashDumpOfAXenHost) {
+  auto file = writeElf(smallImage(1), {.notes = {{"Xen", 0x1000001, {1, 2}}}});
+  EXPECT_EQ(refusalOf(readPlain, file),
+            "crash dump of a Xen host, where dom0's memory is spread over "
+            "machine frames; vmpt reads dumps of HVM and PVH guests (xl "
+            "dump-core)");
+}
+
+} // namespace

@@ -1,0 +1,133 @@
+#include "dump/formats/ElfNotes.h"
+#include "dump/formats/TrimNote.h"
+#include "dump/storage/ExtentMemory.h"
+
+#include "gmock/gmock.h"
+
+using namespace vmpt;
+
+namespace {
+
+/// {namesz, descsz, type, name, desc}, padded to 4.
+void putNote(std::vector<uint8_t> &out, llvm::StringRef name, uint32_t type,
+             llvm::ArrayRef<uint8_t> desc) {
+  auto put32 = [&](uint32_t value) {
+    for (int i = 0; i < 4; ++i)
+      out.push_back(uint8_t(value >> 8 * i));
+  };
+  put32(uint32_t(name.size() + 1));
+  put32(uint32_t(desc.size()));
+  put32(type);
+  out.insert(out.end(), name.begin(), name.end());
+  out.push_back(0);
+  out.resize((out.size() + 3) / 4 * 4);
+  out.insert(out.end(), desc.begin(), desc.end());
+  out.resize((out.size() + 3) / 4 * 4);
+}
+
+TEST(ElfNotes, NamesRegistersOfEachCpu) {
+  std::vector<uint8_t> prstatus(336), qemu(440), bytes;
+  prstatus[32] = 7;              // pr_pid
+  prstatus[112 + 16 * 8] = 0x42; // rip
+  qemu[0] = 1;
+  qemu[4] = 440 & 0xff, qemu[5] = 440 >> 8;
+  qemu[416] = 0x34, qemu[417] = 0x12; // cr3
+  putNote(bytes, "CORE", 1, prstatus);
+  putNote(bytes, "QEMU", 0, qemu);
+  Dump dump;
+  dump.machine.arch = Arch::X86_64;
+  parseNotes(Bytes(bytes), 4, dump);
+  interpretNotes(dump);
+  ASSERT_EQ(dump.machine.cpus.size(), 1u);
+  EXPECT_EQ(dump.machine.cpus[0].pid, 7u);
+  EXPECT_EQ(dump.machine.cpus[0].find("rip"), 0x42u);
+  EXPECT_EQ(dump.machine.cpus[0].find("cr3"), 0x1234u);
+}
+
+TEST(ElfNotes, TheSizeOfPrstatusNamesTheArchitecture) {
+  std::vector<uint8_t> prstatus(392), bytes;
+  putNote(bytes, "CORE", 1, prstatus);
+  Dump dump;
+  parseNotes(Bytes(bytes), 4, dump);
+  interpretNotes(dump);
+  EXPECT_EQ(dump.machine.arch, Arch::Arm64);
+  EXPECT_EQ(dump.machine.archSource, "size of the NT_PRSTATUS note");
+}
+
+TEST(ElfNotes, AQemuStateThatLiesAboutItsSizeIsAQuirk) {
+  std::vector<uint8_t> qemu(440), bytes;
+  qemu[0] = 1;
+  qemu[4] = 0xff, qemu[5] = 0xff; // says 65535 bytes
+  putNote(bytes, "QEMU", 0, qemu);
+  Dump dump;
+  parseNotes(Bytes(bytes), 4, dump);
+  interpretNotes(dump);
+  EXPECT_TRUE(dump.machine.cpus.empty());
+  EXPECT_THAT(dump.quirks, ::testing::ElementsAre(::testing::HasSubstr(
+                               "QEMU CPU state of 440 bytes")));
+}
+
+TEST(ElfNotes, ANoteThatRunsPastTheEndEndsTheReading) {
+  std::vector<uint8_t> bytes;
+  putNote(bytes, "CORE", 1, std::vector<uint8_t>(336));
+  size_t second = bytes.size();
+  putNote(bytes, "VMCOREINFO", 0, std::vector<uint8_t>(64, 'a'));
+  for (size_t cut = second + 12; cut < bytes.size(); cut += 5) {
+    Dump dump;
+    parseNotes(Bytes(llvm::ArrayRef<uint8_t>(bytes).take_front(cut)), 4, dump);
+    EXPECT_EQ(dump.notes.size(), 1u) << cut;
+    EXPECT_EQ(dump.quirks.size(), 1u) << cut;
+  }
+  // Sizes near 2^32 must not wrap.
+  bytes[second + 4] = bytes[second + 5] = bytes[second + 6] =
+      bytes[second + 7] = 0xff;
+  Dump dump;
+  parseNotes(Bytes(bytes), 4, dump);
+  EXPECT_EQ(dump.notes.size(), 1u);
+}
+
+TEST(TrimNote, KeepsWhatTheContainerSaid) {
+  Dump dump;
+  dump.format = "kdump-compressed v6";
+  dump.producer = "makedumpfile";
+  dump.facts = {{"compression", "zlib"}};
+  dump.quirks = {"a quirk: with a colon=and more"};
+  dump.machine.arch = Arch::Arm64;
+  dump.machine.archSource = "utsname";
+  dump.dumpLevel = 31;
+  auto memory = std::make_unique<ExtentMemory>();
+  std::vector<uint8_t> data(4096);
+  memory->addData(PhysAddr(0x1000), data);
+  memory->addAbsent(PhysAddr(0x2000), 0x3000, Absence::Excluded);
+  memory->addZeros(PhysAddr(0x9000), 0x2000);
+  memory->addAbsent(PhysAddr(0x5000), 0x1000, Absence::Truncated);
+  memory->finish();
+  dump.memory = std::move(memory);
+  std::vector<MemoryBlock> blocks = dump.memoryBlocks();
+
+  Dump again;
+  std::vector<TrimmedAbsence> absences =
+      readTrimNote(writeTrimNote(dump), again);
+  EXPECT_TRUE(again.isTrimmed);
+  EXPECT_EQ(again.format, dump.format);
+  EXPECT_EQ(again.producer, dump.producer);
+  EXPECT_EQ(again.quirks, dump.quirks);
+  EXPECT_EQ(again.facts[0].value, "zlib");
+  EXPECT_EQ(again.machine.arch, Arch::Arm64);
+  EXPECT_EQ(again.dumpLevel, 31u);
+  EXPECT_EQ(again.memoryBlocks(), blocks);
+  EXPECT_EQ(again.knownZeroBytes(), 0x2000u);
+  ASSERT_EQ(absences.size(), 1u);
+  EXPECT_EQ(absences[0].absence, Absence::Truncated);
+}
+
+TEST(TrimNote, PassesOverWhatItCannotParse) {
+  Dump dump;
+  EXPECT_TRUE(readTrimNote("block=1,2\nabsent=0,1,9\nlevel=x\n=\nblock=,,\n"
+                           "future=1\nblock=1,2,3,4,5,6,7,8,9\n",
+                           dump)
+                  .empty());
+  EXPECT_TRUE(dump.memoryBlocks().empty());
+}
+
+} // namespace

@@ -1,0 +1,62 @@
+#include "dump/formats/Refused.h"
+
+#include "support/ReadDump.h"
+
+using namespace vmpt;
+using namespace vmpt::testing;
+
+namespace {
+
+std::vector<uint8_t> startingWith(std::initializer_list<uint8_t> bytes) {
+  std::vector<uint8_t> file(bytes);
+  file.resize(64);
+  return file;
+}
+
+std::vector<uint8_t> startingWith(const char *text) {
+  std::vector<uint8_t> file(text, text + std::strlen(text));
+  file.resize(64);
+  return file;
+}
+
+TEST(Refused, EveryFormatHasItsSentence) {
+  const std::pair<std::vector<uint8_t>, const char *> cases[] = {
+      {startingWith({0x1f, 0x8b, 8}), "compressed with gzip"},
+      {startingWith({0x28, 0xb5, 0x2f, 0xfd}), "compressed with zstd"},
+      {startingWith({0xfd, '7', 'z', 'X', 'Z', 0}), "compressed with xz"},
+      {startingWith({4, 0x22, 0x4d, 0x18}), "compressed with lz4"},
+      {startingWith("BZh91AY&SY"), "compressed with bzip2"},
+      {startingWith({0x89, 'L', 'Z', 'O', 0, 13, 10, 26, 10}),
+       "compressed with lzop"},
+      {startingWith({0xff, 6, 0, 0, 's', 'N', 'a', 'P', 'p', 'Y'}),
+       "compressed with snappy"},
+      {startingWith({0x38, 0x8d, 0xec}), "compressed by LiME"},
+      {startingWith({0xed, 0x23, 0x8f, 0x61, 0x73, 1, 0x19, 0xa8}), "an LKCD"},
+      {startingWith({0xa8, 0x19, 1, 0x73, 0x61, 0x8f, 0x23, 0xed}), "an LKCD"},
+      {startingWith({0xa8, 0x19, 1, 0x73, 0x61, 0x8f, 0x23, 0xfd}), "an s390"},
+      {startingWith("DISKDUMP"), "a dump of the diskdump utility"},
+      {startingWith("sadump"), "a Fujitsu sadump"},
+      {startingWith("PAGEDU64"), "a Windows crash dump"},
+      {startingWith("PAGEDUMP"), "a 32-bit Windows crash dump"},
+      {startingWith({0x14, 0x20, 0x28, 1}), "a Hyper-V saved state"},
+      {startingWith({'Q', 'F', 'I', 0xfb, 0, 0, 0, 3}), "a qcow2 disk image"},
+      {startingWith("LibvirtQemudPart"), "an unfinished libvirt save"},
+  };
+  for (const auto &[file, sentence] : cases) {
+    EXPECT_TRUE(isRefused(Bytes(file))) << sentence;
+    EXPECT_EQ(refusalOf(refuse, file).find(sentence), 0u) << sentence;
+  }
+  EXPECT_EQ(refusalOf(refuse, cases[0].first),
+            "compressed with gzip; unpack it first with 'gunzip'");
+}
+
+TEST(Refused, RawImagesThatOnlyResembleAreNot) {
+  for (const auto &file : {startingWith({0x1f, 0x8b, 9}),
+                           startingWith("BZh3llo"),
+                           startingWith({0x38, 0x8d, 0x07}),
+                           startingWith({0}),
+                           {}})
+    EXPECT_FALSE(isRefused(Bytes(file)));
+}
+
+} // namespace

@@ -1,0 +1,226 @@
+// Raw images of machines whose RAM has holes, each with a built kernel in it.
+#include "kernel/find/RawPlacement.h"
+#include "dump/OpenDump.h"
+
+#include "dump/formats/RawLayout.h"
+#include "paging/modes/Arm64.h"
+#include "paging/modes/X86_64.h"
+#include "support/BuiltKernel.h"
+
+#include "gmock/gmock.h"
+
+#include <sys/mman.h>
+
+using namespace vmpt;
+using namespace vmpt::testing;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+namespace {
+
+constexpr uint64_t MiB = 1 << 20, GiB = 1 << 30;
+/// From so much RAM on a q35 has 2 GiB of it below 4 GiB, the rest above.
+constexpr uint64_t q35Split = 0xb0000000;
+
+/// Zeros that cost nothing until they are written.
+class Image {
+public:
+  explicit Image(uint64_t size) : size_(size) {
+    data_ = static_cast<uint8_t *>(
+        ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    ::madvise(data_, size, MADV_HUGEPAGE);
+  }
+  ~Image() { ::munmap(data_, size_); }
+  Image(const Image &) = delete;
+
+  /// Copies what \p memory has to where \p layout keeps it.
+  void fill(const PhysicalMemory &memory, llvm::StringRef layout) {
+    for (const RawPiece &piece : valueOf(findRawLayout(layout))->pieces(size_))
+      for (const MemoryRange &range : memory.ranges())
+        for (uint64_t done = 0; done < range.size; done += 4096)
+          copyPage(memory, range.start + done, piece);
+  }
+  Dump open(const OpenOptions &options = {}) const {
+    return valueOf(openDump(Bytes({data_, size_}), options));
+  }
+
+private:
+  void copyPage(const PhysicalMemory &memory, PhysAddr at,
+                const RawPiece &piece) {
+    const uint64_t from = at.value - piece.start.value;
+    if (from >= piece.size)
+      return;
+    uint8_t *to = data_ + piece.offset + from;
+    ASSERT_FALSE(memory.tryRead(at, llvm::MutableArrayRef(to, 4096)));
+  }
+
+  uint8_t *data_;
+  uint64_t size_;
+};
+
+void putNote(BuiltKernel &kernel, const std::string &text) {
+  const PhysAddr at = kernel.physical + BuiltKernel::dataOffset + 0x8000;
+  kernel.memory->writeNumber<uint32_t>(at, 11);
+  kernel.memory->writeNumber<uint32_t>(at + 4, uint32_t(text.size()));
+  kernel.memory->writeNumber<uint32_t>(at + 8, 0);
+  kernel.memory->writeString(at + 12, "VMCOREINFO");
+  kernel.memory->writeString(at + 24, text);
+}
+
+/// Its RAM is [0, lowBytes) and from 4 GiB on to \p end, in the direct map in
+/// pages of the size of \p level.
+std::unique_ptr<BuiltKernel> buildX86(PhysAddr physical, uint64_t lowBytes,
+                                      uint64_t end, unsigned level = 2) {
+  constexpr uint64_t startKernelMap = 0xffffffff80000000,
+                     imageAt = 0xffffffff81000000,
+                     pageOffset = 0xffff888000000000;
+  auto kernel = std::make_unique<BuiltKernel>(x86_64::fourLevel,
+                                              VirtAddr(imageAt), physical);
+  putNote(*kernel,
+          kernel->info("6.1.0",
+                       "NUMBER(phys_base)=" +
+                           std::to_string(int64_t(physical.value -
+                                                  (imageAt - startKernelMap))) +
+                           "\nNUMBER(pgtable_l5_enabled)=0\n"));
+  auto mapRam = [&](uint64_t from, uint64_t to) {
+    for (uint64_t at = from; at < to; at += x86_64::fourLevel.entrySpan(level))
+      kernel->tables.map(VirtAddr(pageOffset + at), PhysAddr(at),
+                         kernel->tables.leafBits(level), level);
+  };
+  mapRam(0, lowBytes);
+  if (end > 4 * GiB)
+    mapRam(4 * GiB, end);
+
+  const std::pair<uint64_t, const char *> markers[] = {
+      {0, "User Space"},
+      {uint64_t(1) << 63, "Kernel Space"},
+      {pageOffset, "Low Kernel Mapping"},
+      {0xffffc90000000000, "vmalloc() Area"}};
+  uint64_t place = BuiltKernel::dataOffset, text = 0x4000;
+  for (const auto &[start, name] : markers) {
+    kernel->addWord<uint64_t>(place, start);
+    kernel->addWord<uint64_t>(place + 8, kernel->addString(text, name).value);
+    place += 24;
+    text += 64;
+  }
+  kernel->addWord<uint64_t>(place, ~uint64_t(0));
+  return kernel;
+}
+
+/// What placeRawImage makes of it; the kernel's first page is where it was.
+Dump place(const Image &image, const BuiltKernel &kernel) {
+  Dump dump = image.open();
+  Diagnostics silent;
+  placeRawImage(dump, silent);
+  std::vector<uint8_t> wanted(4096), found(4096);
+  const PhysAddr at = kernel.physical + BuiltKernel::dataOffset;
+  EXPECT_FALSE(kernel.memory->tryRead(at, wanted));
+  EXPECT_FALSE(dump.memory->tryRead(at, found));
+  EXPECT_EQ(wanted, found);
+  return dump;
+}
+
+TEST(RawPlacement, AKernelAboveTheHoleShowsTheHole) {
+  auto kernel = buildX86(PhysAddr(4 * GiB + 2 * MiB), 2 * GiB,
+                         4 * GiB + q35Split - 2 * GiB);
+  Image image(q35Split);
+  image.fill(*kernel->memory, "qemu-q35");
+  Dump dump = place(image, *kernel);
+  EXPECT_EQ(dump.format, "raw image, laid out as qemu-q35");
+  EXPECT_THAT(dump.quirks,
+              Contains(HasSubstr("its direct map, up to 0x130000000, ends "
+                                 "where RAM does")));
+}
+
+TEST(RawPlacement, TheDirectMapOfAKernelBelowTheHoleShowsIt) {
+  auto kernel =
+      buildX86(PhysAddr(16 * MiB), 2 * GiB, 4 * GiB + q35Split - 2 * GiB);
+  Image image(q35Split);
+  image.fill(*kernel->memory, "qemu-q35");
+  EXPECT_EQ(place(image, *kernel).format, "raw image, laid out as qemu-q35");
+}
+
+// debug_pagealloc; arm64's usual way.
+TEST(RawPlacement, ADirectMapOfSmallPagesIsFollowedToItsEnd) {
+  auto kernel =
+      buildX86(PhysAddr(16 * MiB), 2 * GiB, 4 * GiB + q35Split - 2 * GiB, 3);
+  Image image(q35Split);
+  image.fill(*kernel->memory, "qemu-q35");
+  EXPECT_EQ(place(image, *kernel).format, "raw image, laid out as qemu-q35");
+}
+
+TEST(RawPlacement, OneKernelManyTimesIsLookedAtOnce) {
+  auto kernel = buildX86(PhysAddr(16 * MiB), q35Split, 0);
+  std::vector<uint8_t> note(4096);
+  ASSERT_FALSE(kernel->memory->tryRead(
+      kernel->physical + BuiltKernel::dataOffset + 0x8000, note));
+  for (unsigned i = 0; i < 70; ++i)
+    kernel->memory->write(PhysAddr(64 * MiB + i * 4096), note);
+  // Its direct map leads in circles.
+  kernel->tables.map(VirtAddr(0xffff888000000000 + 512 * GiB),
+                     kernel->tables.root(), 0x63, 0);
+  Image image(q35Split);
+  image.fill(*kernel->memory, "flat");
+  EXPECT_EQ(place(image, *kernel).format, "raw image");
+}
+
+TEST(RawPlacement, AnImageThatHoldsTheHoleStaysAsItIs) {
+  auto kernel = buildX86(PhysAddr(16 * MiB), q35Split, 0);
+  Image image(q35Split);
+  image.fill(*kernel->memory, "flat");
+  Dump dump = place(image, *kernel);
+  EXPECT_EQ(dump.format, "raw image");
+  EXPECT_THAT(dump.quirks, Not(Contains(HasSubstr("direct map"))));
+}
+
+TEST(RawPlacement, AHoleThatNoLayoutHasIsNamed) {
+  auto kernel = buildX86(PhysAddr(16 * MiB), GiB, 8 * GiB);
+  Image image(q35Split);
+  image.fill(*kernel->memory, "flat");
+  Dump dump = place(image, *kernel);
+  EXPECT_EQ(dump.format, "raw image");
+  EXPECT_THAT(dump.quirks,
+              Contains(HasSubstr("direct map ends at 0x200000000, beyond the "
+                                 "image")));
+}
+
+TEST(RawPlacement, RamThatStartsElsewhereIsFoundByTheRoot) {
+  BuiltKernel kernel(arm64::granule4K39, VirtAddr(0xffffffc080000000),
+                     PhysAddr(GiB + 2 * MiB));
+  putNote(
+      kernel,
+      kernel.info("6.1.0", "NUMBER(VA_BITS)=39\nNUMBER(PHYS_OFFSET)="
+                           "0x40000000\nNUMBER(kimage_voffset)=" +
+                               hex(kernel.image.value - kernel.physical.value) +
+                               "\n"));
+  Image image(16 * MiB);
+  image.fill(*kernel.memory, "qemu-arm-virt");
+  Dump dump = place(image, kernel);
+  EXPECT_EQ(dump.format, "raw image, laid out as qemu-arm-virt");
+}
+
+TEST(RawPlacement, WhatAnOptionPlacesStaysThere) {
+  auto kernel = buildX86(PhysAddr(4 * GiB + 2 * MiB), 2 * GiB,
+                         4 * GiB + q35Split - 2 * GiB);
+  Image image(q35Split);
+  image.fill(*kernel->memory, "qemu-q35");
+  OpenOptions options;
+  options.rawBase = PhysAddr(0);
+  Dump dump = image.open(options);
+  Diagnostics silent;
+  placeRawImage(dump, silent);
+  EXPECT_EQ(dump.format, "raw image");
+}
+
+TEST(RawPlacement, WithoutAKernelNothingIsGuessed) {
+  Image image(q35Split);
+  Dump dump = image.open();
+  Diagnostics silent;
+  placeRawImage(dump, silent);
+  EXPECT_EQ(dump.format, "raw image");
+  EXPECT_EQ(dump.quirks.size(), 1u);
+}
+
+} // namespace

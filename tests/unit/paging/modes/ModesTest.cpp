@@ -1,0 +1,140 @@
+#include "paging/modes/Modes.h"
+#include "paging/PagingMode.h"
+#include "paging/Translate.h"
+
+#include "support/PageTableBuilder.h"
+#include "gtest/gtest.h"
+
+using namespace vmpt;
+using namespace vmpt::testing;
+
+namespace {
+
+std::vector<const PagingMode *> allModes() {
+  std::vector<const PagingMode *> modes;
+  for (Arch arch : {Arch::X86_64, Arch::I386, Arch::Arm64, Arch::RiscV64})
+    for (const PagingMode *mode : getModes(arch))
+      modes.push_back(mode);
+  return modes;
+}
+
+/// Every mode there is, by itself.
+class EveryMode : public ::testing::TestWithParam<const PagingMode *> {
+protected:
+  const PagingMode &mode = *GetParam();
+  SparseMemory memory;
+  PageTableBuilder tables{memory, mode};
+  VirtAddr lastPage{lowBits(mode.virtualBits) & ~lowBits(mode.pageShift)};
+
+  Translation at(VirtAddr address) {
+    return translate(memory, mode, tables.root(), address);
+  }
+};
+
+TEST_P(EveryMode, IsConsistentAndFoundByItsName) {
+  EXPECT_TRUE(isConsistent(mode));
+  EXPECT_EQ(findMode(mode.name), &mode);
+}
+
+TEST_P(EveryMode, MapsAPageAtEachLevelThatAllowsIt) {
+  for (unsigned level = 0; level < mode.levelCount; ++level) {
+    if (!mode.levels[level].mayMapPage)
+      continue;
+    SCOPED_TRACE(level);
+    SparseMemory fresh;
+    PageTableBuilder built(fresh, mode);
+    const uint64_t span = mode.entrySpan(level);
+    const VirtAddr where(mode.levels[level].indexBits > 1 ? 2 * span : span);
+    built.map(where, built.highestPage(level), built.leafBits(level), level);
+    Translation found = translate(fresh, mode, built.root(), where + 0x123);
+    ASSERT_TRUE(found.isMapped());
+    EXPECT_EQ(found.address, built.highestPage(level) + 0x123);
+    EXPECT_EQ(found.pageBytes, span);
+    EXPECT_EQ(found.steps.size(), level + 1u);
+    found = translate(fresh, mode, built.root(), where + (span - 1));
+    EXPECT_EQ(found.address, built.highestPage(level) + (span - 1));
+    // Its neighbours are not mapped.
+    EXPECT_FALSE(translate(fresh, mode, built.root(), where - 1).isMapped());
+    if (mode.levels[level].indexBits > 1) {
+      EXPECT_FALSE(
+          translate(fresh, mode, built.root(), where + span).isMapped());
+    }
+  }
+}
+
+TEST_P(EveryMode, AHoleAtEachLevelSaysHowMuchIsNotMapped) {
+  for (unsigned level = 0; level < mode.levelCount; ++level) {
+    SCOPED_TRACE(level);
+    tables.tableOf(lastPage, level);
+    Translation found = at(lastPage);
+    EXPECT_EQ(found.outcome, Translation::Outcome::NotPresent);
+    EXPECT_EQ(found.pageBytes, mode.entrySpan(level));
+    EXPECT_EQ(found.steps.size(), level + 1u);
+  }
+}
+
+TEST_P(EveryMode, AnEntryThatIsNotPresentMapsNothingWhateverElseItHolds) {
+  const uint64_t all = mode.entryBytes == 8 ? ~uint64_t(0) : 0xffffffff;
+  for (unsigned level = 0; level < mode.levelCount; ++level) {
+    SparseMemory fresh;
+    PageTableBuilder built(fresh, mode);
+    built.setEntry(lastPage, level, all & ~mode.present);
+    Translation found = translate(fresh, mode, built.root(), lastPage);
+    EXPECT_EQ(found.outcome, Translation::Outcome::NotPresent) << level;
+  }
+}
+
+TEST_P(EveryMode, MapsTheLastPageOfTheAddressSpace) {
+  tables.map(lastPage, PhysAddr(bit(mode.pageShift)),
+             tables.leafBits(mode.lastLevel()), mode.lastLevel());
+  // Bits above the ones that index tables are not looked at.
+  Translation found = at(VirtAddr(~uint64_t(0)));
+  ASSERT_TRUE(found.isMapped());
+  EXPECT_EQ(found.address, PhysAddr(2 * bit(mode.pageShift) - 1));
+}
+
+TEST_P(EveryMode, EachAddressBitThatAnEntryHoldsIsUsed) {
+  const unsigned level = mode.lastLevel();
+  const uint64_t highest = tables.highestPage(level).value;
+  for (unsigned n = mode.pageShift; n < 64; ++n) {
+    if (!(highest >> n & 1))
+      continue;
+    tables.map(VirtAddr(0), PhysAddr(bit(n)), tables.leafBits(level), level);
+    EXPECT_EQ(at(VirtAddr(0)).address, PhysAddr(bit(n))) << n;
+  }
+  // There is no gap in them.
+  EXPECT_EQ(highest & (highest + bit(mode.pageShift)), 0u) << hex(highest);
+}
+
+TEST_P(EveryMode, TableAddressesUseTheSameBits) {
+  PageTableBuilder high(memory, mode,
+                        PhysAddr(tables.highestPage(mode.lastLevel()).value -
+                                 (uint64_t(1) << 24)));
+  high.map(lastPage, PhysAddr(0), high.leafBits(mode.lastLevel()),
+           mode.lastLevel());
+  Translation found = translate(memory, mode, high.root(), lastPage);
+  EXPECT_TRUE(found.isMapped());
+}
+
+TEST_P(EveryMode, AnAbsentTableIsNamed) {
+  PhysAddr slot = tables.entryAddress(lastPage, mode.lastLevel());
+  memory.setAbsent(slot, Absence::Truncated);
+  Translation found = at(lastPage);
+  ASSERT_EQ(found.outcome, Translation::Outcome::TableAbsent);
+  EXPECT_EQ(found.absent.address, slot);
+  EXPECT_EQ(found.absent.absence, Absence::Truncated);
+  EXPECT_EQ(found.steps.size(), mode.levelCount - 1u);
+}
+
+std::string nameOf(const ::testing::TestParamInfo<const PagingMode *> &info) {
+  std::string name = info.param->name.str();
+  for (char &c : name)
+    if (!isalnum(static_cast<unsigned char>(c)))
+      c = '_';
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EveryMode, ::testing::ValuesIn(allModes()),
+                         nameOf);
+
+} // namespace
