@@ -113,7 +113,7 @@ llvm::Expected<MapsListing> MapsReader::read(VirtAddr mm) {
 }
 
 llvm::Error MapsReader::addPages(MapsListing &listing, PhysAddr root) const {
-  const VirtualMemory &memory = debug_->memory();
+  const AddressSpace &memory = debug_->memory();
   const PagingMode &mode = memory.mode();
   NonPresentRules rules = getNonPresentRules(mode, debug_->image().version());
   rules.types = findSwapTypes(debug_->types(), debug_->symbols());

@@ -69,7 +69,7 @@ protected:
     if (!found)
       GTEST_SKIP() << "no kernel: " << llvm::toString(found.takeError());
     kernel = std::move(*found);
-    memory.emplace(kernel->virtualMemory(*dump->memory));
+    memory.emplace(kernel->addressSpace(*dump->memory));
     auto stext = kernel->vmcoreinfo.symbol("_stext");
     if (!stext)
       GTEST_SKIP() << "VMCOREINFO is not in this dump";
@@ -98,7 +98,7 @@ protected:
   Diagnostics diagnostics;
   std::optional<Dump> dump;
   std::optional<KernelImage> kernel;
-  std::optional<VirtualMemory> memory;
+  std::optional<AddressSpace> memory;
   std::vector<MappedRun> image;
 };
 
@@ -155,7 +155,7 @@ TEST_P(DebugDataTruth, TypesAndSymbolsLeadToTheFirstTask) {
 /// little more than the tables.
 TEST_P(DebugDataTruth, OnlyTheTablesAreRecorded) {
   RecordingMemory recording(*dump->memory);
-  VirtualMemory recorded = kernel->virtualMemory(recording);
+  AddressSpace recorded = kernel->addressSpace(recording);
   auto kallsyms = readKallsyms(recorded, Vmcoreinfo(), image);
   ASSERT_TRUE(bool(kallsyms)) << llvm::toString(kallsyms.takeError());
   uint64_t perSymbol = recording.getPages().size() *

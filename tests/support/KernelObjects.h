@@ -166,7 +166,7 @@ private:
   }
 
   PageTableBuilder tables_;
-  std::optional<VirtualMemory> virtual_;
+  std::optional<AddressSpace> virtual_;
   std::optional<StructReader> reader_;
   BtfBuilder btf_;
   std::map<uint32_t, uint32_t> integers_;

@@ -156,7 +156,7 @@ constexpr llvm::StringLiteral firstMarkers[] = {
 /// _stext and swapper_pg_dir (up to 4.19 also data), data within the next
 /// 128 MiB.
 std::vector<MappedRun> mappedImage(const RootQuery &query,
-                                   const VirtualMemory &memory) {
+                                   const AddressSpace &memory) {
   constexpr uint64_t reach = uint64_t(128) << 20;
   std::optional<uint64_t> root = query.vmcoreinfo.symbol("swapper_pg_dir");
   std::optional<uint64_t> text = query.vmcoreinfo.symbol("_stext");
@@ -171,7 +171,7 @@ std::vector<MappedRun> mappedImage(const RootQuery &query,
 }
 
 bool takeMarkerArray(const RootQuery &query, KernelImage &image) {
-  VirtualMemory memory = image.virtualMemory(query.memory);
+  AddressSpace memory = image.addressSpace(query.memory);
   image.imageRuns = mappedImage(query, memory);
   for (const llvm::StringLiteral &name : firstMarkers) {
     // In __init data, or where the array is a copy, a template with zeros for

@@ -87,7 +87,7 @@ void addMarkers(const RootQuery &query, KernelImage &image) {
       .firstStartIsZero = true,
   };
   image.imageRuns = mapKernelImage(query, image);
-  if (auto array = findMarkerArray(image.virtualMemory(query.memory),
+  if (auto array = findMarkerArray(image.addressSpace(query.memory),
                                    image.imageRuns, shape)) {
     image.evidence.add(
         "address markers", std::to_string(array->markers.size()) + " sections",

@@ -158,7 +158,7 @@ std::vector<AddressMarker> Layout::makeMarkers() {
 
 void addMarkers(const RootQuery &query, KernelImage &image) {
   static constexpr MarkerArrayShape shape = {.firstName = "Fixmap start"};
-  VirtualMemory memory = image.virtualMemory(query.memory);
+  AddressSpace memory = image.addressSpace(query.memory);
   image.imageRuns = mapKernelImage(query, image);
   if (auto array = findMarkerArray(memory, image.imageRuns, shape)) {
     image.evidence.add(

@@ -125,7 +125,7 @@ void addMarkers(const RootQuery &query, KernelImage &image) {
       .wordsPerEntry = 3,
       .firstStartIsZero = true,
   };
-  VirtualMemory memory = image.virtualMemory(query.memory);
+  AddressSpace memory = image.addressSpace(query.memory);
   // Recorded or not, the tables on this way are the listing's own.
   image.imageRuns =
       memory.mappedRuns(VirtAddr(startKernelMap),

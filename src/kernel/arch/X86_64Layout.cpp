@@ -45,7 +45,7 @@ constexpr MarkerRow rows[] = {
 class RegionStarts {
 public:
   RegionStarts(const RootQuery &query, const KernelImage &image)
-      : query_(query), memory_(image.virtualMemory(query.memory)) {
+      : query_(query), memory_(image.addressSpace(query.memory)) {
     llvm::Expected<std::unique_ptr<Kallsyms>> symbols =
         readKallsyms(memory_, query.vmcoreinfo, image.imageRuns);
     if (symbols)
@@ -73,7 +73,7 @@ public:
   }
 
   const SymbolSource *symbols() const { return symbols_.get(); }
-  const VirtualMemory &memory() const { return memory_; }
+  const AddressSpace &memory() const { return memory_; }
 
 private:
   std::optional<uint64_t> readVariable(llvm::StringRef name) {
@@ -90,7 +90,7 @@ private:
   }
 
   const RootQuery &query_;
-  VirtualMemory memory_;
+  AddressSpace memory_;
   std::unique_ptr<Kallsyms> symbols_;
 };
 

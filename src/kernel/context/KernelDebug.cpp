@@ -28,7 +28,7 @@ std::optional<Member> VmcoreinfoPlaces::findMember(llvm::StringRef name,
 
 KernelDebug::KernelDebug(const KernelImage &image, const PhysicalMemory &memory,
                          DebugInputs inputs)
-    : image_(image), memory_(image.virtualMemory(memory)),
+    : image_(image), memory_(image.addressSpace(memory)),
       inputs_(std::move(inputs)), vmcoreinfoSymbols_(image.vmcoreinfo),
       vmcoreinfoPlaces_(image.vmcoreinfo), reader_(memory_, image.wordBytes()) {
 }

@@ -72,7 +72,7 @@ public:
          DebugInputs inputs, Diagnostics &diagnostics);
 
   const KernelImage &image() const { return image_; }
-  const VirtualMemory &memory() const { return memory_; }
+  const AddressSpace &memory() const { return memory_; }
   const SymbolSources &symbols() const { return symbols_; }
   const TypeSources &types() const { return types_; }
   const StructReader &reader() const { return reader_; }
@@ -93,7 +93,7 @@ private:
   std::optional<std::string> findMismatch(const DebugFile &file) const;
 
   const KernelImage &image_;
-  VirtualMemory memory_;
+  AddressSpace memory_;
   DebugInputs inputs_;
   VmcoreinfoSymbols vmcoreinfoSymbols_;
   VmcoreinfoPlaces vmcoreinfoPlaces_;

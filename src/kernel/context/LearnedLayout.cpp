@@ -64,7 +64,7 @@ bool isName(llvm::StringRef text) {
 /// task_struct is known.
 class LayoutLearner {
 public:
-  LayoutLearner(const KernelImage &image, const VirtualMemory &memory)
+  LayoutLearner(const KernelImage &image, const AddressSpace &memory)
       : image_(image), memory_(memory), word_(image.wordBytes()) {}
 
   llvm::Expected<std::unique_ptr<LearnedLayout>>
@@ -107,7 +107,7 @@ private:
   bool isTopTable(uint64_t table) const;
 
   const KernelImage &image_;
-  const VirtualMemory &memory_;
+  const AddressSpace &memory_;
   const unsigned word_;
   int64_t ring_ = 0;
   std::vector<Sample> samples_; ///< The first is init_task.
@@ -400,7 +400,7 @@ LearnedSymbols::findAll(llvm::ArrayRef<llvm::StringRef> names) const {
 }
 
 llvm::Expected<std::unique_ptr<LearnedLayout>>
-LearnedLayout::create(const KernelImage &image, const VirtualMemory &memory,
+LearnedLayout::create(const KernelImage &image, const AddressSpace &memory,
                       std::optional<VirtAddr> initTask) {
   // The boot CPU's idle task is called swapper/0; swapper without SMP.
   std::vector<VirtAddr> names;

@@ -26,7 +26,7 @@ public:
   /// the kernel's image. The LookupError names the first thing that was not
   /// found.
   static llvm::Expected<std::unique_ptr<LearnedLayout>>
-  create(const KernelImage &image, const VirtualMemory &memory,
+  create(const KernelImage &image, const AddressSpace &memory,
          std::optional<VirtAddr> initTask);
 
   std::optional<Member> findMember(llvm::StringRef name,

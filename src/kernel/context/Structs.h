@@ -6,7 +6,7 @@
 #pragma once
 
 #include "debuginfo/Types.h"
-#include "paging/VirtualMemory.h"
+#include "paging/AddressSpace.h"
 
 #include <initializer_list>
 
@@ -34,10 +34,10 @@ findOptionalField(const TypeSources &types, llvm::StringRef type,
 /// the member's own size, which has to be 1, 2, 4 or 8.
 class StructReader {
 public:
-  explicit StructReader(const VirtualMemory &memory, unsigned wordBytes = 8)
+  explicit StructReader(const AddressSpace &memory, unsigned wordBytes = 8)
       : memory_(memory), wordBytes_(wordBytes) {}
 
-  const VirtualMemory &memory() const { return memory_; }
+  const AddressSpace &memory() const { return memory_; }
   unsigned wordBytes() const { return wordBytes_; }
 
   llvm::Expected<uint64_t> number(VirtAddr object, const Field &field) const;
@@ -57,7 +57,7 @@ public:
   llvm::Expected<std::string> text(VirtAddr object, const Field &field) const;
 
 private:
-  const VirtualMemory &memory_;
+  const AddressSpace &memory_;
   unsigned wordBytes_;
 };
 

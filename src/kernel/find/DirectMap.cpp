@@ -28,7 +28,7 @@ std::optional<DirectMap> findDirectMap(const KernelImage &kernel,
       map.last = std::min(map.last, other.start - 1);
   // RAM can lie far behind the start: arm64 moves its linear map by random
   // numbers of gigabytes.
-  std::vector<MappedRun> runs = kernel.virtualMemory(memory).mappedRuns(
+  std::vector<MappedRun> runs = kernel.addressSpace(memory).mappedRuns(
       VirtAddr(map.start), VirtAddr(map.last), 256);
   if (runs.empty())
     return std::nullopt;

@@ -51,11 +51,11 @@ std::vector<MappedRun> mapKernelImage(const RootQuery &query,
     text = self->value < before ? 0 : self->value - before;
   uint64_t last =
       self->value > lastAddress - after ? lastAddress : self->value + after;
-  return image.virtualMemory(query.memory)
+  return image.addressSpace(query.memory)
       .mappedRuns(VirtAddr(alignDown(text, 2 * mebibyte)), VirtAddr(last));
 }
 
-void noteDumperText(const VirtualMemory &memory, llvm::ArrayRef<MappedRun> runs,
+void noteDumperText(const AddressSpace &memory, llvm::ArrayRef<MappedRun> runs,
                     llvm::StringRef text, KernelImage &image) {
   std::vector<VirtAddr> found =
       findBytes(memory, runs, text.str() + '\0', /*limit=*/1);

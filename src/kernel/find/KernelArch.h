@@ -66,7 +66,7 @@ std::vector<MappedRun> mapKernelImage(const RootQuery &query,
 
 /// Notes in \p image whether \p text, a format string of the kernel's dumper,
 /// is among the strings in \p runs.
-void noteDumperText(const VirtualMemory &memory, llvm::ArrayRef<MappedRun> runs,
+void noteDumperText(const AddressSpace &memory, llvm::ArrayRef<MappedRun> runs,
                     llvm::StringRef text, KernelImage &image);
 
 /// All of them, or the one of \p arch.

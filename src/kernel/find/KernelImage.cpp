@@ -89,7 +89,7 @@ llvm::Expected<KernelImage> KernelFinder::find() {
 }
 
 /// "Linux version 6.1.0-56-amd64 (..." -> "6.1.0-56-amd64", else "".
-std::string readBannerRelease(const VirtualMemory &memory,
+std::string readBannerRelease(const AddressSpace &memory,
                               const SymbolSource &symbols) {
   std::optional<Symbol> banner = symbols.find("linux_banner");
   if (!banner)
@@ -338,7 +338,7 @@ bool KernelFinder::acceptRegister(const KernelArch &arch,
   }
   const KernelImage before = image_;
   accept(arch, mode, modeReason, guess.root, guess.source, candidate);
-  VirtualMemory memory = image_.virtualMemory(memory_);
+  AddressSpace memory = image_.addressSpace(memory_);
   llvm::Expected<std::unique_ptr<Kallsyms>> symbols =
       readKallsyms(memory, image_.vmcoreinfo, image_.imageRuns);
   if (!symbols)

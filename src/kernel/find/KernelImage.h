@@ -2,12 +2,11 @@
 #pragma once
 
 #include "dump/formats/Dump.h"
-#include "support/Diagnostics.h"
 #include "kernel/find/Evidence.h"
 #include "kernel/image/AddressMarkers.h"
 #include "kernel/image/KernelVersion.h"
 #include "kernel/image/Vmcoreinfo.h"
-#include "paging/VirtualMemory.h"
+#include "paging/AddressSpace.h"
 
 #include <map>
 
@@ -72,8 +71,8 @@ struct KernelImage {
   unsigned wordBytes() const { return mode->virtualBits > 32 ? 8 : 4; }
 
   /// Kernel memory through the root. \p memory may be a recording one.
-  VirtualMemory virtualMemory(const PhysicalMemory &memory) const {
-    return VirtualMemory(memory, *mode, root, order);
+  AddressSpace addressSpace(const PhysicalMemory &memory) const {
+    return AddressSpace(memory, *mode, root, order);
   }
 };
 

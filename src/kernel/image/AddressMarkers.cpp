@@ -10,7 +10,7 @@ namespace {
 constexpr size_t maxMarkers = 64;
 constexpr size_t maxNameBytes = 64;
 
-llvm::Expected<uint64_t> readWord(const VirtualMemory &memory, VirtAddr at,
+llvm::Expected<uint64_t> readWord(const AddressSpace &memory, VirtAddr at,
                                   unsigned bytes) {
   if (bytes == 8)
     return memory.readNumber<uint64_t>(at);
@@ -21,7 +21,7 @@ llvm::Expected<uint64_t> readWord(const VirtualMemory &memory, VirtAddr at,
 }
 
 /// The array at \p at, or nothing if any of it does not look like one.
-std::optional<MarkerArray> readArray(const VirtualMemory &memory, VirtAddr at,
+std::optional<MarkerArray> readArray(const AddressSpace &memory, VirtAddr at,
                                      const MarkerArrayShape &shape) {
   MarkerArray array{at, {}};
   const uint64_t endMark = lowBits(8 * shape.wordBytes);
@@ -53,7 +53,7 @@ std::optional<MarkerArray> readArray(const VirtualMemory &memory, VirtAddr at,
 }
 
 /// The array whose first name is one of the strings at \p names.
-std::optional<MarkerArray> findArray(const VirtualMemory &memory,
+std::optional<MarkerArray> findArray(const AddressSpace &memory,
                                      llvm::ArrayRef<MappedRun> image,
                                      llvm::ArrayRef<VirtAddr> names,
                                      const MarkerArrayShape &shape) {
@@ -77,7 +77,7 @@ std::optional<MarkerArray> findArray(const VirtualMemory &memory,
 
 } // namespace
 
-std::optional<MarkerArray> findMarkerArray(const VirtualMemory &memory,
+std::optional<MarkerArray> findMarkerArray(const AddressSpace &memory,
                                            llvm::ArrayRef<MappedRun> image,
                                            const MarkerArrayShape &shape) {
   // With its end: the string is not the start of a longer one.

@@ -7,7 +7,7 @@
 //
 #pragma once
 
-#include "paging/VirtualMemory.h"
+#include "paging/AddressSpace.h"
 
 #include <string>
 #include <vector>
@@ -40,7 +40,7 @@ struct MarkerArray {
 
 /// Looks through what \p image maps (the kernel's rodata and data). Reads what
 /// it found once more through \p memory, so that a recording sees it.
-std::optional<MarkerArray> findMarkerArray(const VirtualMemory &memory,
+std::optional<MarkerArray> findMarkerArray(const AddressSpace &memory,
                                            llvm::ArrayRef<MappedRun> image,
                                            const MarkerArrayShape &shape);
 

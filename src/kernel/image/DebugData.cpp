@@ -12,13 +12,13 @@ static constexpr uint64_t minKernelBtf = 128 << 10;
 static constexpr size_t maxBtfHeaders = 1024;
 static constexpr unsigned maxBtfReads = 64;
 
-static VirtualMemory unrecorded(const VirtualMemory &memory) {
-  return VirtualMemory(memory.physical().forScanning(), memory.mode(),
-                       memory.root(), memory.order());
+static AddressSpace unrecorded(const AddressSpace &memory) {
+  return AddressSpace(memory.physical().forScanning(), memory.mode(),
+                      memory.root(), memory.order());
 }
 
 llvm::Expected<std::unique_ptr<Kallsyms>>
-readKallsyms(const VirtualMemory &memory, const Vmcoreinfo &vmcoreinfo,
+readKallsyms(const AddressSpace &memory, const Vmcoreinfo &vmcoreinfo,
              llvm::ArrayRef<MappedRun> image) {
   KallsymsMachine machine;
   machine.wordBytes = memory.mode().arch == Arch::I386 ? 4 : 8;
@@ -38,7 +38,7 @@ readKallsyms(const VirtualMemory &memory, const Vmcoreinfo &vmcoreinfo,
   std::vector<VirtualRange> ranges;
   for (const MappedRun &run : image)
     ranges.push_back({run.start, run.size});
-  const VirtualMemory scanned = unrecorded(memory);
+  const AddressSpace scanned = unrecorded(memory);
   auto scan = makeReader(scanned);
   auto found = findKallsyms(scan, ranges, machine);
   if (!found)
@@ -50,7 +50,7 @@ readKallsyms(const VirtualMemory &memory, const Vmcoreinfo &vmcoreinfo,
 }
 
 static llvm::Expected<std::unique_ptr<BtfTypes>>
-readBtfAt(const VirtualMemory &memory, VirtAddr at) {
+readBtfAt(const AddressSpace &memory, VirtAddr at) {
   // The longer header of 7.1 adds the place of the layout to the size.
   std::vector<uint8_t> start(32);
   if (llvm::Error error = memory.read(at, start))
@@ -73,7 +73,7 @@ readBtfAt(const VirtualMemory &memory, VirtAddr at) {
 }
 
 llvm::Expected<std::unique_ptr<BtfTypes>>
-readBtf(const VirtualMemory &memory, const SymbolSource *symbols,
+readBtf(const AddressSpace &memory, const SymbolSource *symbols,
         llvm::ArrayRef<MappedRun> image) {
   std::string tried = "__start_BTF is no known symbol";
   if (symbols)
@@ -83,7 +83,7 @@ readBtf(const VirtualMemory &memory, const SymbolSource *symbols,
         return types;
       tried = llvm::toString(types.takeError());
     }
-  const VirtualMemory scanned = unrecorded(memory);
+  const AddressSpace scanned = unrecorded(memory);
   const char header[] = {char(0x9f), char(0xeb), 1};
   const char swapped[] = {char(0xeb), char(0x9f), 1};
   llvm::StringRef magic(memory.order() == ByteOrder::big ? swapped : header, 3);

@@ -15,13 +15,13 @@ namespace vmpt {
 /// in \p image, the kernel's mapped rodata. The LookupError says what was
 /// tried.
 llvm::Expected<std::unique_ptr<Kallsyms>>
-readKallsyms(const VirtualMemory &memory, const Vmcoreinfo &vmcoreinfo,
+readKallsyms(const AddressSpace &memory, const Vmcoreinfo &vmcoreinfo,
              llvm::ArrayRef<MappedRun> image);
 
 /// The kernel's own BTF, by `__start_BTF` of \p symbols (may be null), else
 /// found in \p image. It is believed if it has a `struct task_struct`.
 llvm::Expected<std::unique_ptr<BtfTypes>>
-readBtf(const VirtualMemory &memory, const SymbolSource *symbols,
+readBtf(const AddressSpace &memory, const SymbolSource *symbols,
         llvm::ArrayRef<MappedRun> image);
 
 } // namespace vmpt

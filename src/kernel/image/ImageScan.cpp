@@ -10,7 +10,7 @@ namespace {
 /// until it returns false. A piece takes \p overlap bytes of the next one with
 /// it, so that what crosses their border is seen (once or twice).
 template <class Visit>
-void forEachPiece(const VirtualMemory &memory, llvm::ArrayRef<MappedRun> runs,
+void forEachPiece(const AddressSpace &memory, llvm::ArrayRef<MappedRun> runs,
                   uint64_t overlap, Visit visit) {
   const PhysicalMemory &physical = memory.physical().forScanning();
   constexpr uint64_t pageBytes = 4096, pieceBytes = 256 * 1024;
@@ -80,7 +80,7 @@ bool collectWords(VirtAddr at, llvm::ArrayRef<uint8_t> piece, Word wanted,
 
 } // namespace
 
-std::vector<VirtAddr> findBytes(const VirtualMemory &memory,
+std::vector<VirtAddr> findBytes(const AddressSpace &memory,
                                 llvm::ArrayRef<MappedRun> runs,
                                 llvm::StringRef bytes, size_t limit) {
   std::vector<VirtAddr> found;
@@ -103,7 +103,7 @@ std::vector<VirtAddr> findBytes(const VirtualMemory &memory,
   return found;
 }
 
-std::vector<VirtAddr> findWords(const VirtualMemory &memory,
+std::vector<VirtAddr> findWords(const AddressSpace &memory,
                                 llvm::ArrayRef<MappedRun> runs, uint64_t word,
                                 unsigned wordBytes, size_t limit) {
   std::vector<VirtAddr> found;

@@ -1,19 +1,19 @@
 //===- ImageScan.h - looking for bytes in mapped kernel memory ------------===//
 #pragma once
 
-#include "paging/VirtualMemory.h"
+#include "paging/AddressSpace.h"
 
 namespace vmpt {
 
 /// Virtual addresses at which \p bytes stand in \p runs, ascending, at most
 /// \p limit. A match across two runs is not seen: their bytes need not be
 /// neighbours. Absent pages are passed over. The looking is not recorded.
-std::vector<VirtAddr> findBytes(const VirtualMemory &memory,
+std::vector<VirtAddr> findBytes(const AddressSpace &memory,
                                 llvm::ArrayRef<MappedRun> runs,
                                 llvm::StringRef bytes, size_t limit = 16);
 
 /// Aligned machine words (4 or 8 bytes) of value \p word in \p runs.
-std::vector<VirtAddr> findWords(const VirtualMemory &memory,
+std::vector<VirtAddr> findWords(const AddressSpace &memory,
                                 llvm::ArrayRef<MappedRun> runs, uint64_t word,
                                 unsigned wordBytes, size_t limit = 16);
 

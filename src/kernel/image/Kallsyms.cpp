@@ -17,7 +17,7 @@ Kallsyms::create(VirtualReader read, const KallsymsNameTables &names,
 }
 
 llvm::Expected<std::unique_ptr<Kallsyms>>
-Kallsyms::create(const VirtualMemory &memory, const KallsymsTables &tables,
+Kallsyms::create(const AddressSpace &memory, const KallsymsTables &tables,
                  const KallsymsMachine &machine) {
   auto read = makeReader(memory);
   return create(read, tables.names, tables.addresses, machine);

@@ -25,7 +25,7 @@
 #pragma once
 
 #include "debuginfo/Symbols.h"
-#include "paging/VirtualMemory.h"
+#include "paging/AddressSpace.h"
 #include "support/Bytes.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -100,7 +100,7 @@ public:
          const KallsymsMachine &machine);
   /// The same for tables whose places are known.
   static llvm::Expected<std::unique_ptr<Kallsyms>>
-  create(const VirtualMemory &memory, const KallsymsTables &tables,
+  create(const AddressSpace &memory, const KallsymsTables &tables,
          const KallsymsMachine &machine);
 
   std::vector<std::optional<Symbol>>
@@ -153,7 +153,7 @@ private:
 };
 
 /// VirtualReader over the dump's page tables.
-inline auto makeReader(const VirtualMemory &memory) {
+inline auto makeReader(const AddressSpace &memory) {
   return [&memory](VirtAddr at, llvm::MutableArrayRef<uint8_t> out) {
     return memory.read(at, out);
   };

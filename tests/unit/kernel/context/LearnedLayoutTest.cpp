@@ -97,7 +97,7 @@ protected:
     image.arch = findKernelArch(Arch::X86_64);
     image.mode = x86_64::fourLevel;
     image.root = objects.root();
-    const VirtualMemory &memory = objects.reader().memory();
+    const AddressSpace &memory = objects.reader().memory();
     image.imageRuns = memory.mappedRuns(find(0) - start, find(0) + size);
     return LearnedLayout::create(
         image, memory,

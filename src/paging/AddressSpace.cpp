@@ -1,8 +1,8 @@
-#include "paging/VirtualMemory.h"
+#include "paging/AddressSpace.h"
 
 namespace vmpt {
 
-llvm::Expected<PhysAddr> VirtualMemory::translate(VirtAddr at) const {
+llvm::Expected<PhysAddr> AddressSpace::translate(VirtAddr at) const {
   Translation found = vmpt::translate(*memory_, mode_, root_, at);
   switch (found.outcome) {
   case Translation::Outcome::Mapped:
@@ -16,8 +16,8 @@ llvm::Expected<PhysAddr> VirtualMemory::translate(VirtAddr at) const {
                                        " is not mapped");
 }
 
-llvm::Error VirtualMemory::read(VirtAddr at,
-                                llvm::MutableArrayRef<uint8_t> out) const {
+llvm::Error AddressSpace::read(VirtAddr at,
+                               llvm::MutableArrayRef<uint8_t> out) const {
   while (!out.empty()) {
     llvm::Expected<PhysAddr> physical = translate(at);
     if (!physical)
@@ -33,8 +33,8 @@ llvm::Error VirtualMemory::read(VirtAddr at,
   return llvm::Error::success();
 }
 
-llvm::Expected<std::string> VirtualMemory::readString(VirtAddr at,
-                                                      size_t limit) const {
+llvm::Expected<std::string> AddressSpace::readString(VirtAddr at,
+                                                     size_t limit) const {
   std::string text;
   while (text.size() < limit) {
     uint8_t chunk[64];
@@ -57,8 +57,8 @@ llvm::Expected<std::string> VirtualMemory::readString(VirtAddr at,
                                        std::to_string(limit) + " bytes");
 }
 
-std::vector<MappedRun> VirtualMemory::mappedRuns(VirtAddr first, VirtAddr last,
-                                                 size_t limit) const {
+std::vector<MappedRun> AddressSpace::mappedRuns(VirtAddr first, VirtAddr last,
+                                                size_t limit) const {
   std::vector<MappedRun> runs;
   // What must agree for two pages to be one run: all but the address.
   const uint64_t addressMask = mode_.address.lowMask | mode_.address.highMask;

@@ -1,4 +1,4 @@
-//===- VirtualMemory.h - kernel memory through the dump's page tables -----===//
+//===- AddressSpace.h - kernel memory through the dump's page tables -----===//
 #pragma once
 
 #include "memory/PhysicalMemory.h"
@@ -16,11 +16,11 @@ struct MappedRun {
 
 /// Reads virtual addresses through one root. Never by arithmetic: what the
 /// tables do not map is an error. Safe from several threads.
-class VirtualMemory {
+class AddressSpace {
 public:
   /// \p memory must outlive this object; the mode is copied.
-  VirtualMemory(const PhysicalMemory &memory, const PagingMode &mode,
-                PhysAddr root, ByteOrder order = ByteOrder::little)
+  AddressSpace(const PhysicalMemory &memory, const PagingMode &mode,
+               PhysAddr root, ByteOrder order = ByteOrder::little)
       : memory_(&memory), mode_(mode), root_(root), order_(order) {}
 
   const PhysicalMemory &physical() const { return *memory_; }
