@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dump/formats/Dump.h"
+#include "support/Diagnostics.h"
 #include "kernel/find/Evidence.h"
 #include "kernel/image/AddressMarkers.h"
 #include "kernel/image/KernelVersion.h"
