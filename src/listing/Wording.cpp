@@ -3,7 +3,7 @@
 #include "support/Error.h"
 #include "support/Text.h"
 
-#include "llvm/Support/Format.h"
+#include <cstring>
 
 namespace vmpt {
 
@@ -17,24 +17,64 @@ void TextPrinter::skipped(uint64_t count) {
       << " skipped ... \n";
 }
 
-/// Fixed-width hex without the cost of a format string: listings are long.
-static void printHex(llvm::raw_ostream &os, uint64_t value, unsigned digits) {
-  char text[16];
-  for (unsigned i = digits; i-- > 0; value >>= 4)
-    text[i] = "0123456789abcdef"[value & 15];
-  os << "0x" << llvm::StringRef(text, digits);
+namespace {
+
+/// Room for all but the words of a line: three addresses, a size of up to 19
+/// digits, and what stands between them.
+constexpr size_t rangeBytes = 96;
+
+constexpr auto hexPairs = [] {
+  std::array<std::array<char, 2>, 256> pairs = {};
+  for (unsigned byte = 0; byte < 256; ++byte)
+    pairs[byte] = {"0123456789abcdef"[byte >> 4],
+                   "0123456789abcdef"[byte & 15]};
+  return pairs;
+}();
+
+/// "0x" and \p digits, which is even, of \p value.
+char *writeHex(char *to, uint64_t value, unsigned digits) {
+  *to++ = '0';
+  *to++ = 'x';
+  for (unsigned shift = 4 * digits; shift != 0; to += 2) {
+    shift -= 8;
+    std::memcpy(to, hexPairs[uint8_t(value >> shift)].data(), 2);
+  }
+  return to;
 }
 
-void TextPrinter::printRange(const Run &run) {
-  printHex(os_, run.start, wording_.addressDigits);
-  os_ << '-';
-  printHex(os_, run.end, wording_.addressDigits);
-  os_ << "   ";
+/// Decimal, right-aligned to nine columns.
+char *writeSize(char *to, uint64_t value) {
+  char digits[20];
+  char *const last = digits + sizeof digits;
+  char *first = last;
+  do
+    *--first = char('0' + value % 10);
+  while (value /= 10);
+  for (ptrdiff_t count = last - first; count < 9; ++count)
+    *to++ = ' ';
+  std::memcpy(to, first, size_t(last - first));
+  return to + (last - first);
+}
+
+size_t hashOf(const RunState &state) {
+  uint64_t mixed =
+      state.attributes + 3 * state.effective + unsigned(state.level);
+  return size_t((mixed * 0x9e3779b97f4a7c15) >> 58);
+}
+
+} // namespace
+
+char *TextPrinter::writeRange(const Run &run, char *line) const {
+  line = writeHex(line, run.start, wording_.addressDigits);
+  *line++ = '-';
+  line = writeHex(line, run.end, wording_.addressDigits);
+  std::memset(line, ' ', 3);
+  line += 3;
   if (wording_.physicalColumn) {
-    os_ << ' ';
-    printHex(os_, context_.physicalOf(run.firstEntry).value,
-             wording_.addressDigits);
-    os_ << ' ';
+    *line++ = ' ';
+    line = writeHex(line, context_.physicalOf(run.firstEntry).value,
+                    wording_.addressDigits);
+    *line++ = ' ';
   }
   // 32-bit kernels compute the size in 32 bits: the last line's end is 0.
   uint64_t size = run.size();
@@ -49,29 +89,40 @@ void TextPrinter::printRange(const Run &run) {
     size >>= 10;
     ++unit;
   }
-  os_ << llvm::format_decimal(int64_t(size), 9) << *unit << ' ';
+  line = writeSize(line, size);
+  *line++ = *unit;
+  *line++ = ' ';
+  return line;
 }
 
-void TextPrinter::printFields(const Run &run) {
-  const uint64_t attributes = run.state.attributes;
-  if (wording_.presentMask && !(attributes & wording_.presentMask)) {
-    os_.indent(wording_.blankWidth);
-    return;
-  }
+std::string TextPrinter::fieldsFor(const RunState &state) const {
+  const uint64_t attributes = state.attributes;
+  if (wording_.presentMask && !(attributes & wording_.presentMask))
+    return std::string(wording_.blankWidth, ' ');
+  std::string fields;
   for (const AttributeField &field : wording_.fields) {
-    bool applies = field.levels >> run.state.level & 1;
+    bool applies = field.levels >> state.level & 1;
     llvm::StringRef text = applies && (attributes & field.mask) == field.value
                                ? field.set
                                : field.clear;
     if (!wording_.levelLast && !text.empty())
-      os_ << ' ';
-    os_ << text;
+      fields += ' ';
+    fields += text;
   }
+  return fields;
+}
+
+std::string TextPrinter::wordsFor(const RunState &state) const {
+  std::string level = context_.levelNames[state.level];
+  if (wording_.levelLast)
+    return fieldsFor(state) + level + '\n';
+  return level + (state.attributes ? fieldsFor(state) : "") + '\n';
 }
 
 void TextPrinter::run(const Run &run) {
+  char line[rangeBytes];
   if (run.isAbsent()) {
-    printRange(run);
+    os_.write(line, size_t(writeRange(run, line) - line));
     os_ << "not in the dump: " << context_.levelNames[run.absentTableLevel()]
         << " table at " << hex(run.absentTable()) << " ("
         << getAbsenceName(run.absence()) << ")\n";
@@ -79,17 +130,11 @@ void TextPrinter::run(const Run &run) {
   }
   if (!run.state.attributes && !wording_.printsEmptyRuns)
     return;
-  printRange(run);
-  llvm::StringRef level = context_.levelNames[run.state.level];
-  if (wording_.levelLast) {
-    printFields(run);
-    os_ << level << '\n';
-    return;
-  }
-  os_ << level;
-  if (run.state.attributes)
-    printFields(run);
-  os_ << '\n';
+  Words &words = words_[hashOf(run.state)];
+  if (words.text.empty() || !(words.state == run.state))
+    words = {run.state, wordsFor(run.state)};
+  os_.write(line, size_t(writeRange(run, line) - line));
+  os_ << words.text;
 }
 
 } // namespace vmpt

@@ -8,6 +8,7 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <array>
+#include <string>
 
 namespace vmpt {
 
@@ -59,12 +60,23 @@ public:
   void skipped(uint64_t count) override;
 
 private:
-  void printRange(const Run &run);
-  void printFields(const Run &run);
+  /// What stands behind the size of a run of this state.
+  struct Words {
+    RunState state;
+    std::string text;
+  };
+
+  /// Appends to \p line, which has room; returns the new end.
+  char *writeRange(const Run &run, char *line) const;
+  std::string wordsFor(const RunState &state) const;
+  std::string fieldsFor(const RunState &state) const;
 
   const Wording wording_;
   const PrintContext context_;
   llvm::raw_ostream &os_;
+  /// Listings are long and say few different things: the words of a state
+  /// are put together once.
+  std::array<Words, 64> words_;
 };
 
 } // namespace vmpt
