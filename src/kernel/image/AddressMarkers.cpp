@@ -52,27 +52,40 @@ std::optional<MarkerArray> readArray(const AddressSpace &memory, VirtAddr at,
   return std::nullopt;
 }
 
+/// The array whose first name \p pointer leads to.
+std::optional<MarkerArray> readArrayAround(const AddressSpace &memory,
+                                           VirtAddr pointer,
+                                           const MarkerArrayShape &shape) {
+  const VirtAddr start = pointer - shape.wordBytes;
+  if (shape.firstStartIsZero) {
+    llvm::Expected<uint64_t> word = readWord(memory, start, shape.wordBytes);
+    if (!word || *word != 0) {
+      llvm::consumeError(word.takeError());
+      return std::nullopt;
+    }
+  }
+  return readArray(memory, start, shape);
+}
+
 /// The array whose first name is one of the strings at \p names.
 std::optional<MarkerArray> findArray(const AddressSpace &memory,
                                      llvm::ArrayRef<MappedRun> image,
                                      llvm::ArrayRef<VirtAddr> names,
                                      const MarkerArrayShape &shape) {
-  for (VirtAddr name : names)
-    for (VirtAddr pointer :
-         findWords(memory, image, name.value, shape.wordBytes)) {
-      VirtAddr start = pointer - shape.wordBytes;
-      if (shape.firstStartIsZero) {
-        llvm::Expected<uint64_t> word =
-            readWord(memory, start, shape.wordBytes);
-        if (!word || *word != 0) {
-          llvm::consumeError(word.takeError());
-          continue;
-        }
-      }
-      if (std::optional<MarkerArray> array = readArray(memory, start, shape))
-        return array;
-    }
-  return std::nullopt;
+  // Few words lead to a name; a hostile image can be full of them.
+  constexpr unsigned maxTries = 64;
+  unsigned tries = 0;
+  std::optional<MarkerArray> array;
+  for (VirtAddr name : names) {
+    findWords(memory, image, name.value, shape.wordBytes,
+              [&](VirtAddr pointer) {
+                array = readArrayAround(memory, pointer, shape);
+                return !array && ++tries < maxTries;
+              });
+    if (array)
+      break;
+  }
+  return array;
 }
 
 } // namespace

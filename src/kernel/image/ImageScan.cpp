@@ -43,39 +43,41 @@ void forEachPiece(const AddressSpace &memory, llvm::ArrayRef<MappedRun> runs,
   }
 }
 
-/// Is the word among the \p count ones at \p from? A plain loop without a
-/// branch, which compilers turn into vector instructions.
+/// May the word be among the \p count ones at \p from? Compares halves of 4
+/// bytes: in a plain loop without a branch, which compilers turn into vector
+/// instructions, of which every x86-64 has those for 4 bytes.
 template <class Word>
-bool containsWord(const uint8_t *from, size_t count, Word wanted) {
-  Word found = 0;
-  for (size_t i = 0; i < count; ++i) {
-    Word word;
-    std::memcpy(&word, from + i * sizeof(Word), sizeof word);
-    found |= Word(word == wanted);
+bool mayContainWord(const uint8_t *from, size_t count, Word wanted) {
+  const uint32_t half = uint32_t(wanted);
+  uint32_t found = 0;
+  for (size_t i = 0; i < count * (sizeof(Word) / 4); ++i) {
+    uint32_t value;
+    std::memcpy(&value, from + i * 4, sizeof value);
+    found |= uint32_t(value == half);
   }
   return found;
 }
 
+/// False if \p visit ended the search.
 template <class Word>
-bool collectWords(VirtAddr at, llvm::ArrayRef<uint8_t> piece, Word wanted,
-                  size_t limit, std::vector<VirtAddr> &found) {
+bool visitWords(VirtAddr at, llvm::ArrayRef<uint8_t> piece, Word wanted,
+                llvm::function_ref<bool(VirtAddr)> visit) {
   constexpr size_t blockWords = 512;
   // Aligned in virtual memory; in the file it may stand anywhere.
   uint64_t from = alignUp(at.value, sizeof(Word)) - at.value;
-  while (from + sizeof(Word) <= piece.size() && found.size() < limit) {
+  while (from + sizeof(Word) <= piece.size()) {
     size_t count =
         std::min<size_t>(blockWords, (piece.size() - from) / sizeof(Word));
     const uint8_t *block = piece.data() + from;
-    if (containsWord<Word>(block, count, wanted))
-      for (size_t i = 0; i < count && found.size() < limit; ++i) {
-        VirtAddr where = at + (from + i * sizeof(Word));
-        if (containsWord<Word>(block + i * sizeof(Word), 1, wanted) &&
-            (found.empty() || found.back() < where))
-          found.push_back(where);
-      }
+    if (mayContainWord<Word>(block, count, wanted))
+      for (size_t i = 0; i < count; ++i)
+        if (loadUnaligned<Word>(block + i * sizeof(Word), ByteOrder::little) ==
+                wanted &&
+            !visit(at + (from + i * sizeof(Word))))
+          return false;
     from += count * sizeof(Word);
   }
-  return found.size() < limit;
+  return true;
 }
 
 } // namespace
@@ -103,18 +105,26 @@ std::vector<VirtAddr> findBytes(const AddressSpace &memory,
   return found;
 }
 
-std::vector<VirtAddr> findWords(const AddressSpace &memory,
-                                llvm::ArrayRef<MappedRun> runs, uint64_t word,
-                                unsigned wordBytes, size_t limit) {
-  std::vector<VirtAddr> found;
+void findWords(const AddressSpace &memory, llvm::ArrayRef<MappedRun> runs,
+               uint64_t word, unsigned wordBytes,
+               llvm::function_ref<bool(VirtAddr)> visit) {
+  std::optional<VirtAddr> last;
+  // What crosses the border of two pieces may be met twice.
+  auto visitOnce = [&](VirtAddr at) {
+    if (last && at <= *last)
+      return true;
+    last = at;
+    return visit(at);
+  };
+  if (memory.order() != ByteOrder::little)
+    word = wordBytes == 8 ? byteSwap(word) : byteSwap(uint32_t(word));
   forEachPiece(memory, runs, wordBytes - 1,
                [&](VirtAddr at, llvm::ArrayRef<uint8_t> piece) {
                  if (wordBytes == 8)
-                   return collectWords<uint64_t>(at, piece, word, limit, found);
-                 return collectWords<uint32_t>(at, piece, uint32_t(word), limit,
-                                               found);
+                   return visitWords<uint64_t>(at, piece, word, visitOnce);
+                 return visitWords<uint32_t>(at, piece, uint32_t(word),
+                                             visitOnce);
                });
-  return found;
 }
 
 } // namespace vmpt

@@ -3,6 +3,8 @@
 
 #include "paging/AddressSpace.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 namespace vmpt {
 
 /// Virtual addresses at which \p bytes stand in \p runs, ascending, at most
@@ -12,9 +14,11 @@ std::vector<VirtAddr> findBytes(const AddressSpace &memory,
                                 llvm::ArrayRef<MappedRun> runs,
                                 llvm::StringRef bytes, size_t limit = 16);
 
-/// Aligned machine words (4 or 8 bytes) of value \p word in \p runs.
-std::vector<VirtAddr> findWords(const AddressSpace &memory,
-                                llvm::ArrayRef<MappedRun> runs, uint64_t word,
-                                unsigned wordBytes, size_t limit = 16);
+/// Hands every aligned machine word (4 or 8 bytes, in the byte order of the
+/// machine) of value \p word in \p runs to \p visit, run by run, until that
+/// returns false.
+void findWords(const AddressSpace &memory, llvm::ArrayRef<MappedRun> runs,
+               uint64_t word, unsigned wordBytes,
+               llvm::function_ref<bool(VirtAddr)> visit);
 
 } // namespace vmpt
