@@ -14,15 +14,19 @@ namespace {
 /// dump must not steer it.
 void printText(const Options &options, const OpenKernel &open,
                const MapsListing &listing) {
-  std::string text;
-  llvm::raw_string_ostream os(text);
+  const bool isTerminal = llvm::outs().is_displayed();
   for (const MapsRow &row : listing.rows) {
+    std::string line;
+    llvm::raw_string_ostream os(line);
     printMapsRow(os, row, open.kernel.wordBytes());
+    os.flush();
+    if (isTerminal)
+      llvm::outs() << printable(llvm::StringRef(line).drop_back()) << '\n';
+    else
+      llvm::outs() << line;
     if (options.pages)
-      printPages(os, row, *open.kernel.mode);
+      printPages(llvm::outs(), row, *open.kernel.mode);
   }
-  os.flush();
-  llvm::outs() << (llvm::outs().is_displayed() ? printable(text) : text);
 }
 
 /// The members of an object that has begun.
@@ -82,7 +86,7 @@ public:
   void print(const Task &task, const MapsListing &listing) {
     if (!json_) {
       if (hasSeveral_)
-        llvm::outs() << "=== " << printable(nameOf(task)) << " ===\n";
+        llvm::outs() << "=== " << nameOf(task) << " ===\n";
       return printText(options_, open_, listing);
     }
     if (hasSeveral_)

@@ -2,7 +2,6 @@
 #include "cli/TaskChoice.h"
 #include "kernel/find/KernelArch.h"
 #include "listing/Plan.h"
-#include "support/Text.h"
 
 #include "llvm/Support/raw_ostream.h"
 
@@ -28,7 +27,7 @@ llvm::Expected<int> listTasks(const Options &options, const OpenKernel &open,
   size_t done = 0;
   for (const Task *task : tasks) {
     if (tasks.size() > 1)
-      llvm::outs() << "=== " << printable(nameOf(*task)) << " ===\n";
+      llvm::outs() << "=== " << nameOf(*task) << " ===\n";
     if (!task->root) {
       std::string reason =
           task->mm.value ? task->rootProblem

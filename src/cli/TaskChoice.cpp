@@ -1,5 +1,6 @@
 #include "cli/TaskChoice.h"
 #include "dump/OpenDump.h"
+#include "support/Text.h"
 
 namespace vmpt {
 
@@ -23,7 +24,7 @@ llvm::Expected<std::unique_ptr<OpenKernel>> openKernel(const Options &options) {
 }
 
 std::string nameOf(const Task &task) {
-  return "pid " + std::to_string(task.pid) + " (" + task.comm + ")";
+  return "pid " + std::to_string(task.pid) + " (" + escapeName(task.comm) + ")";
 }
 
 llvm::Expected<std::vector<const Task *>> chooseTasks(const Options &options,

@@ -15,7 +15,7 @@ struct OpenKernel {
 
 llvm::Expected<std::unique_ptr<OpenKernel>> openKernel(const Options &options);
 
-/// "pid 120 (demo-basic)"
+/// "pid 120 (demo-basic)", on one line whatever the name is.
 std::string nameOf(const Task &task);
 
 /// Those of \p list that --pid, --comm, --mm or --all chooses; at least one.

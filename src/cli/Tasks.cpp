@@ -95,7 +95,7 @@ void printText(llvm::ArrayRef<TaskRow> rows) {
                          (unsigned long long)(row.use->mappedBytes >> 10));
     else
       os << "      -         - ";
-    os << (task.isKernelThread ? "[" : "") << printable(task.comm)
+    os << (task.isKernelThread ? "[" : "") << escapeName(task.comm)
        << (task.isKernelThread ? "]" : "");
     std::string remarks = remarksOn(row);
     if (!remarks.empty())

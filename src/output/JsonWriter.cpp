@@ -1,6 +1,9 @@
 #include "output/JsonWriter.h"
 
+#include "support/Utf8.h"
+
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
 
 namespace vmpt {
@@ -27,11 +30,38 @@ void JsonWriter::endKey() { stream_->json.attributeEnd(); }
 
 void JsonWriter::value(uint64_t number) { stream_->json.value(number); }
 void JsonWriter::value(bool truth) { stream_->json.value(truth); }
+
+/// A character outside of ASCII that does not show, in JSON's own escapes, so
+/// that JSON on a terminal steers it no more than text does.
+static void writeEscaped(llvm::raw_ostream &os, uint32_t character) {
+  auto writeUnit = [&](uint32_t unit) {
+    os << "\\u" << llvm::format_hex_no_prefix(unit, 4);
+  };
+  if (character < 0x10000)
+    return writeUnit(character);
+  writeUnit(0xd800 + ((character - 0x10000) >> 10));
+  writeUnit(0xdc00 + (character & 0x3ff));
+}
+
+static void writeQuoted(llvm::raw_ostream &os, llvm::StringRef text) {
+  os << '"';
+  while (!text.empty()) {
+    const Utf8Character character = firstCharacter(text);
+    if (!character.isValid)
+      os << "\xef\xbf\xbd"; // U+FFFD
+    else if (!character.isSeen)
+      writeEscaped(os, character.value);
+    else if (character.value == '"' || character.value == '\\')
+      os << '\\' << char(character.value);
+    else
+      os << text.take_front(character.bytes);
+    text = text.drop_front(character.bytes);
+  }
+  os << '"';
+}
+
 void JsonWriter::value(llvm::StringRef text) {
-  if (llvm::json::isUTF8(text))
-    stream_->json.value(text);
-  else
-    stream_->json.value(llvm::json::fixUTF8(text));
+  stream_->json.rawValue([&](llvm::raw_ostream &os) { writeQuoted(os, text); });
 }
 void JsonWriter::null() { stream_->json.value(nullptr); }
 

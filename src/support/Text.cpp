@@ -1,5 +1,7 @@
 #include "support/Text.h"
 
+#include "support/Utf8.h"
+
 #include "llvm/ADT/StringExtras.h"
 
 namespace vmpt {
@@ -27,11 +29,31 @@ llvm::Expected<uint64_t> parseNumber(llvm::StringRef text,
 }
 
 std::string printable(llvm::StringRef text) {
-  std::string clean = text.str();
-  for (char &c : clean)
-    if (!llvm::isPrint(c) && c != '\n' && c != '\t')
-      c = '?';
+  std::string clean;
+  clean.reserve(text.size());
+  while (!text.empty()) {
+    const Utf8Character character = firstCharacter(text);
+    if (character.isSeen)
+      clean += text.take_front(character.bytes);
+    else
+      clean += '?';
+    text = text.drop_front(character.bytes);
+  }
   return clean;
+}
+
+std::string escapeName(llvm::StringRef name) {
+  std::string escaped;
+  for (char c : name) {
+    // linux v6.12 fs/proc/array.c proc_task_name().
+    if (c == '\n')
+      escaped += "\\n";
+    else if (c == '\\')
+      escaped += "\\\\";
+    else
+      escaped += c;
+  }
+  return printable(escaped);
 }
 
 } // namespace vmpt

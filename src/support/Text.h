@@ -12,8 +12,13 @@ namespace vmpt {
 llvm::Expected<uint64_t> parseNumber(llvm::StringRef text,
                                      const llvm::Twine &what);
 
-/// The text with everything but printable ASCII, blanks and line feeds
-/// replaced by '?': text from a dump must not steer a terminal.
+/// The text as one line that cannot steer a terminal: control characters (line
+/// feeds and tabs, too), bytes that are no UTF-8, and characters that change
+/// the order of others or are not seen are '?'. Other UTF-8 stays.
 std::string printable(llvm::StringRef text);
+
+/// A name that any bytes may be in, as /proc/PID/status writes it: a line feed
+/// is "\\n" and a backslash two of them; else as `printable`.
+std::string escapeName(llvm::StringRef name);
 
 } // namespace vmpt
