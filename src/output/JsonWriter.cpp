@@ -65,9 +65,15 @@ void JsonWriter::value(llvm::StringRef text) {
 }
 void JsonWriter::null() { stream_->json.value(nullptr); }
 
+void JsonWriter::hex(uint64_t bits) {
+  value(llvm::StringRef("0x" + llvm::utohexstr(bits, /*LowerCase=*/true)));
+}
+void JsonWriter::raw(llvm::StringRef json) { stream_->json.rawValue(json); }
+
 void JsonWriter::address(llvm::StringRef name, uint64_t address) {
-  attribute(name, llvm::StringRef(
-                      "0x" + llvm::utohexstr(address, /*LowerCase=*/true)));
+  key(name);
+  hex(address);
+  endKey();
 }
 
 } // namespace vmpt

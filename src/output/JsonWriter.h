@@ -17,6 +17,7 @@ namespace vmpt {
 /// is not UTF-8 is made so. Numbers keep all 64 bits.
 class JsonWriter {
 public:
+  /// \p indent 0: no line feeds and blanks. One line feed at the end.
   explicit JsonWriter(llvm::raw_ostream &os, unsigned indent = 2);
   ~JsonWriter();
 
@@ -33,13 +34,16 @@ public:
   void value(llvm::StringRef text);
   void value(const char *text) { value(llvm::StringRef(text)); }
   void null();
+  /// Addresses are strings, "0x...": JSON numbers lose bits in many readers.
+  void hex(uint64_t bits);
+  /// A value that is JSON already.
+  void raw(llvm::StringRef json);
 
   template <class T> void attribute(llvm::StringRef name, const T &v) {
     key(name);
     value(v);
     endKey();
   }
-  /// Addresses are strings, "0x...": JSON numbers lose bits in many readers.
   void address(llvm::StringRef name, uint64_t address);
   void nullAttribute(llvm::StringRef name) {
     key(name);
