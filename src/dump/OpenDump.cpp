@@ -112,7 +112,6 @@ llvm::Expected<Dump> openDump(llvm::ArrayRef<Bytes> files,
 llvm::Expected<Dump> openDump(const std::string &path,
                               const OpenOptions &options,
                               Diagnostics &diagnostics) {
-  (void)diagnostics;
   if (!options.mappings.empty()) {
     Dump dump;
     std::vector<RawMapping> mappings = options.mappings;
@@ -143,8 +142,11 @@ llvm::Expected<Dump> openDump(const std::string &path,
   if (options.parts.empty() && isVmware(contents.front()))
     llvm::consumeError(add(getVmemPath(path)));
   llvm::Expected<Dump> dump = openDump(contents, options);
-  if (dump)
-    dump->files = std::move(files);
+  if (!dump)
+    return dump;
+  dump->files = std::move(files);
+  for (const std::string &warning : dump->warnings)
+    diagnostics.warn("'" + path + "': " + warning);
   return dump;
 }
 

@@ -43,6 +43,9 @@ struct Dump {
   std::vector<ContainerFact> facts; ///< Further lines for `vmpt info`.
   /// What the container lacks or its producer got wrong, a sentence each.
   std::vector<std::string> quirks;
+  /// What is wrong with the file so that everybody who reads it has to know,
+  /// a sentence each.
+  std::vector<std::string> warnings;
 
   std::unique_ptr<PhysicalMemory> memory;
   /// The bytes of a raw image that is taken to start at 0 because nothing says

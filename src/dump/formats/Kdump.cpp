@@ -1,6 +1,7 @@
 #include "dump/formats/Kdump.h"
 
 #include "dump/formats/ElfNotes.h"
+#include "dump/formats/KdumpBitmaps.h"
 #include "dump/formats/KdumpMemory.h"
 #include "support/Bits.h"
 #include "support/Text.h"
@@ -16,23 +17,6 @@ struct Source {
   const FileImage *file;
   KdumpHeader header;
 };
-
-/// Both bitmaps as bytes. A version 0 file has one for both purposes.
-struct Bitmaps {
-  Bytes ram, dumped;
-};
-
-llvm::Expected<Bitmaps> readBitmaps(const Source &source, Buffers &buffers) {
-  const KdumpHeader &header = source.header;
-  auto all = source.file->slice(header.bitmapOffset(), header.bitmapBytes(),
-                                header.order, "kdump bitmaps", buffers);
-  if (!all)
-    return all.takeError();
-  if (!header.hasTwoBitmaps())
-    return Bitmaps{*all, *all};
-  uint64_t half = header.bitmapBytes() / 2;
-  return Bitmaps{all->clip(0, half), all->clip(half, half)};
-}
 
 /// Order by first page, and no page twice.
 llvm::Error sortSources(std::vector<Source> &sources) {
@@ -200,12 +184,13 @@ llvm::Error readKdump(std::vector<std::unique_ptr<FileImage>> files,
 
   const KdumpHeader header = sources.front().header;
   Buffers buffers;
-  auto bitmaps = readBitmaps(sources.front(), buffers);
+  auto bitmaps = readKdumpBitmaps(*sources.front().file, header, buffers);
   if (!bitmaps)
     return bitmaps.takeError();
   for (size_t i = 1; i < sources.size(); ++i) {
     Buffers temporary;
-    auto others = readBitmaps(sources[i], temporary);
+    auto others =
+        readKdumpBitmaps(*sources[i].file, sources[i].header, temporary);
     if (!others)
       return others.takeError();
     if (others->dumped.array() != bitmaps->dumped.array())
@@ -213,6 +198,11 @@ llvm::Error readKdump(std::vector<std::unique_ptr<FileImage>> files,
           "parts of the split dump have different page bitmaps");
   }
   RankDirectory dumped(bitmaps->dumped.array());
+  for (const Source &source : sources)
+    if (llvm::Error error =
+            checkKdumpBitmaps(*source.file, source.header, *bitmaps, dumped,
+                              buffers, dump.warnings))
+      return error;
   if (dumped.total() > ~uint32_t(0))
     return llvm::make_error<UnsupportedError>(
         "kdump file with " + hex(dumped.total()) +

@@ -205,4 +205,74 @@ TEST_F(KdumpPages, EveryTruncationIsHarmless) {
   }
 }
 
+//===- the bitmaps and the descriptors ------------------------------------===//
+
+/// Bit \p frame of the second bitmap, the other way round.
+FileBytes withFlippedBit(FileBytes file, uint64_t descriptors, uint64_t frame) {
+  file[descriptors - 4096 + frame / 8] ^= uint8_t(1 << frame % 8);
+  return file;
+}
+
+TEST_F(KdumpPages, ASurplusBitOfAnExcludedPageIsAnError) {
+  image.pages[5].state = PageState::Excluded;
+  file = writeKdump(image, shape);
+  places = findPlaces(image, shape);
+  EXPECT_EQ(refusal({withFlippedBit(file, places.descriptors, 5)}),
+            "kdump bitmap of dumped pages has 0x4 bits set, but there are 0x3 "
+            "page descriptors in front of the page data: the bitmap is "
+            "damaged, and nothing tells at which page frame, so no page could "
+            "be trusted; take the file from its source again");
+}
+
+TEST_F(KdumpPages, ALostBitIsAnErrorWhereOtherPagesAreExcluded) {
+  image.pages[5].state = PageState::Excluded;
+  file = writeKdump(image, shape);
+  places = findPlaces(image, shape);
+  EXPECT_THAT(refusal({withFlippedBit(file, places.descriptors, 2)}),
+              ::testing::StartsWith("kdump bitmap of dumped pages has 0x2 bits "
+                                    "set, but there are 0x3 page"));
+}
+
+TEST_F(KdumpPages, ABitThatTheFirstBitmapDisprovesIsMended) {
+  for (uint64_t frame : {1, 3, 5}) {
+    Dump dump = open({withFlippedBit(file, places.descriptors, frame)});
+    expectSameMemory(*dump.memory, image);
+    ASSERT_EQ(dump.warnings.size(), 1u) << frame;
+    EXPECT_THAT(dump.warnings[0],
+                ::testing::HasSubstr("(page frame " + hex(frame) + ")"));
+  }
+}
+
+TEST_F(KdumpPages, NoFlippedBitGivesOnePageTheContentOfAnother) {
+  for (bool shareZeroPage : {true, false})
+    for (Codec codec : {Codec::Raw, Codec::Zlib}) {
+      image = randomImage(5, {{0, 40}, {50, 30}}).without(PageState::Lost);
+      shape.codecs = {codec};
+      shape.shareZeroPage = shareZeroPage;
+      file = writeKdump(image, shape);
+      places = findPlaces(image, shape);
+      EXPECT_TRUE(open({file}).warnings.empty());
+      unsigned refused = 0;
+      for (uint64_t frame = 0; frame < 100; ++frame) {
+        FileBytes flipped = withFlippedBit(file, places.descriptors, frame);
+        auto dump = openDump(Bytes(flipped), {});
+        if (!dump) {
+          llvm::consumeError(dump.takeError());
+          ++refused;
+          continue;
+        }
+        expectSameMemory(*dump->memory, image);
+        EXPECT_FALSE(dump->warnings.empty()) << frame;
+      }
+      EXPECT_GT(refused, 0u);
+      EXPECT_LT(refused, 100u);
+    }
+}
+
+TEST_F(KdumpPages, APartOfASplitDumpMayHaveRoomForItsOwnDescriptorsOnly) {
+  image = randomImage(5, {{0, 60}}).without(PageState::Lost);
+  shape.split = MemoryImage::Run{0, 30};
+  EXPECT_TRUE(open({writeKdump(image, shape)}).warnings.empty());
+}
+
 } // namespace
