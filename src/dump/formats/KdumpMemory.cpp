@@ -239,10 +239,16 @@ uint64_t KdumpMemory::knownZeroBytes() const {
   return zeroBytes_;
 }
 
-/// At every one of them, so it waits until somebody asks.
+/// At every one of them, so it waits until somebody asks. Frames that neither
+/// bitmap has are passed over: their number is that of addresses, not of pages.
 void KdumpMemory::lookAtDescriptors() const {
   const uint64_t blockSize = uint64_t(1) << blockShift_;
-  for (uint64_t pfn = 0; pfn < maxMapnr_; ++pfn) {
+  const RankDirectory ram(ramBitmap_);
+  auto nextKnown = [&](uint64_t pfn) {
+    return std::min({ram.nextSet(pfn).value_or(maxMapnr_),
+                     dumped_.nextSet(pfn).value_or(maxMapnr_), maxMapnr_});
+  };
+  for (uint64_t pfn = nextKnown(0); pfn < maxMapnr_; pfn = nextKnown(pfn + 1)) {
     const Page page = locate(pfn);
     if (page.absence == Absence::OutsideRam)
       continue;
@@ -255,14 +261,12 @@ void KdumpMemory::lookAtDescriptors() const {
 
 std::optional<PhysAddr> KdumpMemory::findTruncatedTail() const {
   constexpr uint64_t pagesToLookAt = 4096;
-  uint64_t looked = 0;
-  for (uint64_t pfn = maxMapnr_; pfn-- > 0 && looked < pagesToLookAt;) {
-    if (!dumped_.test(pfn))
-      continue;
-    ++looked;
-    Page page = locate(pfn);
+  std::optional<uint64_t> pfn = dumped_.previousSet(maxMapnr_);
+  for (uint64_t looked = 0; pfn && looked < pagesToLookAt;
+       ++looked, pfn = dumped_.previousSet(*pfn)) {
+    Page page = locate(*pfn);
     if (page.absence == Absence::Truncated && page.part->file)
-      return PhysAddr(pfn << blockShift_);
+      return PhysAddr(*pfn << blockShift_);
     if (!page.absence && !isSharedZeroPage(page))
       return std::nullopt;
   }

@@ -1,5 +1,4 @@
 #include "dump/storage/PageCache.h"
-#include "dump/storage/RankDirectory.h"
 
 #include "gtest/gtest.h"
 
@@ -49,24 +48,6 @@ TEST(PageCache, DropsThePageThatWasNotAskedForLongest) {
   EXPECT_FALSE(cache.tryCopy(11, 0, byte));
   for (uint64_t key : {10, 12, 13, 14})
     EXPECT_TRUE(cache.tryCopy(key, 0, byte)) << key;
-}
-
-TEST(RankDirectory, CountsLikeALoop) {
-  std::mt19937_64 random(2);
-  for (size_t size : {0, 1, 7, 8, 63, 64, 65, 200}) {
-    std::vector<uint8_t> bitmap(size);
-    for (uint8_t &byte : bitmap)
-      byte = uint8_t(random());
-    RankDirectory directory(bitmap);
-    uint64_t expected = 0;
-    for (uint64_t n = 0; n < size * 8 + 700; ++n) {
-      ASSERT_EQ(directory.rank(n), expected) << size << " " << n;
-      bool set = n / 8 < size && bitmap[n / 8] >> n % 8 & 1;
-      ASSERT_EQ(directory.test(n), set);
-      expected += set;
-    }
-    EXPECT_EQ(directory.total(), expected);
-  }
 }
 
 } // namespace
