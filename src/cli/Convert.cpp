@@ -16,14 +16,18 @@ Note makeNote(llvm::StringRef name, uint32_t type, const std::string &text) {
           Bytes({reinterpret_cast<const uint8_t *>(text.data()), text.size()})};
 }
 
-/// What of the memory the new file has. A page that a filter left out because
+/// What of \p ranges the new file has. A page that a filter left out because
 /// it may have been zeros stays RAM without bytes; every other absent page is
-/// in no segment, so that nobody takes it for zeros.
-std::vector<CoreSegment> chooseSegments(const PhysicalMemory &memory) {
-  std::vector<MemoryRange> ranges = verifyRanges(memory, standardDiagnostics());
+/// in no segment, so that nobody takes it for zeros: \p absent has those.
+std::vector<CoreSegment> chooseSegments(std::vector<MemoryRange> ranges,
+                                        bool mayExcludeZeroPages,
+                                        std::vector<MemoryRange> &absent) {
   llvm::erase_if(ranges, [&](const MemoryRange &range) {
-    return range.absence && (*range.absence != Absence::Excluded ||
-                             !memory.mayExcludeZeroPages());
+    const bool isLost = range.absence && (*range.absence != Absence::Excluded ||
+                                          !mayExcludeZeroPages);
+    if (isLost && *range.absence != Absence::OutsideRam)
+      absent.push_back(range);
+    return isLost;
   });
   return makeSegments(ranges);
 }
@@ -98,6 +102,9 @@ uint64_t countLost(const Dump &dump, llvm::ArrayRef<CoreSegment> segments) {
 llvm::Expected<int> runConvert(const Options &options) {
   if (!options.output)
     return llvm::make_error<UsageError>("convert needs -o OUT");
+  llvm::Expected<std::unique_ptr<OutputFile>> output = createOutput(options);
+  if (!output)
+    return output.takeError();
   llvm::Expected<Dump> dump = openDump(options);
   if (!dump)
     return dump.takeError();
@@ -140,13 +147,20 @@ llvm::Expected<int> runConvert(const Options &options) {
   std::string trimNote = dump->isTrimmed ? writeTrimNote(*dump) : "";
   if (dump->isTrimmed)
     contents.notes.push_back(makeNote(trimNoteName, trimNoteType, trimNote));
-  contents.segments = chooseSegments(*dump->memory);
+  std::vector<MemoryRange> absent;
+  contents.segments =
+      chooseSegments(verifyRanges(*dump->memory, standardDiagnostics()),
+                     dump->memory->mayExcludeZeroPages(), absent);
+  const std::string convertNote = writeConvertNote(absent);
+  if (!absent.empty())
+    contents.notes.push_back(
+        makeNote(trimNoteName, convertNoteType, convertNote));
   const uint64_t lost = countLost(*dump, contents.segments);
   if (lost)
     warn(options, hex(lost) + " bytes are truncated or corrupt; they are in "
                               "no segment of the new file");
   placeSegments(contents.segments, directMap, dump->directMapOffset);
-  if (llvm::Error error = writeElfCore(*options.output, contents, *dump->memory,
+  if (llvm::Error error = writeElfCore(**output, contents, *dump->memory,
                                        standardDiagnostics()))
     return llvm::createFileError(*options.output, std::move(error));
   return lost ? 1 : 0;

@@ -35,6 +35,7 @@ struct Options {
   std::optional<std::string> systemMap;
   std::optional<std::string> btf;
   bool forceVmlinux = false;
+  bool force = false;
   std::vector<std::string> symbols; ///< "NAME=ADDRESS"
   std::vector<std::string> offsets; ///< "STRUCT.MEMBER=OFFSET[:SIZE]"
 

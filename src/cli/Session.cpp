@@ -90,6 +90,28 @@ llvm::Expected<Dump> openDump(const Options &options) {
   return dump;
 }
 
+llvm::Expected<std::unique_ptr<OutputFile>>
+createOutput(const Options &options) {
+  OutputRequest request;
+  request.path = *options.output;
+  request.force = options.force;
+  request.dumpFiles = listDumpFiles(options.dump, options.parts);
+  for (const std::string &text : options.maps)
+    if (llvm::Expected<RawMapping> mapping = parseMapping(text))
+      request.dumpFiles.push_back(mapping->path);
+    else
+      return mapping.takeError();
+  for (const auto *file : {&options.vmlinux, &options.systemMap, &options.btf,
+                           &options.vmcoreinfo})
+    if (*file)
+      request.otherInputs.push_back(**file);
+  llvm::Expected<std::unique_ptr<OutputFile>> output =
+      OutputFile::create(request);
+  if (!output)
+    return llvm::createFileError(*options.output, output.takeError());
+  return output;
+}
+
 llvm::Expected<KernelOverrides> makeOverrides(const Options &options) {
   KernelOverrides overrides;
   if (options.arch) {

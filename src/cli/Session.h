@@ -4,6 +4,7 @@
 #include "cli/Options.h"
 #include "dump/OpenDump.h"
 #include "kernel/context/KernelDebug.h"
+#include "output/OutputFile.h"
 
 namespace vmpt {
 
@@ -13,6 +14,11 @@ Diagnostics &standardDiagnostics();
 
 /// Opens the dump that the options name. Errors carry the file's name.
 llvm::Expected<Dump> openDump(const Options &options);
+
+/// The file that -o names, before the work: nothing that the options read is
+/// written to, and only --force replaces a file. Errors carry its name.
+llvm::Expected<std::unique_ptr<OutputFile>>
+createOutput(const Options &options);
 
 /// What the options say of the kernel. A UsageError for those that cannot be.
 llvm::Expected<KernelOverrides> makeOverrides(const Options &options);

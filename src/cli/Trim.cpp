@@ -132,6 +132,9 @@ llvm::Error readTasks(const Options &options, const KernelImage &kernel,
 llvm::Expected<int> runTrim(const Options &options) {
   if (!options.output)
     return llvm::make_error<UsageError>("trim needs -o OUT");
+  llvm::Expected<std::unique_ptr<OutputFile>> output = createOutput(options);
+  if (!output)
+    return output.takeError();
   llvm::Expected<Dump> dump = openDump(options);
   if (!dump)
     return dump.takeError();
@@ -158,7 +161,7 @@ llvm::Expected<int> runTrim(const Options &options) {
        Bytes({reinterpret_cast<const uint8_t *>(note.data()), note.size()})});
   std::vector<PhysAddr> pages = recording.getPages();
   contents.segments = cutSegments(*dump->memory, pages);
-  if (llvm::Error error = writeElfCore(*options.output, contents, *dump->memory,
+  if (llvm::Error error = writeElfCore(**output, contents, *dump->memory,
                                        standardDiagnostics()))
     return llvm::createFileError(*options.output, std::move(error));
   return 0;

@@ -109,6 +109,18 @@ llvm::Expected<Dump> openDump(llvm::ArrayRef<Bytes> files,
   return dump;
 }
 
+std::vector<std::string> listDumpFiles(const std::string &path,
+                                       llvm::ArrayRef<std::string> parts) {
+  std::vector<std::string> files(parts.begin(), parts.end());
+  if (!path.empty()) {
+    files.push_back(path);
+    if (llvm::StringRef(path).endswith(".vmss") ||
+        llvm::StringRef(path).endswith(".vmsn"))
+      files.push_back(getVmemPath(path));
+  }
+  return files;
+}
+
 llvm::Expected<Dump> openDump(const std::string &path,
                               const OpenOptions &options,
                               Diagnostics &diagnostics) {

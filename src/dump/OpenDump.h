@@ -25,6 +25,10 @@ struct OpenOptions {
   const RawLayout *rawLayout = nullptr;
 };
 
+/// The files that openDump() would read for \p path: also those beside it.
+std::vector<std::string> listDumpFiles(const std::string &path,
+                                       llvm::ArrayRef<std::string> parts);
+
 /// Opens the dump at \p path, or the raw pieces alone when \p path is empty.
 /// Fails with one sentence that does not name the file.
 llvm::Expected<Dump> openDump(const std::string &path,

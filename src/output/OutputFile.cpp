@@ -3,6 +3,8 @@
 #include "llvm/Support/FileSystem.h"
 
 #include <cerrno>
+#include <climits>
+#include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,49 +12,148 @@
 
 namespace vmpt {
 
-static llvm::Error systemError(const char *what) {
+namespace {
+
+llvm::Error systemError(const char *what) {
   return llvm::make_error<UsageError>(llvm::Twine(what) + ": " +
                                       std::strerror(errno));
 }
 
+llvm::Error usageError(const llvm::Twine &what) {
+  return llvm::make_error<UsageError>(what);
+}
+
 /// What stands in front of the file's own name: "", "folder/".
-static std::string folderOf(const std::string &path) {
+std::string folderOf(const std::string &path) {
   return path.substr(0, path.rfind('/') + 1);
+}
+
+/// The path behind all links, the last of which may lead to nothing yet.
+llvm::Expected<std::string> followLinks(std::string path) {
+  constexpr unsigned maxLinks = 40; // as the kernel's
+  for (unsigned links = 0; links < maxLinks; ++links) {
+    char target[PATH_MAX];
+    ssize_t size = ::readlink(path.c_str(), target, sizeof target);
+    if (size < 0)
+      return path; // no link: EINVAL, or ENOENT and the like, met again later
+    llvm::StringRef name(target, size_t(size));
+    path = name.startswith("/") ? name.str() : folderOf(path) + name.str();
+  }
+  errno = ELOOP;
+  return systemError("cannot create");
+}
+
+bool isSameFile(const struct stat &a, const struct stat &b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/// Refuses an output that is one of the inputs, and narrows \p mode to what all
+/// files of the dump allow. Inputs that are not there are somebody else's
+/// error.
+llvm::Error compareWithInputs(const OutputRequest &request,
+                              const struct stat *output, mode_t &mode) {
+  auto check = [&](const std::string &input, bool isDump) -> llvm::Error {
+    struct stat status;
+    if (::stat(input.c_str(), &status) != 0)
+      return llvm::Error::success();
+    // What is no regular file is written to, and is not lost by it: a terminal
+    // or /dev/null may be both.
+    if (output && isSameFile(*output, status) && !S_ISCHR(status.st_mode))
+      return usageError("is the input '" + input +
+                        "' itself, which would be lost; name another file");
+    if (isDump)
+      mode &= status.st_mode;
+    return llvm::Error::success();
+  };
+  for (const std::string &input : request.dumpFiles)
+    if (llvm::Error error = check(input, true))
+      return error;
+  for (const std::string &input : request.otherInputs)
+    if (llvm::Error error = check(input, false))
+      return error;
+  return llvm::Error::success();
+}
+
+llvm::Error refuseTerminal(int fd) {
+  if (::isatty(fd))
+    return usageError("is a terminal, and the output is not text; redirect it, "
+                      "or name a file");
+  return llvm::Error::success();
 }
 
 /// A file without a name in the folder of \p path, or -1: not every file system
 /// has such, and giveName() needs /proc.
-static int createUnnamed(const std::string &path) {
+int createUnnamed(const std::string &path, mode_t mode) {
   if (::access("/proc/self/fd", X_OK) != 0)
     return -1;
   return ::open((folderOf(path) + ".").c_str(),
-                O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+                O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
 }
 
+} // namespace
+
 llvm::Expected<std::unique_ptr<OutputFile>>
-OutputFile::create(const std::string &path) {
-  // commit() renames over the path: root would replace a device node by that.
-  struct stat status;
-  if (::stat(path.c_str(), &status) == 0) {
-    if (!S_ISREG(status.st_mode))
-      return llvm::make_error<UsageError>(
-          "exists and is not a regular file; name a file to write");
-  } else if (errno != ENOENT) {
-    return systemError("cannot create"); // too long a name, for one
-  }
-  int fd = createUnnamed(path);
+OutputFile::createFile(std::string path, mode_t mode, Kind kind) {
+  int fd = createUnnamed(path, mode);
   if (fd >= 0)
-    return std::unique_ptr<OutputFile>(new OutputFile(path, "", fd));
+    return std::unique_ptr<OutputFile>(new OutputFile(path, fd, kind));
   std::string temporary = folderOf(path) + ".vmpt-XXXXXX";
   fd = ::mkstemp(temporary.data());
   if (fd < 0)
     return systemError("cannot create");
-  // mkstemp makes it private; the result is an ordinary file.
   mode_t mask = ::umask(0);
   ::umask(mask);
-  ::fchmod(fd, 0666 & ~mask);
-  return std::unique_ptr<OutputFile>(
-      new OutputFile(path, std::move(temporary), fd));
+  ::fchmod(fd, mode & ~mask);
+  std::unique_ptr<OutputFile> file(new OutputFile(path, fd, kind));
+  file->temporary_ = std::move(temporary);
+  return file;
+}
+
+llvm::Expected<std::unique_ptr<OutputFile>>
+OutputFile::create(const OutputRequest &request) {
+  mode_t mode = 0666;
+  const bool isStandard = request.path == "-";
+  llvm::Expected<std::string> path = followLinks(request.path);
+  if (!path)
+    return path.takeError();
+  struct stat status, standard;
+  const bool exists = isStandard ? ::fstat(STDOUT_FILENO, &status) == 0
+                                 : ::stat(request.path.c_str(), &status) == 0;
+  if (!exists && (isStandard || errno != ENOENT))
+    return systemError("cannot create"); // too long a name, for one
+  if (llvm::Error error =
+          compareWithInputs(request, exists ? &status : nullptr, mode))
+    return error;
+  if (!exists)
+    return createFile(std::move(*path), mode, Kind::NewFile);
+  // /dev/stdout and its like, whatever standard output is.
+  int fd = -1;
+  if (isStandard ||
+      (::fstat(STDOUT_FILENO, &standard) == 0 && isSameFile(status, standard)))
+    fd = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+  else if (S_ISREG(status.st_mode)) {
+    if (!request.force)
+      return usageError("exists; name another file, or pass --force to "
+                        "replace it");
+    // Nor may more people read it than could before.
+    return createFile(std::move(*path), mode & status.st_mode,
+                      Kind::Replacement);
+  } else if (S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode) ||
+             S_ISSOCK(status.st_mode)) {
+    return usageError(llvm::Twine("is ") +
+                      (S_ISDIR(status.st_mode)   ? "a directory"
+                       : S_ISBLK(status.st_mode) ? "a block device"
+                                                 : "a socket") +
+                      " and not a regular file; name a file to write");
+  } else {
+    fd = ::open(request.path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
+  }
+  if (fd < 0)
+    return systemError("cannot write to it");
+  std::unique_ptr<OutputFile> file(new OutputFile("", fd, Kind::Stream));
+  if (llvm::Error error = refuseTerminal(fd))
+    return error;
+  return file;
 }
 
 OutputFile::~OutputFile() {
@@ -72,8 +173,11 @@ llvm::Error OutputFile::write(llvm::ArrayRef<uint8_t> bytes) {
 
 llvm::Error OutputFile::flush() {
   for (size_t done = 0; done < buffer_.size();) {
-    ssize_t count = ::pwrite(fd_, buffer_.data() + done, buffer_.size() - done,
-                             off_t(position_ + done));
+    const uint8_t *from = buffer_.data() + done;
+    const size_t size = buffer_.size() - done;
+    ssize_t count = kind_ == Kind::Stream
+                        ? ::write(fd_, from, size)
+                        : ::pwrite(fd_, from, size, off_t(position_ + done));
     if (count < 0 && errno == EINTR)
       continue;
     if (count < 0)
@@ -86,6 +190,16 @@ llvm::Error OutputFile::flush() {
 }
 
 llvm::Error OutputFile::skip(uint64_t count) {
+  if (kind_ == Kind::Stream) {
+    const std::vector<uint8_t> zeros(std::min<uint64_t>(count, 1 << 16));
+    for (uint64_t size; count; count -= size) {
+      size = std::min<uint64_t>(count, zeros.size());
+      if (llvm::Error error =
+              write(llvm::ArrayRef<uint8_t>(zeros).take_front(size)))
+        return error;
+    }
+    return llvm::Error::success();
+  }
   if (llvm::Error error = flush())
     return error;
   position_ += count;
@@ -109,20 +223,33 @@ llvm::Error OutputFile::giveName() {
   }
 }
 
+/// A new file takes only a name that is still free.
+llvm::Error OutputFile::moveIntoPlace() {
+  int result = -1;
+  if (kind_ == Kind::NewFile)
+    result = ::renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, path_.c_str(),
+                         RENAME_NOREPLACE);
+  // Not every file system has RENAME_NOREPLACE.
+  if (kind_ == Kind::Replacement || (result != 0 && errno == EINVAL))
+    result = ::rename(temporary_.c_str(), path_.c_str());
+  if (result != 0)
+    return systemError("cannot rename the finished file");
+  temporary_.clear();
+  return llvm::Error::success();
+}
+
 llvm::Error OutputFile::commit() {
   if (llvm::Error error = flush())
     return error;
-  if (::ftruncate(fd_, off_t(position_)) != 0)
+  const bool isStream = kind_ == Kind::Stream;
+  if (!isStream && ::ftruncate(fd_, off_t(position_)) != 0)
     return systemError("cannot set the size");
-  if (temporary_.empty())
+  if (!isStream && temporary_.empty())
     if (llvm::Error error = giveName())
       return error;
   if (::close(std::exchange(fd_, -1)) != 0)
     return systemError("cannot close");
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0)
-    return systemError("cannot rename the finished file");
-  temporary_.clear();
-  return llvm::Error::success();
+  return isStream ? llvm::Error::success() : moveIntoPlace();
 }
 
 } // namespace vmpt

@@ -257,22 +257,65 @@ def check_read(tap, vmpt, dump):
 
 def check_trim(tap, vmpt, dump, folder):
     listing = run(vmpt, "kernel", dump).stdout
-    own = folder / "own"
+    own, link = folder / "own", folder / "link-to-own"
     shutil.copy(dump, own)
-    check(tap, "trim onto itself", run(vmpt, "trim", own, "-o", own), 0)
-    tap.report(first_difference(listing, run(vmpt, "kernel", own).stdout), "trim onto itself: the same listing")
+    link.symlink_to(own)
+    whole = own.read_bytes()
+    for command in (["trim"], ["convert"], ["trim", "--force"]):
+        for out in (own, link):
+            check(tap, f"{command} onto itself, {out.name}", run(vmpt, *command, own, "-o", out), 2, None,
+                  f"'{out}': is the input '.*' itself, which would be lost")
+    tap.report(None if own.read_bytes() == whole else "it was changed", "trim onto itself: it stays")
+    there = folder / "there"
+    there.write_text("mine")
+    check(tap, "trim to a file that exists", run(vmpt, "trim", own, "-o", there), 2, None, "exists; .* --force")
+    tap.report(None if there.read_text() == "mine" else "it was changed", "a file that exists: it stays")
+    check(tap, "trim --force", run(vmpt, "trim", own, "-o", there, "--force"), 0)
+    tap.report(first_difference(listing, run(vmpt, "kernel", there).stdout), "trim --force: the same listing")
+    piped = folder / "piped"
+    for out in ("-", "/dev/stdout"):
+        with open(piped, "wb") as file:
+            result = run(vmpt, "trim", own, "-o", out, stdout=file)
+        tap.report(result.stderr or first_difference(there.read_bytes(), piped.read_bytes()), f"trim -o {out}")
+    own.chmod(0o600)
+    for command in ("trim", "convert"):
+        out = folder / f"private-{command}"
+        run(vmpt, command, own, "-o", out)
+        tap.report(None if out.stat().st_mode & 0o777 == 0o600 else oct(out.stat().st_mode),
+                   f"{command}: nobody may read more than before")
     check(tap, "trim to no such folder", run(vmpt, "trim", dump, "-o", folder / "no" / "out"), 2, None, "cannot create")
     check(tap, "trim to a folder", run(vmpt, "trim", dump, "-o", folder), 2, None, "not a regular file")
     # A node of our own: were it replaced, /dev/full would be gone.
     node, what = folder / "full", "trim to a device"
     if is_root() and make_node(node):
-        check(tap, what, run(vmpt, "trim", dump, "-o", node), 2, None, "not a regular file")
+        check(tap, what, run(vmpt, "trim", dump, "-o", node), 2, None, "No space left")
         tap.report(None if node.is_char_device() else "the device was replaced", "trim to a device: it stays")
     else:
         tap.skip(what, "a device node cannot be made here")
     before = set(folder.iterdir())
     run(vmpt, "trim", folder / "text", "-o", folder / "never")
     tap.report(None if set(folder.iterdir()) == before else "a file was left", "trim that fails leaves nothing")
+
+
+def check_convert(tap, vmpt, folder):
+    """What was cut off is still cut off, and not only absent, in the new file and the one after that."""
+    image, whole, cut = folder / "image", folder / "whole", folder / "cut"
+    image.write_bytes(bytes(range(256)) * 16 * 16)
+    run(vmpt, "convert", image, "--arch", "x86_64", "-o", whole)
+    cut.write_bytes(whole.read_bytes()[:-5 * 4096 - 100])
+    answer = None
+    for number in range(3):
+        info = run(vmpt, "info", cut).stdout.decode()
+        lost = re.findall(r"(?m)^  .*K truncated.*$", info)
+        if number == 0:
+            answer = lost
+        tap.report(None if lost and lost == answer else f"{answer} became {lost}",
+                   f"converted {number} times: what was cut off is said to be")
+        new = folder / f"converted-{number}"
+        result = run(vmpt, "convert", cut, "--arch", "x86_64", "-o", new)
+        if number == 0:
+            check(tap, "convert of a cut dump", result, 1, None, "are truncated or corrupt")
+        cut = new
 
 
 def make_node(path):
@@ -343,6 +386,7 @@ def main():
         check_output_names(tap, vmpt, folder)
         check_read(tap, vmpt, dump)
         check_trim(tap, vmpt, dump, folder)
+        check_convert(tap, vmpt, folder)
         check_truncated(tap, vmpt, dump, folder)
     tap.end()
 

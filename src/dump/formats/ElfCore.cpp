@@ -250,17 +250,46 @@ void describe(const GElf_Ehdr &header, int elfClass, size_t segmentCount,
     dump.quirks.push_back("no VMCOREINFO note");
 }
 
-/// A dump that `vmpt trim` cut speaks of the whole one.
-void restoreTrimmed(Dump &dump, ExtentMemory &memory) {
-  auto note = std::find_if(dump.notes.begin(), dump.notes.end(), [](auto &n) {
-    return n.name == trimNoteName && n.type == trimNoteType;
+/// Takes vmpt's own note of \p type out of the others; its text, if it is
+/// there.
+std::optional<llvm::StringRef> takeOwnNote(Dump &dump, uint32_t type) {
+  auto note = std::find_if(dump.notes.begin(), dump.notes.end(), [&](auto &n) {
+    return n.name == trimNoteName && n.type == type;
   });
   if (note == dump.notes.end())
+    return std::nullopt;
+  llvm::StringRef text = note->desc.text();
+  dump.notes.erase(note);
+  return text;
+}
+
+/// A dump that `vmpt convert` made knows why something is absent that the dump
+/// before it had not.
+bool restoreConverted(Dump &dump, ExtentMemory &memory) {
+  std::optional<llvm::StringRef> text = takeOwnNote(dump, convertNoteType);
+  if (!text)
+    return false;
+  uint64_t lost = 0;
+  for (const TrimmedAbsence &absence : readConvertNote(*text)) {
+    memory.addAbsent(absence.start, absence.size, absence.absence);
+    if (absence.absence != Absence::Excluded)
+      lost += absence.size;
+  }
+  if (lost)
+    dump.quirks.push_back("made by vmpt convert of a dump that was truncated "
+                          "or damaged: " +
+                          hex(lost) + " bytes of its memory are absent");
+  return true;
+}
+
+/// A dump that `vmpt trim` cut speaks of the whole one.
+void restoreTrimmed(Dump &dump, ExtentMemory &memory) {
+  std::optional<llvm::StringRef> text = takeOwnNote(dump, trimNoteType);
+  if (!text)
     return;
-  for (const TrimmedAbsence &absence : readTrimNote(note->desc.text(), dump))
+  for (const TrimmedAbsence &absence : readTrimNote(*text, dump))
     memory.addAbsent(absence.start, absence.size, absence.absence);
   memory.setMayExcludeZeroPages(dump.trimmedZeroPages);
-  dump.notes.erase(note);
 }
 
 } // namespace
@@ -320,10 +349,11 @@ llvm::Error readElfCore(const FileImage &image, Dump &dump) {
   interpretNotes(dump);
   dump.directMapOffset = findDirectMapOffset(*segments);
   describe(header, elfClass, loadCount, filtered, dump);
+  const bool isConverted = restoreConverted(dump, *memory);
   restoreTrimmed(dump, *memory);
   memory->finish();
   dump.memory = std::move(memory);
-  if (!dump.isTrimmed)
+  if (!dump.isTrimmed && !isConverted)
     nameTruncations(dump);
   return llvm::Error::success();
 }

@@ -8,6 +8,15 @@
 
 namespace vmpt {
 
+namespace {
+
+void writeAbsence(llvm::raw_ostream &os, const MemoryRange &range) {
+  os << "absent=" << hex(range.start) << ',' << hex(range.size) << ','
+     << int(*range.absence) << '\n';
+}
+
+} // namespace
+
 std::string writeTrimNote(const Dump &dump) {
   std::string text;
   llvm::raw_string_ostream os(text);
@@ -38,8 +47,7 @@ std::string writeTrimNote(const Dump &dump) {
   for (const MemoryRange &range : dump.memory->ranges())
     if (range.absence && *range.absence != Absence::Excluded &&
         *range.absence != Absence::OutsideRam)
-      os << "absent=" << hex(range.start) << ',' << hex(range.size) << ','
-         << int(*range.absence) << '\n';
+      writeAbsence(os, range);
   return os.str();
 }
 
@@ -57,6 +65,13 @@ std::optional<llvm::SmallVector<uint64_t, 8>> parseList(llvm::StringRef text) {
     text = tail;
   }
   return numbers;
+}
+
+/// An absence that writeAbsence() wrote.
+std::optional<TrimmedAbsence> parseAbsence(llvm::ArrayRef<uint64_t> numbers) {
+  if (numbers.size() != 3 || numbers[2] > uint64_t(Absence::Corrupt))
+    return std::nullopt;
+  return TrimmedAbsence{PhysAddr(numbers[0]), numbers[1], Absence(numbers[2])};
 }
 
 } // namespace
@@ -102,10 +117,30 @@ std::vector<TrimmedAbsence> readTrimNote(llvm::StringRef text, Dump &dump) {
            (*numbers)[1],
            (*numbers)[2],
            {(*numbers)[3], (*numbers)[4], (*numbers)[5], (*numbers)[6]}});
-    else if (key == "absent" && numbers->size() == 3 &&
-             (*numbers)[2] <= uint64_t(Absence::Corrupt))
-      absences.push_back(
-          {PhysAddr((*numbers)[0]), (*numbers)[1], Absence((*numbers)[2])});
+    else if (auto absence = parseAbsence(*numbers); absence && key == "absent")
+      absences.push_back(*absence);
+  }
+  return absences;
+}
+
+std::string writeConvertNote(llvm::ArrayRef<MemoryRange> absent) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  for (const MemoryRange &range : absent)
+    writeAbsence(os, range);
+  return os.str();
+}
+
+std::vector<TrimmedAbsence> readConvertNote(llvm::StringRef text) {
+  std::vector<TrimmedAbsence> absences;
+  while (!text.empty()) {
+    auto [line, rest] = text.split('\n');
+    text = rest;
+    if (!line.consume_front("absent="))
+      continue;
+    if (auto numbers = parseList(line))
+      if (auto absence = parseAbsence(*numbers))
+        absences.push_back(*absence);
   }
   return absences;
 }

@@ -24,9 +24,17 @@ struct TrimmedAbsence {
   Absence absence;
 };
 
+/// The note of a converted dump: text of the same form, with the absences that
+/// no program header can tell the reason of.
+inline constexpr uint32_t convertNoteType = 2;
+std::string writeConvertNote(llvm::ArrayRef<MemoryRange> absent);
+
 /// Restores the container's own facts into \p dump and returns what the
 /// reader of the memory has to add. Lines that it does not know or cannot
 /// parse are passed over.
 std::vector<TrimmedAbsence> readTrimNote(llvm::StringRef text, Dump &dump);
+
+/// The absences alone.
+std::vector<TrimmedAbsence> readConvertNote(llvm::StringRef text);
 
 } // namespace vmpt

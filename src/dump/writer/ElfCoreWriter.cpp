@@ -1,6 +1,5 @@
 #include "dump/writer/ElfCoreWriter.h"
 
-#include "output/OutputFile.h"
 #include "support/Bits.h"
 
 #include <algorithm>
@@ -216,7 +215,7 @@ std::vector<CoreSegment> makeSegments(llvm::ArrayRef<MemoryRange> ranges) {
   return segments;
 }
 
-llvm::Error writeElfCore(const std::string &path, const CoreContents &contents,
+llvm::Error writeElfCore(OutputFile &file, const CoreContents &contents,
                          const PhysicalMemory &memory,
                          Diagnostics &diagnostics) {
   std::vector<uint8_t> notes = encodeNotes(contents);
@@ -235,14 +234,11 @@ llvm::Error writeElfCore(const std::string &path, const CoreContents &contents,
   headers.append(notes);
   headers.padTo(pageBytes);
 
-  llvm::Expected<std::unique_ptr<OutputFile>> file = OutputFile::create(path);
-  if (!file)
-    return file.takeError();
-  if (llvm::Error error = (*file)->write(headers.bytes()))
+  if (llvm::Error error = file.write(headers.bytes()))
     return error;
-  if (llvm::Error error = copyMemory(**file, contents, memory, diagnostics))
+  if (llvm::Error error = copyMemory(file, contents, memory, diagnostics))
     return error;
-  return (*file)->commit();
+  return file.commit();
 }
 
 } // namespace vmpt

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dump/formats/Dump.h"
+#include "output/OutputFile.h"
 #include "support/Diagnostics.h"
 
 namespace vmpt {
@@ -45,8 +46,8 @@ std::vector<CoreSegment> makeSegments(llvm::ArrayRef<MemoryRange> ranges);
 /// Writes program headers right after the ELF header (makedumpfile reads no
 /// other place), memory without bytes last, then notes, then the memory;
 /// PN_XNUM where there are too many segments. Pages of zeros become holes in
-/// the file. What cannot be read after all is an error.
-llvm::Error writeElfCore(const std::string &path, const CoreContents &contents,
+/// the file. What cannot be read after all is an error. Commits \p file.
+llvm::Error writeElfCore(OutputFile &file, const CoreContents &contents,
                          const PhysicalMemory &memory,
                          Diagnostics &diagnostics);
 

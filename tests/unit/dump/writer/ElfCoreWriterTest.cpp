@@ -3,6 +3,7 @@
 #include "Expected.h"
 #include "SparseMemory.h"
 #include "dump/OpenDump.h"
+#include "dump/formats/TrimNote.h"
 #include "dump/storage/MappedFile.h"
 #include "dump/writer/VerifiedRanges.h"
 
@@ -44,7 +45,9 @@ struct TemporaryName {
 Dump writeAndOpen(const CoreContents &contents, const PhysicalMemory &memory,
                   const TemporaryName &file) {
   Diagnostics silent;
-  llvm::Error error = writeElfCore(file.path, contents, memory, silent);
+  std::unique_ptr<OutputFile> output =
+      valueOf(OutputFile::create({.path = file.path}));
+  llvm::Error error = writeElfCore(*output, contents, memory, silent);
   EXPECT_FALSE(bool(error)) << textOf(std::move(error));
   auto dump = openDump(file.path, {}, silent);
   EXPECT_TRUE(bool(dump));
@@ -127,6 +130,38 @@ TEST(ElfCoreWriter, RamWithoutBytesStandsBehindTheRest) {
   }
   EXPECT_TRUE(llvm::equal(dump.memory->ranges(), memory.ranges()));
   EXPECT_TRUE(dump.memory->mayExcludeZeroPages());
+}
+
+TEST(ElfCoreWriter, ConvertsNoteKeepsTheReasonOfEachAbsence) {
+  UndecodableMemory memory;
+  Diagnostics silent;
+  CoreContents contents{Arch::X86_64};
+  contents.segments = {{PhysAddr(0), 0x2000, 0x2000, 0},
+                       {PhysAddr(0x3000), 0x2000, 0x2000, 0x3000}};
+  const std::string text =
+      writeConvertNote({MemoryRange{PhysAddr(0x2000), 0x1000, Absence::Corrupt},
+                        {PhysAddr(0x5000), 0x3000, Absence::Truncated},
+                        {PhysAddr(0x9000), 0x1000, Absence::Excluded}}) +
+      "absent=0x1,0x2\nabsent=0x1,0x1,9\nabsent=nothing\nother=1\n";
+  contents.notes = {
+      {trimNoteName.str(), convertNoteType,
+       Bytes({reinterpret_cast<const uint8_t *>(text.data()), text.size()})}};
+  TemporaryName file;
+  Dump dump = writeAndOpen(contents, memory, file);
+  using Ranges = std::vector<MemoryRange>;
+  EXPECT_EQ(dump.memory->ranges(),
+            llvm::makeArrayRef(
+                Ranges{{PhysAddr(0), 0x2000, {}},
+                       {PhysAddr(0x2000), 0x1000, Absence::Corrupt},
+                       {PhysAddr(0x3000), 0x2000, {}},
+                       {PhysAddr(0x5000), 0x3000, Absence::Truncated},
+                       {PhysAddr(0x9000), 0x1000, Absence::Excluded}}));
+  EXPECT_FALSE(dump.memory->mayExcludeZeroPages());
+  EXPECT_FALSE(dump.isTrimmed);
+  EXPECT_TRUE(dump.notes.empty());
+  EXPECT_TRUE(llvm::is_contained(
+      dump.quirks, "made by vmpt convert of a dump that was truncated or "
+                   "damaged: 0x4000 bytes of its memory are absent"));
 }
 
 } // namespace
