@@ -67,7 +67,7 @@ constexpr Wording newWording = {
 /// pte_pfn(): in a NAPOT entry the lowest set bit of the frame number says
 /// how large the group is. linux v6.12 arch/riscv/include/asm/pgtable.h.
 PhysAddr physicalOf(uint64_t entry) {
-  uint64_t frame = (entry & riscv64::sv57.address.lowMask) >> 10;
+  uint64_t frame = (entry & riscv64::pageNumber.lowMask) >> 10;
   if (entry & riscv64::napot)
     frame &= frame - 1;
   return PhysAddr(frame << 12);

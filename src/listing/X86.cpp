@@ -151,7 +151,8 @@ ListingPlan makePlan(const KernelImage &kernel, const X86Dumper &dumper) {
   plan.markers = kernel.markers;
 
   PtdumpRules &rules = plan.rules;
-  rules.attributeMask = ~(mode.address.lowMask & lowBits(dumper.physicalBits));
+  rules.attributeMask =
+      ~(mode.rootAddressBits().lowMask & lowBits(dumper.physicalBits));
   if (dumper.rightsOfPath) {
     rules.grantMask = writable | user;
     rules.denyMask = noExecute;

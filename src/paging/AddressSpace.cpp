@@ -10,6 +10,7 @@ llvm::Expected<PhysAddr> AddressSpace::translate(VirtAddr at) const {
   case Translation::Outcome::TableAbsent:
     return llvm::make_error<MemoryError>(found.absent);
   case Translation::Outcome::NotPresent:
+  case Translation::Outcome::Reserved:
     break;
   }
   return llvm::make_error<LookupError>("virtual address " + hex(at) +
@@ -60,8 +61,6 @@ llvm::Expected<std::string> AddressSpace::readString(VirtAddr at,
 std::vector<MappedRun> AddressSpace::mappedRuns(VirtAddr first, VirtAddr last,
                                                 size_t limit) const {
   std::vector<MappedRun> runs;
-  // What must agree for two pages to be one run: all but the address.
-  const uint64_t addressMask = mode_.address.lowMask | mode_.address.highMask;
   // Each step passes over at least one page; a hostile range of billions of
   // scattered pages ends at the limit of steps, not of runs alone.
   for (size_t steps = 0; steps < limit * 16 && runs.size() < limit; ++steps) {
@@ -71,14 +70,15 @@ std::vector<MappedRun> AddressSpace::mappedRuns(VirtAddr first, VirtAddr last,
     if (size == 0) // all of the 64-bit address space
       size = found.pageBytes - skipped;
     if (found.isMapped()) {
-      uint64_t entry = found.steps.back().entry;
+      const TranslationStep &step = found.steps.back();
       MappedRun *previous = runs.empty() ? nullptr : &runs.back();
       if (previous && previous->start + previous->size == first &&
           previous->physical + previous->size == found.address &&
-          (previous->entry & ~addressMask) == (entry & ~addressMask))
+          mode_.attributesOf(previous->entry, step.level) ==
+              mode_.attributesOf(step.entry, step.level))
         previous->size += size;
       else
-        runs.push_back({first, found.address, size, entry});
+        runs.push_back({first, found.address, size, step.entry});
     }
     if (last - first < size)
       break;

@@ -8,7 +8,8 @@ namespace {
 class CountingSink {
 public:
   struct State {
-    uint64_t mappedBytes = 0;
+    uint64_t mappedBytes = 0; ///< What the entry spans, if it maps a page.
+    DecodedEntry page;
     bool operator==(const State &) const = default;
   };
 
@@ -23,17 +24,18 @@ public:
     return inherited;
   }
   State leafState(uint64_t, unsigned level, uint64_t entry) const {
-    return {mode_.isPresent(entry) ? mode_.entrySpan(level) : 0};
+    const DecodedEntry decoded = mode_.decode(entry, level);
+    return {decoded.isPage() ? mode_.entrySpan(level) : 0, decoded};
   }
   State holeState(unsigned) const { return {}; }
-  void note(VirtAddr, uint64_t entry, const State &state) {
+  void note(VirtAddr at, uint64_t, const State &state) {
     if (state.mappedBytes == 0)
       return;
     use_.mappedBytes += state.mappedBytes;
-    // A page above the last level has other bits where smaller ones have
-    // address.
-    uint64_t page = alignDown(mode_.addressIn(entry).value, state.mappedBytes);
-    use_.physicalEnd = std::max(use_.physicalEnd, page + state.mappedBytes);
+    // Not where the page ends, which may be more than the entry spans.
+    VirtAddr first(alignDown(at.value, state.mappedBytes));
+    use_.physicalEnd = std::max(
+        use_.physicalEnd, state.page.byteAt(first).value + state.mappedBytes);
   }
   uint64_t nextBoundary() const { return 0; }
   void unreadable(VirtAddr, unsigned, PhysAddr, AbsentByte) {
@@ -50,26 +52,13 @@ private:
 
 } // namespace
 
-EntryRules makeHardwareRules(const PagingMode &mode) {
-  EntryRules rules;
-  for (unsigned level = 0; level < mode.levelCount; ++level) {
-    rules[level].contentMask = mode.present;
-    rules[level].presentMask = mode.present;
-    if (mode.levels[level].mayMapPage) {
-      rules[level].leafMask = mode.leafMask;
-      rules[level].tableBits = mode.tableBits;
-      rules[level].leafNeeds = mode.present;
-    }
-  }
-  return rules;
-}
-
 TableUse countTableUse(const PhysicalMemory &memory, const PagingMode &mode,
                        PhysAddr root, VirtAddr first, VirtAddr last,
                        uint64_t maxTables) {
   TableUse use;
   CountingSink sink(mode, use, maxTables);
-  Walker<CountingSink> walker(memory, mode, makeHardwareRules(mode), sink);
+  Walker<CountingSink, HardwareRules> walker(memory, mode, HardwareRules(mode),
+                                             sink);
   walker.walk(root, first, last, 0);
   use.isCut = sink.isFull();
   return use;

@@ -8,14 +8,11 @@ namespace vmpt {
 struct TableUse {
   uint64_t tables = 0; ///< Below the root.
   uint64_t tableBytes = 0;
-  uint64_t mappedBytes = 0; ///< What present leaves map.
+  uint64_t mappedBytes = 0; ///< What pages map.
   uint64_t physicalEnd = 0; ///< One past the highest byte that they map.
   uint64_t absentTables = 0;
   bool isCut = false; ///< The tables are hostile: counting was ended.
 };
-
-/// The MMU's own view of an entry, for walks that ask no Linux questions.
-EntryRules makeHardwareRules(const PagingMode &mode);
 
 /// Counts what [first, last] takes under \p root. A table that two entries
 /// point to counts twice, as the kernel counts it. A loop of tables has no

@@ -9,8 +9,7 @@ std::optional<AbsentByte> readEntry(const PhysicalMemory &memory,
   if (auto absent = memory.tryRead(
           at, llvm::MutableArrayRef<uint8_t>(raw, mode.entryBytes)))
     return absent;
-  // Every architecture here keeps its tables in little-endian order.
-  entry = loadUnaligned<uint64_t>(raw, ByteOrder::little);
+  entry = mode.load(raw);
   return std::nullopt;
 }
 
@@ -29,17 +28,22 @@ Translation translate(const PhysicalMemory &memory, const PagingMode &mode,
       return result;
     }
     result.steps.push_back({level, at, entry});
-    if (!mode.isPresent(entry) || mode.isReserved(entry, level))
-      return result;
-    if (mode.isLeaf(entry, level)) {
-      const unsigned pageShift = mode.pageShiftOf(entry, level);
+    const DecodedEntry decoded = mode.decode(entry, level);
+    switch (decoded.meaning) {
+    case EntryMeaning::Table:
+      table = decoded.address;
+      continue;
+    case EntryMeaning::Page:
       result.outcome = Translation::Outcome::Mapped;
-      result.pageBytes = bit(pageShift);
-      result.address =
-          mode.pageAddress(entry, level) + (address.value & lowBits(pageShift));
+      result.pageBytes = bit(decoded.pageShift);
+      result.address = decoded.byteAt(address);
+      return result;
+    case EntryMeaning::Reserved:
+      result.outcome = Translation::Outcome::Reserved;
+      return result;
+    case EntryMeaning::Hole:
       return result;
     }
-    table = mode.addressIn(entry);
   }
   return result;
 }

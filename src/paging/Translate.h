@@ -19,7 +19,8 @@ struct TranslationStep {
 struct Translation {
   enum class Outcome : uint8_t {
     Mapped,
-    NotPresent,  ///< The last step's entry is not present.
+    NotPresent,  ///< The last step's entry is a hole.
+    Reserved,    ///< The MMU takes the last step's entry for a fault.
     TableAbsent, ///< `absent` names the entry that is not in the dump.
   };
   Outcome outcome = Outcome::NotPresent;

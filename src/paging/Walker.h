@@ -1,7 +1,8 @@
 //===- Walker.h - every entry under a root, once, in address order --------===//
 //
-// The walker knows tables, not meanings. `EntryRules` tell it what to do with
-// an entry above the last level; the sink gives each entry a `State` and is
+// The walker knows tables, not meanings. `EntryRules` tell it what Linux's
+// dumper does with an entry above the last level, `HardwareRules` what the MMU
+// does; the sink gives each entry a `State` and is
 // handed the entries in the order in which Linux's walker visits them
 // (linux mm/pagewalk.c, walk_page_range_novma). Two entries with equal states
 // are alike to the sink.
@@ -40,12 +41,14 @@
 #include "llvm/ADT/DenseSet.h"
 
 #include <algorithm>
+#include <bit>
 #include <memory>
 #include <vector>
 
 namespace vmpt {
 
-/// What an entry above the last level is. Tested in this order.
+/// What an entry above the last level is to Linux's dumper, for listings; what
+/// it is to the MMU says EntryFormat. Tested in this order.
 struct EntryRule {
   /// Empty (a hole) if none of these bits is set.
   uint64_t contentMask = ~uint64_t(0);
@@ -72,12 +75,34 @@ struct EntryRule {
 };
 using EntryRules = std::array<EntryRule, maxLevels>;
 
-template <class Sink> class Walker {
+/// The MMU's own view, for walks that ask no Linux questions: what points to
+/// no table is noted as it stands, and the sink decodes it. \p mode must
+/// outlive the object.
+class HardwareRules {
+public:
+  struct Rule {
+    const EntryFormat &format;
+    static constexpr bool isHole(uint64_t) { return false; }
+    static constexpr bool isPassedOver(uint64_t) { return false; }
+    constexpr bool isLeaf(uint64_t entry) const {
+      return format.meaningOf(entry) != EntryMeaning::Table;
+    }
+  };
+  explicit HardwareRules(const PagingMode &mode) : mode_(&mode) {}
+  Rule operator[](unsigned level) const {
+    return {mode_->levels[level].entries};
+  }
+
+private:
+  const PagingMode *mode_;
+};
+
+template <class Sink, class Rules = EntryRules> class Walker {
 public:
   using State = typename Sink::State;
 
   Walker(const PhysicalMemory &memory, const PagingMode &mode,
-         const EntryRules &rules, Sink &sink)
+         const Rules &rules, Sink &sink)
       : memory_(memory), mode_(mode), rules_(rules), sink_(sink) {}
 
   /// Visits [first, last], both inclusive, so that the top of the address
@@ -116,12 +141,8 @@ private:
   public:
     const uint8_t *data = nullptr;
     std::unique_ptr<uint8_t[]> copy;
-    uint64_t entry(unsigned index, unsigned entryBytes) const {
-      if (entryBytes == 8)
-        return loadUnaligned<uint64_t>(data + size_t(index) * 8,
-                                       ByteOrder::little);
-      return loadUnaligned<uint32_t>(data + size_t(index) * 4,
-                                     ByteOrder::little);
+    uint64_t entry(unsigned index, const PagingMode &mode) const {
+      return mode.load(data + size_t(index) * mode.entryBytes);
     }
   };
 
@@ -145,6 +166,12 @@ private:
     return absent;
   }
 
+  /// Tables stand at multiples of their size, and DenseSet's hash would put
+  /// all of those into few buckets.
+  static uint64_t keyOf(PhysAddr at, unsigned level) {
+    return std::rotr(at.value | level, 12);
+  }
+
   void walkTable(PhysAddr at, unsigned level, VirtAddr base, Span span,
                  uint64_t inherited) {
     if (sink_.isFull())
@@ -154,7 +181,7 @@ private:
         (lowBits(mode_.levels[level].shift + mode_.levels[level].indexBits));
     const bool whole = span.first <= base && span.last >= tableLast;
     // Seen before: its summary is worth making.
-    if (sumsUp && whole && !visited_.insert(at.value | level).second) {
+    if (sumsUp && whole && !visited_.insert(keyOf(at, level)).second) {
       if (const Summary *summary = summarize(at, level, inherited))
         return replay(*summary, at, level, base, inherited);
     }
@@ -170,7 +197,7 @@ private:
     if (level == mode_.lastLevel())
       return noteLastLevel(table, base, from, to, inherited);
     for (unsigned index = from; index <= to; ++index)
-      visitEntry(table.entry(index, mode_.entryBytes), level,
+      visitEntry(table.entry(index, mode_), level,
                  base + (uint64_t(index) << shift), span, inherited);
   }
 
@@ -180,15 +207,16 @@ private:
     const unsigned level = mode_.lastLevel();
     const uint64_t step = bit(mode_.pageShift);
     VirtAddr at = base + from * step;
-    if (mode_.entryBytes == 8) {
+    if (mode_.entryBytes == 8 && mode_.entryOrder == ByteOrder::little) {
       for (unsigned index = from; index <= to; ++index, at += step) {
-        uint64_t entry = table.entry(index, 8);
+        uint64_t entry = loadUnaligned<uint64_t>(table.data + size_t(index) * 8,
+                                                 ByteOrder::little);
         sink_.note(at, entry, sink_.leafState(inherited, level, entry));
       }
       return;
     }
     for (unsigned index = from; index <= to; ++index, at += step) {
-      uint64_t entry = table.entry(index, 4);
+      uint64_t entry = table.entry(index, mode_);
       sink_.note(at, entry, sink_.leafState(inherited, level, entry));
     }
   }
@@ -196,7 +224,7 @@ private:
   /// One entry above the last level.
   void visitEntry(uint64_t entry, unsigned level, VirtAddr at, Span span,
                   uint64_t inherited) {
-    const EntryRule &rule = rules_[level];
+    const auto &rule = rules_[level];
     const VirtAddr noted = std::max(at, span.first);
     if (rule.isHole(entry))
       return sink_.note(noted, 0, sink_.holeState(level));
@@ -204,7 +232,7 @@ private:
       return sink_.note(noted, entry, upperState(inherited, level, entry));
     if (rule.isPassedOver(entry))
       return;
-    walkTable(mode_.addressIn(entry), level + 1, at, span,
+    walkTable(mode_.tableAddress(entry, level), level + 1, at, span,
               sink_.inherit(inherited, level, entry));
   }
 
@@ -226,8 +254,8 @@ private:
       return nullptr;
     auto summary = std::make_unique<Summary>();
     for (unsigned i = 0; i < mode_.entryCount(level); ++i) {
-      Segment segment = sumUp(table.entry(i, mode_.entryBytes), level,
-                              uint16_t(i), inherited);
+      Segment segment =
+          sumUp(table.entry(i, mode_), level, uint16_t(i), inherited);
       if (summary->segments.empty() || segment.kind == Segment::Mixed ||
           segment.kind != summary->segments.back().kind ||
           !(segment.state == summary->segments.back().state))
@@ -239,7 +267,7 @@ private:
 
   Segment sumUp(uint64_t entry, unsigned level, uint16_t index,
                 uint64_t inherited) {
-    const EntryRule &rule = rules_[level];
+    const auto &rule = rules_[level];
     if (level == mode_.lastLevel())
       return {Segment::Uniform, index, entry,
               sink_.leafState(inherited, level, entry)};
@@ -250,8 +278,9 @@ private:
               upperState(inherited, level, entry)};
     if (rule.isPassedOver(entry))
       return {Segment::PassedOver, index, 0, State()};
-    const Summary *below = summarize(mode_.addressIn(entry), level + 1,
-                                     sink_.inherit(inherited, level, entry));
+    const Summary *below =
+        summarize(mode_.tableAddress(entry, level), level + 1,
+                  sink_.inherit(inherited, level, entry));
     if (below && below->isOne(Segment::Uniform))
       return {Segment::Uniform, index, below->segments[0].entry,
               below->segments[0].state};
@@ -289,7 +318,7 @@ private:
         continue;
       }
       for (unsigned index = segment.first; index < end; ++index)
-        visitEntry(table->entry(index, mode_.entryBytes), level,
+        visitEntry(table->entry(index, mode_), level,
                    base + (uint64_t(index) << shift),
                    {VirtAddr(0), VirtAddr(~uint64_t(0))}, inherited);
     }
@@ -297,7 +326,7 @@ private:
 
   const PhysicalMemory &memory_;
   const PagingMode mode_;
-  const EntryRules rules_;
+  const Rules rules_;
   Sink &sink_;
   llvm::DenseSet<uint64_t> visited_;
   llvm::DenseMap<std::pair<uint64_t, uint64_t>, std::unique_ptr<Summary>>

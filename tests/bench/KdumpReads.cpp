@@ -147,8 +147,9 @@ void walkTables(const PagingMode &mode, PhysAddr at, unsigned level,
   for (unsigned i = 0; i < mode.entryCount(level); ++i) {
     uint64_t entry = mode.entryBytes == 8 ? entries.at<uint64_t>(i * 8)
                                           : entries.at<uint32_t>(i * 4);
-    if (mode.isPresent(entry) && !mode.isLeaf(entry, level))
-      walkTables(mode, mode.addressIn(entry), level + 1, readBytes, seen, read);
+    if (const DecodedEntry decoded = mode.decode(entry, level);
+        decoded.isTable())
+      walkTables(mode, decoded.address, level + 1, readBytes, seen, read);
   }
 }
 

@@ -6,7 +6,7 @@
 //   translate(memory, x86_64::fourLevel, tables.root(), ...);
 //
 // It knows a mode's numbers only, and puts addresses into entries by its own
-// reckoning, so that it can judge PagingMode::addressIn.
+// reckoning, so that it can judge EntryFormat::decode.
 //
 #pragma once
 
@@ -14,6 +14,7 @@
 #include "paging/PagingMode.h"
 
 #include <cassert>
+#include <optional>
 
 namespace vmpt::testing {
 
@@ -33,8 +34,7 @@ public:
   /// The page of \p level at \p at is \p page. \p flags is all of the entry
   /// but the address: nothing is added, see leafBits().
   void map(VirtAddr at, PhysAddr page, uint64_t flags, unsigned level) {
-    assert(decode(encode(page)) == page.value && "the mode cannot express it");
-    setEntry(at, level, encode(page) | flags);
+    setEntry(at, level, encode(page, level) | flags);
   }
   /// \p count pages side by side, both virtually and physically.
   void mapRange(VirtAddr at, PhysAddr page, uint64_t flags, unsigned level,
@@ -54,12 +54,13 @@ public:
       PhysAddr slot =
           table + uint64_t(mode_.indexOf(at, above)) * mode_.entryBytes;
       uint64_t entry = read(slot);
-      if (!entry) {
+      if (entry == emptyBits(above)) {
         PhysAddr below = newTable(above + 1);
-        entry = encode(below) | tableBits_;
+        entry = encode(below, above) |
+                tableBits_.value_or(plain(above, EntryMeaning::Table).bits);
         write(slot, entry);
       }
-      table = PhysAddr(decode(entry));
+      table = PhysAddr(decode(entry, addressBits(above)));
     }
     return table;
   }
@@ -74,30 +75,27 @@ public:
 
   /// Bits that make an entry of \p level a present page, and nothing else.
   uint64_t leafBits(unsigned level) const {
-    if (level != mode_.lastLevel())
-      return mode_.present | (mode_.leafMask & ~mode_.tableBits);
-    switch (mode_.arch) {
-    case Arch::Arm64: // 0b11 is a page at the last level, a table above
-      return mode_.present | mode_.tableBits;
-    case Arch::RiscV64: // without R, W, X it would be a table
-      return mode_.present | mode_.leafMask;
-    case Arch::X86_64:
-    case Arch::I386:
-      break;
-    }
-    return mode_.present;
+    const EntryPattern &page = plain(level, EntryMeaning::Page);
+    const EntryFormat &format = mode_.levels[level].entries;
+    // Where another kind goes before, one bit more tells them apart (RISC-V:
+    // without R, W, X it would be a table).
+    for (unsigned n = 0; n < 64; ++n)
+      if (&format.find(page.bits | bit(n)) == &page)
+        return page.bits |
+               (format.find(page.bits).meaning == page.meaning ? 0 : bit(n));
+    return page.bits;
+  }
+  /// An entry that leads nowhere.
+  uint64_t emptyBits(unsigned level) const {
+    return plain(level, EntryMeaning::Hole).bits;
   }
 
-  uint64_t encode(PhysAddr page) const {
-    return (page.value >> mode_.address.lowShift & mode_.address.lowMask) |
-           (page.value >> mode_.address.highShift & mode_.address.highMask);
-  }
+  /// The address of a table, or of a page that is no larger.
+  uint64_t encode(PhysAddr table) const { return encode(table, 0); }
   /// The highest address of a page of \p level that an entry can hold.
   PhysAddr highestPage(unsigned level) const {
     return PhysAddr(
-        alignDown(mode_.address.lowMask << mode_.address.lowShift |
-                      mode_.address.highMask << mode_.address.highShift,
-                  mode_.entrySpan(level)));
+        decode(~uint64_t(0), plain(level, EntryMeaning::Page).address));
   }
   /// The next table goes there.
   void skipTo(PhysAddr next) { next_ = next; }
@@ -105,14 +103,45 @@ public:
     uint64_t size = mode_.tableBytes(level);
     PhysAddr table(alignUp(next_.value, std::max<uint64_t>(size, 4096)));
     memory_.addZeros(table, size);
+    if (uint64_t empty = emptyBits(level))
+      for (unsigned i = 0; i < mode_.entryCount(level); ++i)
+        write(table + uint64_t(i) * mode_.entryBytes, empty);
     next_ = table + size;
     return table;
   }
 
 private:
-  uint64_t decode(uint64_t entry) const {
-    return (entry & mode_.address.lowMask) << mode_.address.lowShift |
-           (entry & mode_.address.highMask) << mode_.address.highShift;
+  const EntryPattern &plain(unsigned level, EntryMeaning meaning) const {
+    const EntryPattern *pattern = mode_.levels[level].entries.plain(meaning);
+    assert(pattern && "the level has no such entries");
+    return *pattern;
+  }
+  /// Of a table, or of a page in the last level.
+  const AddressBits &addressBits(unsigned level) const {
+    return plain(level, level == mode_.lastLevel() ? EntryMeaning::Page
+                                                   : EntryMeaning::Table)
+        .address;
+  }
+  /// Pages above the last level may keep bits elsewhere than tables do, but
+  /// what the two have in common is enough to place one.
+  uint64_t encode(PhysAddr page, unsigned level) const {
+    const EntryPattern *large =
+        mode_.levels[level].entries.plain(EntryMeaning::Page);
+    for (const AddressBits *address :
+         {&addressBits(level), large ? &large->address : nullptr}) {
+      if (!address)
+        continue;
+      uint64_t entry = (page.value >> address->lowShift & address->lowMask) |
+                       (page.value >> address->highShift & address->highMask);
+      if (decode(entry, *address) == page.value)
+        return entry;
+    }
+    assert(false && "the mode cannot express it");
+    return 0;
+  }
+  static uint64_t decode(uint64_t entry, const AddressBits &address) {
+    return (entry & address.lowMask) << address.lowShift |
+           (entry & address.highMask) << address.highShift;
   }
   uint64_t read(PhysAddr slot) const {
     uint8_t raw[8] = {};
@@ -120,19 +149,23 @@ private:
         slot, llvm::MutableArrayRef<uint8_t>(raw, mode_.entryBytes));
     assert(!absent);
     (void)absent;
-    return loadUnaligned<uint64_t>(raw, ByteOrder::little);
+    return mode_.entryBytes == 8
+               ? loadUnaligned<uint64_t>(raw, mode_.entryOrder)
+               : loadUnaligned<uint32_t>(raw, mode_.entryOrder);
   }
   void write(PhysAddr slot, uint64_t entry) {
+    const bool swaps = mode_.entryOrder != ByteOrder::little;
     if (mode_.entryBytes == 8)
-      memory_.writeNumber<uint64_t>(slot, entry);
+      memory_.writeNumber<uint64_t>(slot, swaps ? byteSwap(entry) : entry);
     else
-      memory_.writeNumber<uint32_t>(slot, uint32_t(entry));
+      memory_.writeNumber<uint32_t>(slot, swaps ? byteSwap(uint32_t(entry))
+                                                : uint32_t(entry));
   }
 
   SparseMemory &memory_;
   const PagingMode mode_;
   PhysAddr root_, next_;
-  uint64_t tableBits_ = mode_.present | mode_.tableBits;
+  std::optional<uint64_t> tableBits_;
 };
 
 } // namespace vmpt::testing

@@ -133,7 +133,7 @@ PhysAddr userRoot(const KernelDebug &debug, PhysAddr kernelRoot) {
         readEntry(memory, mode, userTable + index * mode.entryBytes, users) ||
         ((kernels ^ users) & ~accessedBit))
       return kernelRoot;
-    presentCount += mode.isPresent(kernels);
+    presentCount += !mode.isHole(kernels, 0);
   }
   return presentCount ? userTable : kernelRoot;
 }

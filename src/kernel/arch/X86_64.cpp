@@ -112,8 +112,9 @@ void addPlacement(const RootQuery &query, KernelImage &image) {
 void applyEncryptionMask(const RootQuery &query, KernelImage &image) {
   std::optional<uint64_t> mask = query.vmcoreinfo.number("sme_mask");
   image.encryptionMask = mask.value_or(0) & bits(51, 12);
-  image.mode->address.lowMask &= ~image.encryptionMask;
-  image.evidence.add("physical address mask", hex(image.mode->address.lowMask),
+  image.mode = withoutAddressBits(*image.mode, image.encryptionMask);
+  image.evidence.add("physical address mask",
+                     hex(image.mode->rootAddressBits().all()),
                      mask ? "VMCOREINFO NUMBER(sme_mask)"
                           : "52 bits: VMCOREINFO has no sme_mask");
 }
@@ -174,7 +175,7 @@ bool hasPti(const KernelDebug &debug, PhysAddr kernelRoot) {
     uint64_t entry = 0;
     if (!readEntry(debug.memory().physical(), mode, kernelRoot + index * 8,
                    entry) &&
-        mode.isPresent(entry))
+        !mode.isHole(entry, 0))
       return entry >> 63;
   }
   return false;

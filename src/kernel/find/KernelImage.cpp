@@ -309,7 +309,7 @@ bool isEmptyTable(const PhysicalMemory &memory, const PagingMode &mode,
     uint64_t entry;
     if (readEntry(memory, mode, table + uint64_t(index) * mode.entryBytes,
                   entry) ||
-        mode.isPresent(entry))
+        !mode.isHole(entry, 0))
       return false;
   }
   return true;

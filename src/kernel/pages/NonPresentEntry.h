@@ -63,7 +63,7 @@ struct NonPresentEntry {
   uint64_t swapOffset = 0;         ///< In pages; of others: a frame, or flags.
 };
 
-/// Decodes an entry of which `mode.isPresent` is false.
+/// Decodes an entry that is a hole to the MMU.
 NonPresentEntry decodeNonPresent(const NonPresentRules &rules,
                                  const PagingMode &mode, uint64_t entry,
                                  unsigned level);

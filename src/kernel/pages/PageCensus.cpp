@@ -22,9 +22,7 @@ public:
 
   uint64_t inherit(uint64_t inherited, unsigned, uint64_t) { return inherited; }
   State leafState(uint64_t, unsigned level, uint64_t entry) {
-    if (mode_.isPresent(entry))
-      return {EntryKind::Present, uint8_t(level)};
-    return {decodeNonPresent(rules_, mode_, entry, level).kind, uint8_t(level)};
+    return {kindOf(entry, level), uint8_t(level)};
   }
   State holeState(unsigned level) {
     return {EntryKind::Untouched, uint8_t(level)};
@@ -51,6 +49,19 @@ public:
   }
 
 private:
+  EntryKind kindOf(uint64_t entry, unsigned level) const {
+    switch (mode_.decode(entry, level).meaning) {
+    case EntryMeaning::Page:
+    case EntryMeaning::Table: // the walker has gone there
+      return EntryKind::Present;
+    case EntryMeaning::Reserved:
+      return EntryKind::Unknown;
+    case EntryMeaning::Hole:
+      break;
+    }
+    return decodeNonPresent(rules_, mode_, entry, level).kind;
+  }
+
   const PagingMode &mode_;
   const NonPresentRules &rules_;
   State state_;
@@ -58,19 +69,6 @@ private:
   uint64_t &budget_;
   PageCensus &census_;
 };
-
-/// Whatever is not zero and points to no table is a page or stands for one.
-EntryRules makeRules(const PagingMode &mode) {
-  EntryRules rules;
-  for (unsigned level = 0; level < mode.levelCount; ++level) {
-    rules[level].leafMask =
-        mode.present | (mode.levels[level].mayMapPage ? mode.leafMask : 0);
-    rules[level].tableBits =
-        rules[level].leafMask & (mode.present | mode.tableBits);
-    rules[level].presentMask = ~uint64_t(0);
-  }
-  return rules;
-}
 
 } // namespace
 
@@ -86,7 +84,8 @@ PageCensus PageCounter::count(VirtAddr start, VirtAddr end) {
   PageCensus census;
   census.pageCount = (end - start) >> mode_.pageShift;
   CensusSink sink(mode_, rules_, start, budget_, census);
-  Walker<CensusSink> walker(memory_, mode_, makeRules(mode_), sink);
+  Walker<CensusSink, HardwareRules> walker(memory_, mode_, HardwareRules(mode_),
+                                           sink);
   walker.walk(root_, start, end - 1, 0);
   sink.closeAt(end);
   return census;

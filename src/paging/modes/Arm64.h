@@ -28,8 +28,23 @@ namespace vmpt::arm64 {
 inline constexpr uint64_t validBit = bit(0);
 inline constexpr uint64_t tableBit = bit(1);
 
+constexpr EntryFormat makeEntries(unsigned shift, bool isLast, bool blocks,
+                                  AddressBits address) {
+  const EntryPattern hole = {.mask = validBit, .meaning = EntryMeaning::Hole};
+  EntryPattern page = {validBit | tableBit, validBit | tableBit,
+                       EntryMeaning::Page, uint8_t(shift),
+                       address.without(lowBits(shift))};
+  if (isLast)
+    return {hole, page};
+  const EntryPattern table = {validBit | tableBit, validBit | tableBit,
+                              EntryMeaning::Table, 0, address};
+  page.bits = validBit;
+  return {hole, table, blocks ? page : EntryPattern()};
+}
+
+/// \p blocks has a bit for each level that has pages, bit 0 the last one.
 constexpr PagingMode makeMode(llvm::StringLiteral name, unsigned virtualBits,
-                              unsigned pageShift, unsigned mayMapPage,
+                              unsigned pageShift, unsigned blocks,
                               AddressBits address) {
   return {
       .name = name,
@@ -37,12 +52,12 @@ constexpr PagingMode makeMode(llvm::StringLiteral name, unsigned virtualBits,
       .virtualBits = uint8_t(virtualBits),
       .pageShift = uint8_t(pageShift),
       .levelCount = countLevels(virtualBits, pageShift, 3),
-      .levels = makeLevels(virtualBits, pageShift, 3, mayMapPage),
-      .present = validBit,
-      .leafMask = tableBit,
-      .tableBits = tableBit,
-      .lastLevelNeeds = tableBit,
-      .address = address,
+      .levels = makeLevels(virtualBits, pageShift, 3,
+                           [=](unsigned shift, unsigned fromLast) {
+                             return makeEntries(shift, fromLast == 0,
+                                                blocks >> fromLast & 1,
+                                                address);
+                           }),
   };
 }
 

@@ -9,11 +9,11 @@
 //
 #pragma once
 
-#include "paging/PagingMode.h"
+#include "paging/modes/X86_64.h"
 
 namespace vmpt::i386 {
 
-inline constexpr uint64_t pageSizeBit = bit(7);
+inline constexpr uint64_t presentBit = bit(0), pageSizeBit = bit(7);
 
 inline constexpr PagingMode pae = {
     .name = "i386 PAE",
@@ -21,12 +21,22 @@ inline constexpr PagingMode pae = {
     .virtualBits = 32,
     .pageShift = 12,
     .levelCount = 3,
-    .levels = makeLevels(32, 12, 3, 0b011),
-    .present = bit(0),
-    .leafMask = pageSizeBit,
-    .tableBits = 0,
-    .address = {.lowMask = bits(51, 12)},
+    .levels = makeLevels(32, 12, 3,
+                         [](unsigned shift, unsigned fromLast) {
+                           return x86_64::makeEntries(
+                               shift, fromLast == 0, fromLast <= 1,
+                               {.lowMask = bits(51, 12)});
+                         }),
 };
+
+constexpr EntryFormat makeTwoLevelEntries(unsigned shift, unsigned fromLast) {
+  EntryFormat format = x86_64::makeEntries(shift, fromLast == 0, true,
+                                           {.lowMask = bits(31, 12)});
+  if (fromLast) // PSE-36
+    format.patterns[2].address = {
+        .lowMask = bits(31, 22), .highMask = bits(20, 13), .highShift = 19};
+  return format;
+}
 
 inline constexpr PagingMode twoLevel = {
     .name = "i386 2-level",
@@ -35,13 +45,7 @@ inline constexpr PagingMode twoLevel = {
     .pageShift = 12,
     .entryBytes = 4,
     .levelCount = 2,
-    .levels = makeLevels(32, 12, 2, 0b11),
-    .present = bit(0),
-    .leafMask = pageSizeBit,
-    .tableBits = 0,
-    .address = {.lowMask = bits(31, 12)},
-    .largePageMask = bits(20, 13),
-    .largePageShift = 19,
+    .levels = makeLevels(32, 12, 2, makeTwoLevelEntries),
 };
 
 static_assert(isConsistent(pae) && isConsistent(twoLevel));

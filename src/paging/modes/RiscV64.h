@@ -2,13 +2,14 @@
 //
 // [riscv/priv] "Sv39", "Sv48", "Sv57": one entry format for all three. Bit 0
 // is V; an entry with any of R, W, X (bits 3:1) is a page at whatever level it
-// stands, one without is a table. The page number is in bits 53:10, so an
-// address is the entry's bits shifted left by 2. Bits 9:8 are software's.
+// stands, one without is a table, and W without R is reserved. The page number
+// is in bits 53:10, so an address is the entry's bits shifted left by 2. Bits
+// 9:8 are software's.
 //
 // [riscv/priv] "Svpbmt": bits 62:61 are the memory type and no address bits.
 // [riscv/priv] "Svnapot": with bit 63 in the last level the entry stands for
-// 64 KiB, and the low four bits of its page number are 1000; no other
-// pattern is defined.
+// 64 KiB, and the low four bits of its page number are 1000; other patterns
+// are reserved.
 //
 #pragma once
 
@@ -17,7 +18,29 @@
 namespace vmpt::riscv64 {
 
 inline constexpr uint64_t valid = bit(0), readWriteExecute = bits(3, 1);
-inline constexpr uint64_t napot = bit(63);
+inline constexpr uint64_t readExecute = bit(1) | bit(3);
+inline constexpr uint64_t napot = bit(63), napotSize = bits(13, 10);
+inline constexpr AddressBits pageNumber = {.lowMask = bits(53, 10),
+                                           .lowShift = 2};
+
+constexpr EntryFormat makeEntries(unsigned shift, unsigned fromLast) {
+  const EntryPattern hole = {.mask = valid, .meaning = EntryMeaning::Hole};
+  const EntryPattern neither = {valid | readExecute, valid};
+  const EntryPattern page = {valid, valid, EntryMeaning::Page, uint8_t(shift),
+                             pageNumber.without(lowBits(shift))};
+  if (fromLast)
+    return {
+        {hole,
+         {valid | readWriteExecute, valid, EntryMeaning::Table, 0, pageNumber},
+         neither,
+         page}};
+  return {hole,
+          neither,
+          {valid | napot | napotSize, valid | napot | bit(13),
+           EntryMeaning::Page, 16, pageNumber.without(lowBits(16))},
+          {valid | napot, valid | napot},
+          page};
+}
 
 constexpr PagingMode makeMode(llvm::StringLiteral name, unsigned virtualBits) {
   return {
@@ -26,15 +49,7 @@ constexpr PagingMode makeMode(llvm::StringLiteral name, unsigned virtualBits) {
       .virtualBits = uint8_t(virtualBits),
       .pageShift = 12,
       .levelCount = countLevels(virtualBits, 12, 3),
-      .levels = makeLevels(virtualBits, 12, 3, 0b11111),
-      .present = valid,
-      .leafMask = readWriteExecute,
-      .tableBits = 0,
-      .address = {.lowMask = bits(53, 10), .lowShift = 2},
-      .grouped = {.flag = napot,
-                  .patternMask = bits(13, 10),
-                  .pattern = bit(13),
-                  .shift = 16},
+      .levels = makeLevels(virtualBits, 12, 3, makeEntries),
   };
 }
 

@@ -4,7 +4,7 @@
 // bit 0 present, bit 7 (PS) in a PDPTE or PDE maps a page, address bits 51:12.
 // Bit 12 of a 2 MiB or 1 GiB entry is PAT, so a page's address is cut to the
 // page's own alignment. With AMD's SME one of the address bits means
-// "encrypted"; `withAddressMask` takes such a bit out of a mode.
+// "encrypted"; `withoutAddressBits` takes such a bit out of a mode.
 //
 #pragma once
 
@@ -12,33 +12,40 @@
 
 namespace vmpt::x86_64 {
 
-inline constexpr uint64_t pageSizeBit = bit(7);
+inline constexpr uint64_t presentBit = bit(0), pageSizeBit = bit(7);
 
-inline constexpr PagingMode fourLevel = {
-    .name = "x86-64 4-level",
-    .arch = Arch::X86_64,
-    .virtualBits = 48,
-    .pageShift = 12,
-    .levelCount = 4,
-    .levels = makeLevels(48, 12, 3, 0b0111),
-    .present = bit(0),
-    .leafMask = pageSizeBit,
-    .tableBits = 0,
-    .address = {.lowMask = bits(51, 12)},
-};
+/// An entry of a level: \p pages tells whether bit 7 makes it a page there, or
+/// a fault. Bit 7 of the last level is PAT.
+constexpr EntryFormat makeEntries(unsigned shift, bool isLast, bool pages,
+                                  AddressBits address) {
+  const EntryPattern page = {presentBit, presentBit, EntryMeaning::Page,
+                             uint8_t(shift), address.without(lowBits(shift))};
+  const EntryPattern hole = {.mask = presentBit, .meaning = EntryMeaning::Hole};
+  if (isLast)
+    return {hole, page};
+  const EntryPattern table = {presentBit | pageSizeBit, presentBit,
+                              EntryMeaning::Table, 0, address};
+  return {hole, table, pages ? page : EntryPattern()};
+}
 
-inline constexpr PagingMode fiveLevel = {
-    .name = "x86-64 5-level",
-    .arch = Arch::X86_64,
-    .virtualBits = 57,
-    .pageShift = 12,
-    .levelCount = 5,
-    .levels = makeLevels(57, 12, 3, 0b00111),
-    .present = bit(0),
-    .leafMask = pageSizeBit,
-    .tableBits = 0,
-    .address = {.lowMask = bits(51, 12)},
-};
+constexpr PagingMode makeMode(llvm::StringLiteral name, unsigned virtualBits) {
+  return {
+      .name = name,
+      .arch = Arch::X86_64,
+      .virtualBits = uint8_t(virtualBits),
+      .pageShift = 12,
+      .levelCount = countLevels(virtualBits, 12, 3),
+      .levels = makeLevels(virtualBits, 12, 3,
+                           [](unsigned shift, unsigned fromLast) {
+                             return makeEntries(shift, fromLast == 0,
+                                                fromLast <= 2,
+                                                {.lowMask = bits(51, 12)});
+                           }),
+  };
+}
+
+inline constexpr PagingMode fourLevel = makeMode("x86-64 4-level", 48);
+inline constexpr PagingMode fiveLevel = makeMode("x86-64 5-level", 57);
 
 static_assert(isConsistent(fourLevel) && isConsistent(fiveLevel));
 

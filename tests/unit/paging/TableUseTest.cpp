@@ -22,7 +22,7 @@ protected:
     return countTableUse(memory, x86_64::fourLevel, tables.root(), first, last);
   }
   uint64_t pointer(PhysAddr table) {
-    return tables.encode(table) | x86_64::fourLevel.present;
+    return tables.encode(table) | x86_64::presentBit;
   }
   SparseMemory memory;
   PageTableBuilder tables{memory, x86_64::fourLevel};

@@ -10,10 +10,10 @@ namespace {
 
 /// Only what the decoding asks of a mode.
 PagingMode modeOf(Arch arch, uint8_t entryBytes = 8) {
-  PagingMode mode = x86_64::fourLevel;
+  PagingMode mode = withoutAddressBits(
+      x86_64::fourLevel, entryBytes == 4 ? bits(51, 32) : bits(51, 48));
   mode.arch = arch;
   mode.entryBytes = entryBytes;
-  mode.address = {.lowMask = bits(entryBytes == 4 ? 31 : 47, 12)};
   return mode;
 }
 

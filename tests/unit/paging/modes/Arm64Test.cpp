@@ -36,22 +36,22 @@ TEST(Arm64Modes, HaveTheGeometryOfTheManual) {
     EXPECT_EQ(row.mode.entryCount(0), row.rootEntries);
     EXPECT_EQ(row.mode.levels[0].shift, row.rootShift);
     for (unsigned level = 0; level + 1 < row.levels; ++level)
-      EXPECT_EQ(row.mode.levels[level].mayMapPage, row.blocks[level]) << level;
+      EXPECT_EQ(row.mode.mayMapPage(level), row.blocks[level]) << level;
   }
 }
 
 TEST(Arm64Modes, KeepTheHighestAddressBitsWhereTheManualPutsThem) {
-  EXPECT_EQ(arm64::granule4K48.addressIn(0x0060'ffff'ffff'ff83),
+  EXPECT_EQ(arm64::granule4K48.pageAddress(0x0060'ffff'ffff'ff83, 3),
             PhysAddr(0x0000'ffff'ffff'f000));
-  EXPECT_EQ(arm64::granule64K52.addressIn(0x0060'0000'1234'f783),
+  EXPECT_EQ(arm64::granule64K52.pageAddress(0x0060'0000'1234'f783, 2),
             PhysAddr(0x000f'0000'1234'0000));
   // 64K: bits 15:12 of a block are address bits, too.
   EXPECT_EQ(arm64::granule64K52.pageAddress(0x0060'0000'4000'5701, 1),
             PhysAddr(0x0005'0000'4000'0000));
   // LPA2: bits 9:8 are not SH but PA[51:50], and 49:48 are in place.
-  EXPECT_EQ(arm64::granule4K52.addressIn(0x0063'0000'1234'5783),
+  EXPECT_EQ(arm64::granule4K52.pageAddress(0x0063'0000'1234'5783, 4),
             PhysAddr(0x000f'0000'1234'5000));
-  EXPECT_EQ(arm64::granule16K52.addressIn(0x0060'0000'1234'4283),
+  EXPECT_EQ(arm64::granule16K52.pageAddress(0x0060'0000'1234'4283, 3),
             PhysAddr(0x0008'0000'1234'4000));
 }
 
@@ -65,7 +65,7 @@ TEST(Arm64Modes, AReservedDescriptorMapsNothing) {
   for (uint64_t at : {0x1000ull, 0x80'0000'0000ull})
     EXPECT_EQ(translate(memory, arm64::granule4K48, tables.root(), VirtAddr(at))
                   .outcome,
-              Translation::Outcome::NotPresent);
+              Translation::Outcome::Reserved);
 }
 
 TEST(Arm64Modes, ARootSmallerThanAPageNeedNotStandAtAPagesStart) {

@@ -46,7 +46,7 @@ TEST(I386Mode, ARootEntryOfPaeMapsNoPage) {
         .outcome;
   };
   EXPECT_EQ(outcome(accessed), Translation::Outcome::Mapped);
-  EXPECT_EQ(outcome(large), Translation::Outcome::NotPresent);
+  EXPECT_EQ(outcome(large), Translation::Outcome::Reserved);
 }
 
 TEST(I386Mode, ARootInARegisterIsAlignedToItsSize) {

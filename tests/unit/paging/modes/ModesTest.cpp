@@ -2,6 +2,7 @@
 #include "paging/PagingMode.h"
 #include "paging/Translate.h"
 
+#include "support/EveryMode.h"
 #include "support/PageTableBuilder.h"
 #include "gtest/gtest.h"
 
@@ -9,14 +10,6 @@ using namespace vmpt;
 using namespace vmpt::testing;
 
 namespace {
-
-std::vector<const PagingMode *> allModes() {
-  std::vector<const PagingMode *> modes;
-  for (Arch arch : {Arch::X86_64, Arch::I386, Arch::Arm64, Arch::RiscV64})
-    for (const PagingMode *mode : getModes(arch))
-      modes.push_back(mode);
-  return modes;
-}
 
 /// Every mode there is, by itself.
 class EveryMode : public ::testing::TestWithParam<const PagingMode *> {
@@ -38,7 +31,7 @@ TEST_P(EveryMode, IsConsistentAndFoundByItsName) {
 
 TEST_P(EveryMode, MapsAPageAtEachLevelThatAllowsIt) {
   for (unsigned level = 0; level < mode.levelCount; ++level) {
-    if (!mode.levels[level].mayMapPage)
+    if (!mode.mayMapPage(level))
       continue;
     SCOPED_TRACE(level);
     SparseMemory fresh;
@@ -78,7 +71,9 @@ TEST_P(EveryMode, AnEntryThatIsNotPresentMapsNothingWhateverElseItHolds) {
   for (unsigned level = 0; level < mode.levelCount; ++level) {
     SparseMemory fresh;
     PageTableBuilder built(fresh, mode);
-    built.setEntry(lastPage, level, all & ~mode.present);
+    const EntryPattern &hole =
+        *mode.levels[level].entries.plain(EntryMeaning::Hole);
+    built.setEntry(lastPage, level, (all & ~hole.mask) | hole.bits);
     Translation found = translate(fresh, mode, built.root(), lastPage);
     EXPECT_EQ(found.outcome, Translation::Outcome::NotPresent) << level;
   }
@@ -126,15 +121,7 @@ TEST_P(EveryMode, AnAbsentTableIsNamed) {
   EXPECT_EQ(found.steps.size(), mode.levelCount - 1u);
 }
 
-std::string nameOf(const ::testing::TestParamInfo<const PagingMode *> &info) {
-  std::string name = info.param->name.str();
-  for (char &c : name)
-    if (!isalnum(static_cast<unsigned char>(c)))
-      c = '_';
-  return name;
-}
-
 INSTANTIATE_TEST_SUITE_P(All, EveryMode, ::testing::ValuesIn(allModes()),
-                         nameOf);
+                         nameOfMode);
 
 } // namespace
