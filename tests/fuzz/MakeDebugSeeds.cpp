@@ -1,7 +1,9 @@
-// Writes the first inputs of FuzzBtf and FuzzKallsyms into the folder given.
+// Writes the first inputs of FuzzBtf, FuzzKallsyms and FuzzLog into the folder
+// given.
 
 #include "support/BtfBuilder.h"
 #include "support/KallsymsBuilder.h"
+#include "support/LogBuilder.h"
 
 #include <filesystem>
 #include <fstream>
@@ -65,6 +67,29 @@ static std::vector<uint8_t> makeKallsyms(KallsymsBuilder builder) {
   return out.bytes(image.data).out;
 }
 
+static std::vector<uint8_t> makeLog(const LogImage &image, uint8_t flags,
+                                    const RecordBuffer &buffer) {
+  ByteWriter out;
+  out.u8(flags).u16(uint16_t(buffer.first)).u16(uint16_t(buffer.next));
+  return out.bytes(image.bytes).out;
+}
+
+static std::vector<uint8_t> makeRing(unsigned wordBytes, ByteOrder order) {
+  LogRingBuilder log(wordBytes, order, 3, 7);
+  for (int i = 0; i < 30; ++i)
+    log.add("line " + std::to_string(i) + (i % 3 ? "" : "\nanother"), i, i % 8);
+  log.add("");
+  return makeLog(
+      log, uint8_t((wordBytes == 4) | (order == ByteOrder::big) << 1), {});
+}
+
+static std::vector<uint8_t> makeBuffer() {
+  LogBufferBuilder log(160);
+  for (int i = 0; i < 10; ++i)
+    log.add("piece", i % 4 ? "" : "KEY=VALUE", i, i % 8, i % 2 ? 8 : 2);
+  return makeLog(log, 4, log.buffer);
+}
+
 int main(int argc, char **argv) {
   if (argc != 2)
     return 2;
@@ -93,4 +118,8 @@ int main(int argc, char **argv) {
                      .alignment = 4,
                      .wideLengths = true,
                      .addressesFirst = false}));
+
+  save(corpus / "FuzzLog/ring", makeRing(8, ByteOrder::little));
+  save(corpus / "FuzzLog/ring-32-big", makeRing(4, ByteOrder::big));
+  save(corpus / "FuzzLog/records", makeBuffer());
 }
