@@ -11,7 +11,7 @@ from pathlib import Path
 
 # Rooms of one rank may not use each other.
 RANKS = [
-    ["support"],
+    ["support", "precompiled"],
     ["output", "memory"],
     ["paging", "dump/storage"],
     ["paging/modes", "dump/formats", "debuginfo"],
