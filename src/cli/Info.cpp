@@ -174,7 +174,7 @@ void printEvidence(llvm::StringRef heading, const Evidence &evidence) {
 void printKernel(const KernelImage &kernel) {
   printEvidence("Kernel", kernel.evidence);
   printHeading("Address space");
-  const unsigned digits = kernel.arch->arch == Arch::I386 ? 8 : 16;
+  const unsigned digits = 2 * kernel.wordBytes();
   for (const AddressMarker &marker : kernel.markers)
     llvm::outs() << "  " << llvm::format_hex(marker.start, digits + 2) << "  "
                  << printable(marker.name) << '\n';

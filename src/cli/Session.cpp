@@ -117,9 +117,8 @@ llvm::Expected<KernelOverrides> makeOverrides(const Options &options) {
   if (options.arch) {
     overrides.arch = parseArch(*options.arch);
     if (!overrides.arch)
-      return llvm::make_error<UsageError>(
-          "--arch '" + *options.arch +
-          "' is not one of x86_64, i386, arm64, riscv64");
+      return llvm::make_error<UsageError>("--arch '" + *options.arch +
+                                          "' is not one of " + listArchNames());
   }
   if (options.root)
     overrides.root = PhysAddr(*options.root);

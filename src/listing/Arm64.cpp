@@ -15,7 +15,7 @@
 // table of two levels is a PMD beside holes that are PGD.
 //
 #include "paging/modes/Arm64.h"
-#include "listing/Plan.h"
+#include "listing/ListingArch.h"
 
 #include <algorithm>
 
@@ -213,9 +213,7 @@ ListingPlan makePlan(const KernelImage &kernel, PhysAddr root,
   return plan;
 }
 
-} // namespace
-
-ListingPlan planArm64(const KernelImage &kernel) {
+ListingPlan planKernel(const KernelImage &kernel) {
   const KernelVersion version = versionOf(kernel);
   const Generation &generation = generationOf(version);
   ListingPlan plan = makePlan(kernel, kernel.root, generation);
@@ -229,7 +227,7 @@ ListingPlan planArm64(const KernelImage &kernel) {
   return plan;
 }
 
-ListingPlan planArm64Efi(const KernelImage &kernel, PhysAddr root) {
+ListingPlan planEfi(const KernelImage &kernel, PhysAddr root) {
   const KernelVersion version = versionOf(kernel);
   ListingPlan plan = makePlan(kernel, root, generationOf(version));
   const unsigned bits =
@@ -249,5 +247,10 @@ ListingPlan planArm64Efi(const KernelImage &kernel, PhysAddr root) {
   plan.rules.flushAddress = endsWithRange ? taskSize : 0;
   return plan;
 }
+
+} // namespace
+
+const ListingArch listingArchArm64 = {.planKernel = planKernel,
+                                      .planEfi = planEfi};
 
 } // namespace vmpt

@@ -5,14 +5,21 @@
 // on, when it began to count like any other, no page grants them along its
 // path; only NX ends lines there. Without PAE there is no NX: always "x".
 //
+#include "listing/ListingArch.h"
 #include "listing/X86.h"
 
 namespace vmpt {
 
-ListingPlan planI386(const KernelImage &kernel) {
+namespace {
+
+ListingPlan planKernel(const KernelImage &kernel) {
   ListingPlan plan = x86::makePlan(kernel, x86::findDumper(kernel));
   plan.ranges = {{VirtAddr(0), VirtAddr(lowBits(32))}};
   return plan;
 }
+
+} // namespace
+
+const ListingArch listingArchI386 = {.planKernel = planKernel};
 
 } // namespace vmpt

@@ -1,30 +1,20 @@
 #include "listing/Plan.h"
 
 #include "kernel/find/KernelArch.h"
-
-#include "llvm/Support/ErrorHandling.h"
+#include "listing/ListingArch.h"
 
 namespace vmpt {
 
-ListingPlan planX86_64(const KernelImage &kernel);
-ListingPlan planArm64(const KernelImage &kernel);
-ListingPlan planArm64Efi(const KernelImage &kernel, PhysAddr root);
-ListingPlan planI386(const KernelImage &kernel);
-ListingPlan planRiscV64(const KernelImage &kernel);
-ListingPlan planRiscV64Efi(const KernelImage &kernel, PhysAddr root);
+const ListingArch &getListingArch(Arch arch) {
+  static const ListingArch *const archs[] = {
+#define VMPT_ARCH(X, x) &listingArch##X,
+#include "memory/Archs.def"
+  };
+  return *archs[size_t(arch)];
+}
 
 static ListingPlan planWholeTable(const KernelImage &kernel) {
-  switch (kernel.arch->arch) {
-  case Arch::X86_64:
-    return planX86_64(kernel);
-  case Arch::Arm64:
-    return planArm64(kernel);
-  case Arch::RiscV64:
-    return planRiscV64(kernel);
-  case Arch::I386:
-    return planI386(kernel);
-  }
-  llvm_unreachable("an architecture without a listing");
+  return getListingArch(kernel.arch->arch).planKernel(kernel);
 }
 
 llvm::Expected<ListingPlan> planKernelListing(const KernelImage &kernel) {
@@ -58,15 +48,8 @@ llvm::Expected<ListingPlan> planTaskListing(const KernelImage &kernel,
 
 llvm::Expected<ListingPlan> planEfiListing(const KernelImage &kernel,
                                            PhysAddr root) {
-  switch (kernel.arch->arch) {
-  case Arch::Arm64:
-    return planArm64Efi(kernel, root);
-  case Arch::RiscV64:
-    return planRiscV64Efi(kernel, root);
-  case Arch::X86_64:
-  case Arch::I386:
-    break;
-  }
+  if (auto *planEfi = getListingArch(kernel.arch->arch).planEfi)
+    return planEfi(kernel, root);
   return planTaskListing(kernel, root, false);
 }
 

@@ -14,7 +14,7 @@
 // one series that is in 6.7 and not in 6.6.
 //
 #include "paging/modes/RiscV64.h"
-#include "listing/Plan.h"
+#include "listing/ListingArch.h"
 
 #include <algorithm>
 
@@ -97,9 +97,7 @@ EntryRules makeEntryRules(unsigned levelCount) {
   return rules;
 }
 
-} // namespace
-
-ListingPlan planRiscV64(const KernelImage &kernel) {
+ListingPlan planKernel(const KernelImage &kernel) {
   const PagingMode &mode = *kernel.mode;
   const bool isNew = kernel.hasDumperText("RSW(%d)").value_or(
       kernel.version() >= KernelVersion{6, 7});
@@ -123,13 +121,18 @@ ListingPlan planRiscV64(const KernelImage &kernel) {
 
 /// linux v6.12 arch/riscv/mm/ptdump.c, efi_ptd_info: up to 2 GiB, though the
 /// marker says 1.
-ListingPlan planRiscV64Efi(const KernelImage &kernel, PhysAddr root) {
-  ListingPlan plan = planRiscV64(kernel);
+ListingPlan planEfi(const KernelImage &kernel, PhysAddr root) {
+  ListingPlan plan = planKernel(kernel);
   plan.root = root;
   constexpr uint64_t gibibyte = bit(30);
   plan.markers = {{0, "UEFI runtime start"}, {gibibyte, "UEFI runtime end"}};
   plan.ranges = {{VirtAddr(0), VirtAddr(2 * gibibyte - 1)}};
   return plan;
 }
+
+} // namespace
+
+const ListingArch listingArchRiscV64 = {.planKernel = planKernel,
+                                        .planEfi = planEfi};
 
 } // namespace vmpt

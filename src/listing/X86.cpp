@@ -17,6 +17,8 @@ constexpr uint8_t pteLevel = 1 << Pte, largeLevels = 1 << Pmd | 1 << Pud,
                   topLevels = 1 << P4d | 1 << Pgd,
                   tableLevels = largeLevels | topLevels;
 
+bool is32Bit(const PagingMode &mode) { return mode.virtualBits == 32; }
+
 /// PAT is one column of which one row prints.
 constexpr AttributeField fields[] = {
     {bit(2), bit(2), "USR ", "    "},
@@ -101,7 +103,7 @@ void narrowTo32Bits(const PagingMode &mode, EntryRules &rules) {
 
 void setOldRules(const PagingMode &mode, PtdumpRules &rules) {
   rules.zeroEntryKeeps = rules.denyMask;
-  rules.rootGrantsAll = mode.arch == Arch::I386 && mode.levelCount == 3;
+  rules.rootGrantsAll = is32Bit(mode) && mode.levelCount == 3;
   rules.largeFlag = pageSize;
   // A level that is folded into the pgd is masked as the pgd.
   for (unsigned level = 1; level < mode.lastLevel(); ++level)
@@ -132,7 +134,7 @@ X86Dumper findDumper(const KernelImage &kernel) {
       });
   // __PHYSICAL_MASK_SHIFT: linux v4.14 and v4.17 page_64_types.h, v4.14 and
   // v4.19 page_32_types.h.
-  if (kernel.mode->arch == Arch::X86_64)
+  if (!is32Bit(*kernel.mode))
     dumper.physicalBits = version >= KernelVersion{4, 17} ? 52 : 46;
   else if (kernel.mode->entryBytes == 4)
     dumper.physicalBits = 32;
@@ -143,9 +145,8 @@ X86Dumper findDumper(const KernelImage &kernel) {
 
 ListingPlan makePlan(const KernelImage &kernel, const X86Dumper &dumper) {
   const PagingMode &mode = *kernel.mode;
-  const bool is32Bit = mode.arch == Arch::I386;
   ListingPlan plan(mode, kernel.root, wording);
-  plan.wording.addressDigits = is32Bit ? 8 : 16;
+  plan.wording.addressDigits = is32Bit(mode) ? 8 : 16;
   plan.wording.presentMask = dumper.asksForPresent ? present : ~uint64_t(0);
   plan.context.levelNames = {"pgd", "p4d", "pud", "pmd", "pte"};
   plan.markers = kernel.markers;
@@ -167,7 +168,7 @@ ListingPlan makePlan(const KernelImage &kernel, const X86Dumper &dumper) {
   EntryRules byKind = dumper.commonWalker
                           ? makeCommonRules(kernel, rules.attributeMask)
                           : makeOwnRules();
-  if (is32Bit)
+  if (is32Bit(mode))
     narrowTo32Bits(mode, byKind);
   for (unsigned level = 0; level < mode.levelCount; ++level) {
     const unsigned kind = level + (5 - mode.levelCount);
@@ -177,7 +178,7 @@ ListingPlan makePlan(const KernelImage &kernel, const X86Dumper &dumper) {
   }
   // The walker before 5.6 notes the pages of a folded level as the pgd's, and
   // a pgd that others are folded into is always present to it.
-  if (!is32Bit || !dumper.commonWalker)
+  if (!is32Bit(mode) || !dumper.commonWalker)
     rules.leafLevel[0] = Pgd;
   if (!dumper.commonWalker && mode.levelCount == 4 && !dumper.hasP4d)
     plan.entryRules[0] = byKind[Pgd];

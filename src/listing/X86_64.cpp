@@ -5,6 +5,7 @@
 // thus spans the non-canonical addresses. Before, every slot of the top table,
 // those of the guard hole unseen.
 //
+#include "listing/ListingArch.h"
 #include "listing/X86.h"
 
 namespace vmpt {
@@ -55,9 +56,7 @@ void addOldRanges(const KernelImage &kernel, ListingPlan &plan) {
   plan.ranges.push_back({VirtAddr(hole.end), VirtAddr(last)});
 }
 
-} // namespace
-
-ListingPlan planX86_64(const KernelImage &kernel) {
+ListingPlan planKernel(const KernelImage &kernel) {
   const x86::X86Dumper dumper = x86::findDumper(kernel);
   ListingPlan plan = x86::makePlan(kernel, dumper);
   const uint64_t userLast = lowBits(kernel.mode->virtualBits - 1);
@@ -69,5 +68,9 @@ ListingPlan planX86_64(const KernelImage &kernel) {
     addOldRanges(kernel, plan);
   return plan;
 }
+
+} // namespace
+
+const ListingArch listingArchX86_64 = {.planKernel = planKernel};
 
 } // namespace vmpt

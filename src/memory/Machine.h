@@ -1,6 +1,7 @@
 //===- Machine.h - the machine that was dumped, as plain data -------------===//
 #pragma once
 
+#include "memory/Arch.h"
 #include "support/Bytes.h"
 
 #include "llvm/ADT/StringRef.h"
@@ -11,13 +12,6 @@
 #include <vector>
 
 namespace vmpt {
-
-enum class Arch : uint8_t { X86_64, I386, Arm64, RiscV64 };
-
-/// "x86_64", "i386", "arm64", "riscv64": the names that Linux uses.
-llvm::StringRef getArchName(Arch arch);
-/// Also takes the common aliases (amd64, x86-64, aarch64, i686, ...).
-std::optional<Arch> parseArch(llvm::StringRef name);
 
 /// One CPU's registers as far as the dump has them.
 struct CpuRegisters {

@@ -5,7 +5,7 @@
 // translation serve every mode. Level 0 is the root.
 //
 // To add a mode, add a constant beside its kin in X86_64.h, Arm64.h or
-// RiscV64.h, cite the manual, and list it in Modes.cpp. `isConsistent` is
+// RiscV64.h, cite the manual, and list it in `modes` there. `isConsistent` is
 // asserted over all of them.
 //
 #pragma once

@@ -71,7 +71,7 @@ def check_usage(tap, vmpt, dump):
         ("a layout and a base", ["info", dump, "--layout", "flat", "--raw-base", "0"], "leave out --raw-base"),
         ("not a number", ["kernel", dump, "--max-lines", "many"], "--max-lines 'many' is not a number"),
         ("number too large", ["kernel", dump, "--root", "0x10000000000000000"], "is not a number"),
-        ("unknown architecture", ["kernel", dump, "--arch", "vax"], "--arch 'vax' is not one of x86_64"),
+        ("unknown architecture", ["kernel", dump, "--arch", "vax"], "--arch 'vax' is not one of arm64, x86_64, i386, riscv64"),
         ("value is missing", ["kernel", dump, "--root"], "--root"),
         ("read without a range", ["read", dump], "read needs --physical ADDR LENGTH"),
         ("trim without an output", ["trim", dump], "trim needs -o OUT"),

@@ -80,7 +80,7 @@ protected:
   std::string lineOf(const Symbol &symbol) const {
     char address[24];
     std::snprintf(address, sizeof address,
-                  kernel->mode->arch == Arch::I386 ? "%08llx" : "%016llx",
+                  kernel->wordBytes() == 4 ? "%08llx" : "%016llx",
                   static_cast<unsigned long long>(symbol.address.value));
     return std::string(address) + ' ' + symbol.type + ' ' + symbol.name;
   }
@@ -113,7 +113,7 @@ TEST_P(DebugDataTruth, KallsymsIsFoundByStructureAlone) {
   for (const MappedRun &run : image)
     ranges.push_back({run.start, run.size});
   KallsymsMachine machine;
-  machine.wordBytes = kernel->mode->arch == Arch::I386 ? 4 : 8;
+  machine.wordBytes = kernel->wordBytes();
   auto read = makeReader(*memory);
   auto kallsyms = valueOf(findKallsyms(read, ranges, machine));
   ASSERT_TRUE(kallsyms);

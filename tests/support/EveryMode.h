@@ -11,7 +11,7 @@ namespace vmpt::testing {
 
 inline std::vector<const PagingMode *> allModes() {
   std::vector<const PagingMode *> modes;
-  for (Arch arch : {Arch::X86_64, Arch::I386, Arch::Arm64, Arch::RiscV64})
+  for (Arch arch : allArchs)
     for (const PagingMode *mode : getModes(arch))
       modes.push_back(mode);
   return modes;

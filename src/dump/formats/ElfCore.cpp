@@ -83,22 +83,12 @@ void nameMachine(const GElf_Ehdr &header, Dump &dump) {
   Machine &machine = dump.machine;
   machine.order = header.e_ident[EI_DATA] == ELFDATA2MSB ? ByteOrder::big
                                                          : ByteOrder::little;
-  switch (header.e_machine) {
-  case EM_X86_64:
-    machine.arch = Arch::X86_64;
-    break;
-  case EM_386:
-    machine.arch = Arch::I386;
-    break;
-  case EM_AARCH64:
-    machine.arch = Arch::Arm64;
-    break;
-  case EM_RISCV:
-    machine.arch = Arch::RiscV64;
-    break;
-  default:
-    dump.quirks.push_back("ELF e_machine " + std::to_string(header.e_machine) +
-                          " is not one that vmpt knows");
+  machine.arch = findElfArch(header.e_machine, header.e_ident[EI_CLASS]);
+  if (!machine.arch) {
+    dump.quirks.push_back(
+        "ELF e_machine " + std::to_string(header.e_machine) +
+        (header.e_ident[EI_CLASS] == ELFCLASS32 ? " of a 32-bit file" : "") +
+        " is not one that vmpt knows");
     return;
   }
   machine.archSource = "ELF e_machine";

@@ -8,34 +8,7 @@ namespace vmpt {
 
 namespace {
 
-/// Where an architecture's elf_prstatus keeps what we want. The size of the
-/// note tells architectures apart where the container does not.
-struct PrstatusLayout {
-  Arch arch;
-  uint32_t size; ///< Of the whole note descriptor.
-  uint8_t pidOffset, registersOffset, registerBytes;
-  std::vector<llvm::StringLiteral> names;
-};
-
 // clang-format off
-const PrstatusLayout prstatusLayouts[] = {
-    {Arch::X86_64, 336, 32, 112, 8,
-     {"r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx",
-      "rdx", "rsi", "rdi", "orig_rax", "rip", "cs", "eflags", "rsp", "ss", "fs_base",
-      "gs_base", "ds", "es", "fs", "gs"}},
-    {Arch::I386, 144, 24, 72, 4,
-     {"ebx", "ecx", "edx", "esi", "edi", "ebp", "eax", "ds", "es", "fs", "gs", "orig_eax",
-      "eip", "cs", "eflags", "esp", "ss"}},
-    {Arch::Arm64, 392, 32, 112, 8,
-     {"x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12",
-      "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21", "x22", "x23", "x24",
-      "x25", "x26", "x27", "x28", "x29", "x30", "sp", "pc", "pstate"}},
-    {Arch::RiscV64, 376, 32, 112, 8,
-     {"pc", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3",
-      "a4", "a5", "a6", "a7", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10",
-      "s11", "t3", "t4", "t5", "t6"}},
-};
-
 /// QEMUCPUState: {name, offset}; a segment is {selector, limit, flags, pad,
 /// base} of 24 bytes, of which the base is wanted.
 struct QemuField { llvm::StringLiteral name; uint16_t offset; };
@@ -45,44 +18,47 @@ constexpr QemuField qemuFields[] = {
 };
 // clang-format on
 
-const PrstatusLayout *findLayout(const Machine &machine, uint64_t descSize) {
-  for (const PrstatusLayout &layout : prstatusLayouts) {
-    bool sameArch = machine.arch ? layout.arch == *machine.arch
-                                 : machine.order == ByteOrder::little;
-    if (layout.size == descSize && sameArch)
-      return &layout;
-  }
+/// Whose NT_PRSTATUS has that size.
+std::optional<Arch> findPrstatusArch(const Machine &machine,
+                                     uint64_t descSize) {
+  auto hasSize = [&](Arch arch) {
+    return getTraits(arch).prstatus.sizeBytes == descSize;
+  };
+  if (machine.arch && hasSize(*machine.arch))
+    return machine.arch;
   // A 64-bit guest whose first CPU sat in firmware has EM_386 on its file and
   // 64-bit notes, or the other way round: believe the notes for the registers.
-  if (machine.arch == Arch::I386 || machine.arch == Arch::X86_64)
-    for (const PrstatusLayout &layout : prstatusLayouts)
-      if (layout.size == descSize &&
-          (layout.arch == Arch::I386 || layout.arch == Arch::X86_64))
-        return &layout;
-  return nullptr;
+  for (Arch arch : allArchs) {
+    const bool mayBe =
+        machine.arch ? getTraits(arch).family == getTraits(*machine.arch).family
+                     : machine.order == ByteOrder::little;
+    if (mayBe && hasSize(arch))
+      return arch;
+  }
+  return std::nullopt;
 }
 
 void readPrstatus(const Note &note, Dump &dump) {
   Machine &machine = dump.machine;
-  const PrstatusLayout *layout = findLayout(machine, note.desc.size());
-  if (!layout) {
+  std::optional<Arch> arch = findPrstatusArch(machine, note.desc.size());
+  if (!arch) {
     dump.quirks.push_back("NT_PRSTATUS of " + std::to_string(note.desc.size()) +
                           " bytes fits no known architecture");
     return;
   }
   if (!machine.arch) {
-    machine.arch = layout->arch;
+    machine.arch = arch;
     machine.archSource = "size of the NT_PRSTATUS note";
   }
+  const ArchTraits &traits = getTraits(*arch);
   CpuRegisters cpu;
-  cpu.pid = note.desc.at<uint32_t>(layout->pidOffset);
-  uint64_t offset = layout->registersOffset;
-  for (llvm::StringRef name : layout->names) {
-    uint64_t value = layout->registerBytes == 8
-                         ? note.desc.at<uint64_t>(offset)
-                         : note.desc.at<uint32_t>(offset);
+  cpu.pid = note.desc.at<uint32_t>(traits.prstatus.pidOffset);
+  uint64_t offset = traits.prstatus.registersOffset;
+  for (llvm::StringRef name : traits.prstatus.registers) {
+    uint64_t value = traits.wordBytes == 8 ? note.desc.at<uint64_t>(offset)
+                                           : note.desc.at<uint32_t>(offset);
     cpu.general.emplace_back(name.str(), value);
-    offset += layout->registerBytes;
+    offset += traits.wordBytes;
   }
   machine.cpus.push_back(std::move(cpu));
 }

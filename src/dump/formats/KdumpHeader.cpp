@@ -1,5 +1,6 @@
 #include "dump/formats/KdumpHeader.h"
 
+#include "memory/Arch.h"
 #include "support/Bits.h"
 
 #include "llvm/ADT/SmallVector.h"
@@ -227,8 +228,9 @@ bool piecesArePlausible(const KdumpHeader &header) {
 
 /// uname -m, which QEMU does not always know ("Unknown").
 bool isMachine32Bit(llvm::StringRef machine) {
-  for (llvm::StringRef name : {"i386", "i486", "i586", "i686", "arm", "ppc",
-                               "mips", "s390", "riscv32"})
+  if (std::optional<Arch> arch = parseArch(machine))
+    return getTraits(*arch).wordBytes == 4;
+  for (llvm::StringRef name : {"arm", "ppc", "mips", "s390", "riscv32"})
     if (machine == name)
       return true;
   return machine.consume_front("armv") && !machine.empty() &&

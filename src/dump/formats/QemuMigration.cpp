@@ -17,19 +17,20 @@ struct MachineRam {
   llvm::StringLiteral machine; ///< Prefix of the type's name.
   llvm::StringLiteral block;   ///< What it calls its RAM by default.
   llvm::StringLiteral layout;  ///< In rawLayouts().
-  std::optional<Arch> arch;    ///< Where the type leaves no choice.
+  /// The emulator, qemu-system-X, where the type is of one alone.
+  llvm::StringLiteral target;
 };
 
 // qemu 7.2: default_ram_id of each machine class. "virt" is both arm's (with
 // a version) and riscv's (without): the first row that fits decides.
 constexpr MachineRam machines[] = {
-    {"pc-i440fx", "pc.ram", "qemu-i440fx", std::nullopt},
-    {"pc-q35", "pc.ram", "qemu-q35", std::nullopt},
-    {"microvm", "microvm.ram", "qemu-microvm", std::nullopt},
-    {"virt", "mach-virt.ram", "qemu-arm-virt", Arch::Arm64},
-    {"virt", "riscv_virt_board.ram", "qemu-riscv-virt", Arch::RiscV64},
-    {"virt-", "", "qemu-arm-virt", Arch::Arm64},
-    {"virt", "", "qemu-riscv-virt", Arch::RiscV64},
+    {"pc-i440fx", "pc.ram", "qemu-i440fx", ""},
+    {"pc-q35", "pc.ram", "qemu-q35", ""},
+    {"microvm", "microvm.ram", "qemu-microvm", ""},
+    {"virt", "mach-virt.ram", "qemu-arm-virt", "aarch64"},
+    {"virt", "riscv_virt_board.ram", "qemu-riscv-virt", "riscv64"},
+    {"virt-", "", "qemu-arm-virt", "aarch64"},
+    {"virt", "", "qemu-riscv-virt", "riscv64"},
 };
 
 bool hasPrefix(llvm::StringRef text, llvm::StringRef prefix) {
@@ -197,8 +198,8 @@ void describe(const QemuStream &stream, const MachineRam &machine, Dump &dump) {
   dump.facts.push_back({"layout", machine.layout.str()});
   if (llvm::is_contained(stream.capabilities, "mapped-ram"))
     dump.facts.push_back({"capability", "mapped-ram"});
-  dump.machine.arch = machine.arch;
-  if (machine.arch)
+  dump.machine.arch = parseArch(machine.target);
+  if (dump.machine.arch)
     dump.machine.archSource = "QEMU machine type and RAM block";
   if (stream.machine.empty())
     dump.quirks.push_back("the stream does not name its machine type; its RAM "

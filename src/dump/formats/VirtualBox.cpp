@@ -68,7 +68,7 @@ void readCpu(Bytes note, Dump &dump) {
   // 64-bit kernel; one in 32-bit code shows nothing.
   constexpr uint32_t longMode = bit(13);
   if (note.at<uint32_t>(codeSegmentAttributes) & longMode) {
-    dump.machine.arch = Arch::X86_64;
+    dump.machine.arch = findElfArch(EM_X86_64, ELFCLASS64);
     dump.machine.archSource = "code segment in a VBCPU note";
   }
 }

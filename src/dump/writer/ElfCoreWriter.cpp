@@ -11,20 +11,6 @@ namespace {
 
 constexpr uint64_t pageBytes = 4096;
 
-uint16_t machineNumber(Arch arch) {
-  switch (arch) {
-  case Arch::X86_64:
-    return EM_X86_64;
-  case Arch::I386:
-    return EM_386;
-  case Arch::Arm64:
-    return EM_AARCH64;
-  case Arch::RiscV64:
-    return EM_RISCV;
-  }
-  return EM_NONE;
-}
-
 /// Fields one after the other in the file's byte order.
 class FieldWriter {
 public:
@@ -134,7 +120,7 @@ void putElfHeader(FieldWriter &out, const CoreContents &contents,
       EV_CURRENT};
   out.append(llvm::ArrayRef<uint8_t>(identification));
   out.put(uint16_t(ET_CORE));
-  out.put(machineNumber(contents.arch));
+  out.put(getTraits(contents.arch).elfMachine);
   out.put(uint32_t(EV_CURRENT));
   out.put(uint64_t(0)); // e_entry
   out.put(uint64_t(sizeof(Elf64_Ehdr)));

@@ -26,7 +26,6 @@
 #include "paging/modes/Arm64.h"
 #include "kernel/arch/Arm64Layout.h"
 #include "kernel/find/KernelArch.h"
-#include "paging/modes/Modes.h"
 
 #include <algorithm>
 
@@ -71,7 +70,7 @@ std::vector<const PagingMode *> likelyModes(const RootQuery &query,
   const auto pageBytes = query.vmcoreinfo.decimal("PAGESIZE");
   const bool believed =
       pageBytes == 4096u || pageBytes == 16384u || pageBytes == 65536u;
-  for (const PagingMode *mode : getModes(Arch::Arm64)) {
+  for (const PagingMode *mode : arm64::modes) {
     if (!allows(query.overrides, *mode))
       continue;
     if (!query.overrides.granule && believed &&
@@ -231,10 +230,38 @@ VirtAddr lastUserAddress(const KernelImage &image) {
   return VirtAddr(bit(image.virtualBits) - 1);
 }
 
+/// linux arch/arm64/include/asm/pgtable.h "Encode and decode a swap entry".
+/// "arm64/mm: Move PTE_PRESENT_INVALID to overlay PTE_NG" (6.10) gave PROT_NONE
+/// bit 11; before, it had bit 58, and bit 59 was for invalidated huge
+/// pages. 6.0 took a bit from the type for "exclusive".
+constexpr NonPresentFormat nonPresentFormats[] = {
+    {8,
+     {6, 10},
+     {.protNone = bit(11),
+      .hugeProtNone = bit(11),
+      .typeShift = 6,
+      .offsetShift = 12,
+      .offsetBits = 50}},
+    {8,
+     {5, 19},
+     {.protNone = bit(58),
+      .hugeProtNone = bit(58) | bit(59),
+      .typeShift = 3,
+      .offsetShift = 8,
+      .offsetBits = 50}},
+    {8,
+     {0, 0},
+     {.protNone = bit(58),
+      .hugeProtNone = bit(58) | bit(59),
+      .typeShift = 2,
+      .typeBits = 6,
+      .offsetShift = 8,
+      .offsetBits = 50}},
+};
+
 } // namespace
 
-extern const KernelArch arm64KernelArch;
-const KernelArch arm64KernelArch = {
+const KernelArch kernelArchArm64 = {
     .arch = Arch::Arm64,
     .owns = owns,
     .rootSymbols = rootSymbols,
@@ -243,6 +270,8 @@ const KernelArch arm64KernelArch = {
     .registerRoots = nullptr,
     .complete = complete,
     .lastUserAddress = lastUserAddress,
+    .nonPresentFormats = nonPresentFormats,
+    .tasksMapKernel = false,
 };
 
 } // namespace vmpt

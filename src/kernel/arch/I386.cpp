@@ -14,6 +14,7 @@
 // arch/x86/mm/dump_pagetables.c.
 //
 #include "paging/modes/I386.h"
+#include "kernel/arch/X86.h"
 #include "kernel/context/KernelDebug.h"
 #include "kernel/find/KernelArch.h"
 
@@ -138,10 +139,12 @@ PhysAddr userRoot(const KernelDebug &debug, PhysAddr kernelRoot) {
   return presentCount ? userTable : kernelRoot;
 }
 
+constexpr NonPresentFormat nonPresentFormats[] = {x86::wideEntries,
+                                                  x86::narrowEntries};
+
 } // namespace
 
-extern const KernelArch i386KernelArch;
-const KernelArch i386KernelArch = {
+const KernelArch kernelArchI386 = {
     .arch = Arch::I386,
     .owns = owns,
     .rootSymbols = rootSymbols,
@@ -150,6 +153,7 @@ const KernelArch i386KernelArch = {
     .registerRoots = registerRoots,
     .complete = addMarkers,
     .lastUserAddress = lastUserAddress,
+    .nonPresentFormats = nonPresentFormats,
     .userRoot = userRoot,
 };
 

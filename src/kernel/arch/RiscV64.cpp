@@ -26,9 +26,6 @@ namespace {
 
 constexpr llvm::StringLiteral rootSymbols[] = {"swapper_pg_dir"};
 
-const PagingMode *const modes[] = {&riscv64::sv39, &riscv64::sv48,
-                                   &riscv64::sv57};
-
 bool owns(const Vmcoreinfo &info) {
   return info.number("va_kernel_pa_offset") || info.number("phys_ram_base") ||
          info.number("satp");
@@ -36,7 +33,8 @@ bool owns(const Vmcoreinfo &info) {
 
 /// All modes, the one that \p fits first.
 template <class Fits> std::vector<const PagingMode *> modesBy(Fits fits) {
-  std::vector<const PagingMode *> order(std::begin(modes), std::end(modes));
+  std::vector<const PagingMode *> order(std::begin(riscv64::modes),
+                                        std::end(riscv64::modes));
   std::stable_partition(order.begin(), order.end(), fits);
   return order;
 }
@@ -190,10 +188,35 @@ VirtAddr lastUserAddress(const KernelImage &image) {
   return VirtAddr(lowBits(image.mode->virtualBits - 1));
 }
 
+/// linux arch/riscv/include/asm/pgtable.h "Encode and decode a swap entry". 6.3
+/// took bit 6 for "exclusive"; 5.17 moved PROT_NONE from bit 1 to 5.
+constexpr NonPresentFormat nonPresentFormats[] = {
+    {8,
+     {6, 3},
+     {.protNone = bit(5),
+      .hugeProtNone = bit(5) | bits(3, 1),
+      .typeShift = 7,
+      .offsetShift = 12,
+      .offsetBits = 52}},
+    {8,
+     {5, 17},
+     {.protNone = bit(5),
+      .hugeProtNone = bit(5) | bits(3, 1),
+      .typeShift = 6,
+      .offsetShift = 11,
+      .offsetBits = 53}},
+    {8,
+     {0, 0},
+     {.protNone = bit(1),
+      .hugeProtNone = bit(1),
+      .typeShift = 2,
+      .offsetShift = 7,
+      .offsetBits = 57}},
+};
+
 } // namespace
 
-extern const KernelArch riscV64KernelArch;
-const KernelArch riscV64KernelArch = {
+const KernelArch kernelArchRiscV64 = {
     .arch = Arch::RiscV64,
     .owns = owns,
     .rootSymbols = rootSymbols,
@@ -202,6 +225,8 @@ const KernelArch riscV64KernelArch = {
     .registerRoots = nullptr, // no note holds satp
     .complete = complete,
     .lastUserAddress = lastUserAddress,
+    .nonPresentFormats = nonPresentFormats,
+    .hasNamelessVdso = true,
 };
 
 } // namespace vmpt

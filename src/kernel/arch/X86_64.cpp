@@ -18,6 +18,7 @@
 // linux v6.12 arch/x86/kernel/vmcore_info_64.c, arch/x86/mm/dump_pagetables.c.
 //
 #include "paging/modes/X86_64.h"
+#include "kernel/arch/X86.h"
 #include "kernel/arch/X86_64Layout.h"
 #include "kernel/context/KernelDebug.h"
 #include "kernel/find/KernelArch.h"
@@ -185,10 +186,11 @@ PhysAddr userRoot(const KernelDebug &debug, PhysAddr kernelRoot) {
   return hasPti(debug, kernelRoot) ? kernelRoot + bit(12) : kernelRoot;
 }
 
+constexpr NonPresentFormat nonPresentFormats[] = {x86::wideEntries};
+
 } // namespace
 
-extern const KernelArch x86_64KernelArch;
-const KernelArch x86_64KernelArch = {
+const KernelArch kernelArchX86_64 = {
     .arch = Arch::X86_64,
     .owns = owns,
     .rootSymbols = rootSymbols,
@@ -197,7 +199,9 @@ const KernelArch x86_64KernelArch = {
     .registerRoots = registerRoots,
     .complete = complete,
     .lastUserAddress = lastUserAddress,
+    .nonPresentFormats = nonPresentFormats,
     .userRoot = userRoot,
+    .hasGateArea = true,
 };
 
 } // namespace vmpt

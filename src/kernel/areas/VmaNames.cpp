@@ -1,6 +1,7 @@
 #include "kernel/areas/VmaNames.h"
 
 #include "kernel/context/FieldTable.h"
+#include "kernel/find/KernelArch.h"
 
 namespace vmpt {
 
@@ -18,6 +19,7 @@ llvm::Expected<VmaNames> VmaNames::create(const TypeSources &types,
                                           const StructReader &reader,
                                           KernelVersion version) {
   VmaNames names(symbols, reader, version);
+  names.arch_ = findKernelArch(reader.memory().mode().arch);
   const WantedField wanted[] = {
       {&names.startBrk_, "mm_struct", {"start_brk"}},
       {&names.brk_, "mm_struct", {"brk"}},
@@ -125,9 +127,7 @@ VmaNames::findOwnName(const Vma &vma, const MmLayout &layout) const {
       return std::optional<std::string>(std::move(*name));
     }
   }
-  // linux v5.10 arch/riscv/kernel/vdso.c: mappings without a name of their
-  // own. Newer ones have one and do not come here.
-  if (reader_->memory().mode().arch == Arch::RiscV64)
+  if (arch_->hasNamelessVdso)
     if (auto vdso = reader_->tryNumber(layout.mm, contextVdso_);
         vdso && *vdso && *vdso == vma.start.value)
       return std::optional<std::string>("[vdso]");
@@ -178,7 +178,7 @@ VmaName VmaNames::describe(const Vma &vma, const MmLayout &layout) {
 llvm::Expected<std::optional<Vma>>
 VmaNames::findGate(const MmLayout &layout, const VmaReader &vmas) const {
   std::optional<Vma> nothing;
-  if (reader_->memory().mode().arch != Arch::X86_64)
+  if (!arch_->hasGateArea)
     return nothing;
   // The code is there if CONFIG_X86_VSYSCALL_EMULATION is.
   if (!gateCode_ && hasSymbols_)

@@ -11,6 +11,8 @@
 
 namespace vmpt {
 
+struct KernelArch;
+
 /// What decides between [heap], [stack] and no name.
 struct MmLayout {
   VirtAddr mm;
@@ -54,11 +56,12 @@ private:
   const SymbolSource *symbols_;
   const StructReader *reader_;
   KernelVersion version_;
+  const KernelArch *arch_ = nullptr;
   std::optional<FilePaths> files_;
   Field startBrk_, brk_, startStack_, operationName_, specialName_;
   std::optional<Field> anonNameText_;
-  std::optional<Field> contextVdso_; ///< riscv
-  /// x86-64: which processes have the gate area.
+  std::optional<Field> contextVdso_;
+  /// Which processes have the gate area.
   std::optional<Field> contextFlags_, contextIa32_;
   std::optional<VirtAddr> specialMappingName_, gateName_;
   std::optional<VirtAddr> gate_, gateMode_, gateCode_;

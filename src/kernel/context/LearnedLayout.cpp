@@ -1,5 +1,6 @@
 #include "kernel/context/LearnedLayout.h"
 
+#include "kernel/find/KernelArch.h"
 #include "kernel/image/ImageScan.h"
 #include "paging/Translate.h"
 
@@ -286,8 +287,8 @@ std::optional<int64_t> LayoutLearner::findExitState() const {
   });
 }
 
-/// Does it map the kernel as the kernel's own table does? A task's table on
-/// arm64 has no kernel half, so there a table that is one has to do.
+/// Does it map the kernel as the kernel's own table does? Where tasks' tables
+/// have no kernel half, a table that is one has to do.
 bool LayoutLearner::isTopTable(uint64_t table) const {
   const uint64_t tableBytes = image_.mode->tableBytes(0);
   if (table == 0 || table & (std::min<uint64_t>(tableBytes, 4096) - 1))
@@ -297,7 +298,7 @@ bool LayoutLearner::isTopTable(uint64_t table) const {
     llvm::consumeError(root.takeError());
     return false;
   }
-  if (image_.mode->arch == Arch::Arm64)
+  if (!image_.arch->tasksMapKernel)
     return true;
   const VirtAddr known = samples_[0].comm;
   Translation own =

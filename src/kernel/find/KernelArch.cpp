@@ -5,29 +5,14 @@
 
 namespace vmpt {
 
-extern const KernelArch arm64KernelArch;
-extern const KernelArch x86_64KernelArch;
-extern const KernelArch i386KernelArch;
-extern const KernelArch riscV64KernelArch;
-
-// Where nothing names the architecture they are tried in this order. Tables of
-// arm64 with 4K pages read well as tables of x86-64, but not the other way
-// round: bit 1 has to be set in all that is no block.
 static const KernelArch *const archs[] = {
-    &arm64KernelArch,
-    &x86_64KernelArch,
-    &i386KernelArch,
-    &riscV64KernelArch,
+#define VMPT_ARCH(X, x) &kernelArch##X,
+#include "memory/Archs.def"
 };
 
 llvm::ArrayRef<const KernelArch *> getKernelArchs() { return archs; }
 
-const KernelArch *findKernelArch(Arch arch) {
-  for (const KernelArch *candidate : archs)
-    if (candidate->arch == arch)
-      return candidate;
-  return nullptr;
-}
+const KernelArch *findKernelArch(Arch arch) { return archs[size_t(arch)]; }
 
 std::optional<VirtAddr> findRootSymbol(const KernelArch &arch,
                                        const Vmcoreinfo &info) {

@@ -1,19 +1,30 @@
 //===- KernelArch.h - what is peculiar to Linux on an architecture --------===//
 //
-// How to add an architecture:
-//   1. memory/Machine: its Arch, its names; dump/formats/ElfNotes: its prstatus
-//   layout.
-//   2. paging/X.h: its modes as constants with manual citations; Modes.cpp.
-//   3. kernel/arch/X.cpp: a `KernelArch` as below; KernelArch.cpp lists it.
-//   4. listing/X.cpp: its wording and its plan (EntryRules, PtdumpRules,
-//      ranges); Plans.cpp lists it.
-//   5. Tests: every typed test over modes picks the modes up by itself; add a
-//      truth case, cut a fixture with `vmpt trim`, add a row to
-//      docs/support.md.
+// How to add an architecture X, and what fails where a step is left out:
+//
+//   1. memory/Archs.def: its line. The compiler then asks for the next five.
+//   2. memory/Arch.cpp: its row: ELF machine, word, registers of its notes; a
+//      member left out is a static_assert.
+//   3. paging/modes/X.h: its modes as constants with manual citations, listed
+//      in `modes`; an include in Modes.cpp.
+//   4. kernel/arch/X.cpp: `kernelArchX` as below. The linker asks for it, and
+//      KernelArchTest for each member that has no default.
+//   5. listing/X.cpp: `listingArchX` with its plans (EntryRules, PtdumpRules,
+//      ranges) and its wording. The linker asks for it, and ListingArchTest
+//      for a listing in each mode.
+//   6. tests/support/PageTableBuilder.h: an entry that is a page. The tests
+//   over
+//      all modes pick the modes up by themselves.
+//   7. tests/unit/kernel/arch/XTest.cpp and tests/unit/listing/XTest.cpp; the
+//      help of --arch, docs/man/vmpt.1, docs/support.md: tests/lint/archs.py.
+//      It also names each line elsewhere that asks for a certain architecture:
+//      what others need to know is a member of `ArchTraits` or `KernelArch`.
+//   8. A truth case, and a fixture cut from it with `vmpt trim`.
 //
 #pragma once
 
 #include "kernel/find/KernelImage.h"
+#include "kernel/find/NonPresentRules.h"
 
 namespace vmpt {
 
@@ -51,9 +62,18 @@ struct KernelArch {
   void (*complete)(const RootQuery &, KernelImage &);
   /// Last user address of a process: the user half ends there.
   VirtAddr (*lastUserAddress)(const KernelImage &);
+  /// How entries that are not present are written, the newest first.
+  llvm::ArrayRef<NonPresentFormat> nonPresentFormats;
   /// The table that user code of a process runs on, where that is not the
   /// one the kernel runs on (x86 PTI); null where there is no such thing.
   PhysAddr (*userRoot)(const KernelDebug &, PhysAddr kernelRoot) = nullptr;
+  /// A task's table maps the kernel as the kernel's own does.
+  bool tasksMapKernel = true;
+  /// Processes have a gate area, [vsyscall], which is in no list of areas.
+  bool hasGateArea = false;
+  /// The area at mm->context.vdso is [vdso] even where it has no name of its
+  /// own (linux v5.10 arch/riscv/kernel/vdso.c; newer ones have one).
+  bool hasNamelessVdso = false;
 };
 
 /// The top table's virtual address, by the symbols that \p arch has for it.
@@ -69,7 +89,11 @@ std::vector<MappedRun> mapKernelImage(const RootQuery &query,
 void noteDumperText(const AddressSpace &memory, llvm::ArrayRef<MappedRun> runs,
                     llvm::StringRef text, KernelImage &image);
 
-/// All of them, or the one of \p arch.
+// Defined in kernel/arch/.
+#define VMPT_ARCH(X, x) extern const KernelArch kernelArch##X;
+#include "memory/Archs.def"
+
+/// All of them in the order of Archs.def, or the one of \p arch.
 llvm::ArrayRef<const KernelArch *> getKernelArchs();
 const KernelArch *findKernelArch(Arch arch);
 

@@ -422,7 +422,7 @@ llvm::Error KernelFinder::notFound() const {
 }
 
 bool hasModeOf(unsigned levels, std::optional<Arch> wanted) {
-  for (Arch arch : {Arch::X86_64, Arch::I386, Arch::Arm64, Arch::RiscV64})
+  for (Arch arch : allArchs)
     for (const PagingMode *mode : getModes(arch))
       if (mode->levelCount == levels && wanted.value_or(arch) == arch)
         return true;

@@ -21,7 +21,7 @@ llvm::Expected<std::unique_ptr<Kallsyms>>
 readKallsyms(const AddressSpace &memory, const Vmcoreinfo &vmcoreinfo,
              llvm::ArrayRef<MappedRun> image) {
   KallsymsMachine machine;
-  machine.wordBytes = memory.mode().arch == Arch::I386 ? 4 : 8;
+  machine.wordBytes = getTraits(memory.mode().arch).wordBytes;
   machine.order = memory.order();
   if (auto stext = vmcoreinfo.symbol("_stext"))
     machine.stext = VirtAddr(*stext);

@@ -1,5 +1,7 @@
 #include "kernel/pages/NonPresentEntry.h"
 
+#include "kernel/find/KernelArch.h"
+
 namespace vmpt {
 
 namespace {
@@ -8,104 +10,6 @@ constexpr unsigned maxSwapTypes = 32; ///< 1 << MAX_SWAPFILES_SHIFT
 
 /// linux include/linux/swapops.h PTE_MARKER_*: bits of the marker's offset.
 constexpr uint64_t uffdMarker = 1, poisonMarker = 2, guardMarker = 4;
-
-struct ArchRules {
-  Arch arch;
-  uint8_t entryBytes;
-  KernelVersion since; ///< The first version that writes entries so.
-  NonPresentRules rules;
-};
-
-/// The newest first. That a version decides is a last resort: nothing in
-/// symbols or types speaks of these bits.
-constexpr ArchRules archRules[] = {
-    // linux arch/x86/include/asm/pgtable_64.h, pgtable-3level.h "Encode and
-    // de-code a swap entry": type in 63:59, offset turned in 58:9; _PAGE_PSE
-    // and _PAGE_PROTNONE (bit 8) are zero. So since 4.19 and the L1TF fixes
-    // of older series.
-    {Arch::X86_64,
-     8,
-     {0, 0},
-     {.protNone = bit(8),
-      .hugeProtNone = bit(8) | bit(7),
-      .isInverted = true,
-      .typeShift = 59,
-      .offsetShift = 9,
-      .offsetBits = 50}},
-    {Arch::I386,
-     8,
-     {0, 0},
-     {.protNone = bit(8),
-      .hugeProtNone = bit(8) | bit(7),
-      .isInverted = true,
-      .typeShift = 59,
-      .offsetShift = 9,
-      .offsetBits = 50}},
-    // linux arch/x86/include/asm/pgtable-2level.h
-    {Arch::I386,
-     4,
-     {0, 0},
-     {.protNone = bit(8),
-      .hugeProtNone = bit(8) | bit(7),
-      .typeShift = 1,
-      .offsetShift = 9,
-      .offsetBits = 23}},
-    // linux arch/arm64/include/asm/pgtable.h "Encode and decode a swap
-    // entry". "arm64/mm: Move PTE_PRESENT_INVALID to overlay PTE_NG" (6.10)
-    // gave PROT_NONE bit 11; before, it had bit 58, and bit 59 was for
-    // invalidated huge pages. 6.0 took a bit from the type for "exclusive".
-    {Arch::Arm64,
-     8,
-     {6, 10},
-     {.protNone = bit(11),
-      .hugeProtNone = bit(11),
-      .typeShift = 6,
-      .offsetShift = 12,
-      .offsetBits = 50}},
-    {Arch::Arm64,
-     8,
-     {5, 19},
-     {.protNone = bit(58),
-      .hugeProtNone = bit(58) | bit(59),
-      .typeShift = 3,
-      .offsetShift = 8,
-      .offsetBits = 50}},
-    {Arch::Arm64,
-     8,
-     {0, 0},
-     {.protNone = bit(58),
-      .hugeProtNone = bit(58) | bit(59),
-      .typeShift = 2,
-      .typeBits = 6,
-      .offsetShift = 8,
-      .offsetBits = 50}},
-    // linux arch/riscv/include/asm/pgtable.h "Encode and decode a swap entry".
-    // 6.3 took bit 6 for "exclusive"; 5.17 moved PROT_NONE from bit 1 to 5.
-    {Arch::RiscV64,
-     8,
-     {6, 3},
-     {.protNone = bit(5),
-      .hugeProtNone = bit(5) | bits(3, 1),
-      .typeShift = 7,
-      .offsetShift = 12,
-      .offsetBits = 52}},
-    {Arch::RiscV64,
-     8,
-     {5, 17},
-     {.protNone = bit(5),
-      .hugeProtNone = bit(5) | bits(3, 1),
-      .typeShift = 6,
-      .offsetShift = 11,
-      .offsetBits = 53}},
-    {Arch::RiscV64,
-     8,
-     {0, 0},
-     {.protNone = bit(1),
-      .hugeProtNone = bit(1),
-      .typeShift = 2,
-      .offsetShift = 7,
-      .offsetBits = 57}},
-};
 
 EntryKind classifyMarker(uint64_t offset) {
   if (offset & guardMarker)
@@ -169,10 +73,10 @@ NonPresentEntry decodeNonPresent(const NonPresentRules &rules,
 
 NonPresentRules getNonPresentRules(const PagingMode &mode,
                                    KernelVersion version) {
-  for (const ArchRules &row : archRules)
-    if (row.arch == mode.arch && row.entryBytes == mode.entryBytes &&
-        version >= row.since)
-      return row.rules;
+  for (const NonPresentFormat &format :
+       findKernelArch(mode.arch)->nonPresentFormats)
+    if (format.entryBytes == mode.entryBytes && version >= format.since)
+      return format.rules;
   return {};
 }
 

@@ -9,7 +9,7 @@
 
 #include "debuginfo/Symbols.h"
 #include "debuginfo/Types.h"
-#include "kernel/image/KernelVersion.h"
+#include "kernel/find/NonPresentRules.h"
 #include "paging/PagingMode.h"
 
 namespace vmpt {
@@ -32,29 +32,6 @@ inline constexpr unsigned entryKindCount = unsigned(EntryKind::TableAbsent) + 1;
 
 /// "untouched", "present", "prot-none", "swapped", ...
 llvm::StringRef getEntryKindName(EntryKind kind);
-
-/// How many swap types the kernel keeps for other purposes, counted down from
-/// 31; linux include/linux/swap.h MAX_SWAPFILES. In that order, the lowest
-/// first: memory failure, migration, device memory, markers.
-struct SwapTypes {
-  uint8_t hwPoison = 1;  ///< CONFIG_MEMORY_FAILURE
-  uint8_t migration = 3; ///< CONFIG_MIGRATION; 2 before 5.19
-  uint8_t device = 0;    ///< CONFIG_DEVICE_PRIVATE: 4; 2 before 5.14
-  uint8_t marker = 1;    ///< Since 5.19.
-};
-
-/// An architecture's way of writing them.
-struct NonPresentRules {
-  uint64_t protNone = 0;     ///< In the last level.
-  uint64_t hugeProtNone = 0; ///< Above it.
-  /// x86 with 64-bit entries: the address of a PROT_NONE page and the swap
-  /// offset have all their bits turned, so that no such entry leads a
-  /// speculating CPU to memory (L1TF).
-  bool isInverted = false;
-  uint8_t typeShift = 0, typeBits = 5;
-  uint8_t offsetShift = 0, offsetBits = 0;
-  SwapTypes types;
-};
 
 struct NonPresentEntry {
   EntryKind kind = EntryKind::Untouched;

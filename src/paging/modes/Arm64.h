@@ -100,4 +100,9 @@ static_assert(isConsistent(granule4K39) && isConsistent(granule4K48) &&
               isConsistent(granule16K52) && isConsistent(granule64K42) &&
               isConsistent(granule64K48) && isConsistent(granule64K52));
 
+/// The likeliest first.
+inline constexpr const PagingMode *modes[] = {
+    &granule4K48,  &granule4K39,  &granule64K48, &granule64K52, &granule64K42,
+    &granule16K47, &granule16K48, &granule4K52,  &granule16K52, &granule16K36};
+
 } // namespace vmpt::arm64

@@ -50,4 +50,7 @@ inline constexpr PagingMode twoLevel = {
 
 static_assert(isConsistent(pae) && isConsistent(twoLevel));
 
+/// The likeliest first.
+inline constexpr const PagingMode *modes[] = {&pae, &twoLevel};
+
 } // namespace vmpt::i386

@@ -59,4 +59,7 @@ inline constexpr PagingMode sv57 = makeMode("RISC-V Sv57", 57);
 
 static_assert(isConsistent(sv39) && isConsistent(sv48) && isConsistent(sv57));
 
+/// The likeliest first.
+inline constexpr const PagingMode *modes[] = {&sv39, &sv48, &sv57};
+
 } // namespace vmpt::riscv64

@@ -49,4 +49,7 @@ inline constexpr PagingMode fiveLevel = makeMode("x86-64 5-level", 57);
 
 static_assert(isConsistent(fourLevel) && isConsistent(fiveLevel));
 
+/// The likeliest first.
+inline constexpr const PagingMode *modes[] = {&fourLevel, &fiveLevel};
+
 } // namespace vmpt::x86_64

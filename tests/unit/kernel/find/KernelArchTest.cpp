@@ -1,0 +1,54 @@
+#include "kernel/find/KernelArch.h"
+
+#include "paging/modes/Modes.h"
+
+#include "gtest/gtest.h"
+
+using namespace vmpt;
+
+namespace {
+
+class EveryKernelArch : public ::testing::TestWithParam<const KernelArch *> {
+protected:
+  const KernelArch &kernelArch = *GetParam();
+};
+
+TEST_P(EveryKernelArch, IsThatOfItsEnumerator) {
+  EXPECT_EQ(findKernelArch(kernelArch.arch), &kernelArch);
+}
+
+TEST_P(EveryKernelArch, LeavesOutNothingThatHasNoDefault) {
+  EXPECT_NE(kernelArch.owns, nullptr);
+  EXPECT_FALSE(kernelArch.rootSymbols.empty());
+  EXPECT_NE(kernelArch.likelyModes, nullptr);
+  EXPECT_NE(kernelArch.guessRoots, nullptr);
+  EXPECT_NE(kernelArch.complete, nullptr);
+  EXPECT_NE(kernelArch.lastUserAddress, nullptr);
+}
+
+TEST_P(EveryKernelArch, ReadsNonPresentEntriesOfEachModeAndVersion) {
+  for (const PagingMode *mode : getModes(kernelArch.arch)) {
+    const NonPresentFormat *oldest = nullptr;
+    for (const NonPresentFormat &format : kernelArch.nonPresentFormats)
+      if (format.entryBytes == mode->entryBytes) {
+        EXPECT_TRUE(!oldest || format.since < oldest->since)
+            << "the newest first";
+        oldest = &format;
+        EXPECT_NE(format.rules.protNone, 0u);
+        EXPECT_LE(format.rules.typeShift + format.rules.typeBits,
+                  8u * format.entryBytes);
+        EXPECT_LE(format.rules.offsetShift + format.rules.offsetBits,
+                  8u * format.entryBytes);
+      }
+    ASSERT_NE(oldest, nullptr) << mode->name.str();
+    EXPECT_EQ(oldest->since, KernelVersion()) << mode->name.str();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EveryKernelArch,
+                         ::testing::ValuesIn(getKernelArchs()),
+                         [](const auto &info) {
+                           return getArchName(info.param->arch).str();
+                         });
+
+} // namespace
