@@ -12,17 +12,6 @@
 
 namespace vmpt {
 
-llvm::Expected<int> runInfo(const Options &);
-llvm::Expected<int> runKernel(const Options &);
-llvm::Expected<int> runEfi(const Options &);
-llvm::Expected<int> runMaps(const Options &);
-llvm::Expected<int> runRead(const Options &);
-llvm::Expected<int> runTask(const Options &);
-llvm::Expected<int> runTasks(const Options &);
-llvm::Expected<int> runTrim(const Options &);
-llvm::Expected<int> runConvert(const Options &);
-llvm::Expected<int> runVmcoreinfo(const Options &);
-
 const std::vector<Command> commands = {
     {"kernel", "print the kernel's page tables as the kernel itself does",
      "Prints what /sys/kernel/debug/page_tables/kernel (arm64, riscv: "

@@ -68,6 +68,18 @@ struct Command {
   llvm::Expected<int> (*run)(const Options &);
 };
 
+// Each in the file of its name.
+llvm::Expected<int> runInfo(const Options &);
+llvm::Expected<int> runKernel(const Options &);
+llvm::Expected<int> runEfi(const Options &);
+llvm::Expected<int> runMaps(const Options &);
+llvm::Expected<int> runRead(const Options &);
+llvm::Expected<int> runTask(const Options &);
+llvm::Expected<int> runTasks(const Options &);
+llvm::Expected<int> runTrim(const Options &);
+llvm::Expected<int> runConvert(const Options &);
+llvm::Expected<int> runVmcoreinfo(const Options &);
+
 extern const std::vector<Command> commands;
 
 /// What the command line asks for.

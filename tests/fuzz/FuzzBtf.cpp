@@ -1,3 +1,4 @@
+#include "FuzzTarget.h"
 #include "debuginfo/BtfTypes.h"
 
 using namespace vmpt;

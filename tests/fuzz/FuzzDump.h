@@ -5,6 +5,7 @@
 //
 #pragma once
 
+#include "FuzzTarget.h"
 #include "dump/OpenDump.h"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // Input: one byte of flags, seven u16 (where the tables are), kernel memory.
 
+#include "FuzzTarget.h"
 #include "kernel/image/KallsymsFinder.h"
 
 #include <cstring>

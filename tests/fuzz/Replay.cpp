@@ -3,14 +3,13 @@
 // Arguments are files or folders. Fails when there is nothing to run, so that
 // a lost folder does not look like a pass.
 //
-#include <cstdint>
+#include "FuzzTarget.h"
+
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <vector>
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 namespace {
 
