@@ -3,22 +3,34 @@
 namespace vmpt {
 
 llvm::Expected<PhysAddr> AddressSpace::translate(VirtAddr at) const {
-  Translation found = vmpt::translate(*memory_, mode_, root_, at);
+  Translation found = find(at);
+  std::string reason;
   switch (found.outcome) {
   case Translation::Outcome::Mapped:
     return found.address;
   case Translation::Outcome::TableAbsent:
     return llvm::make_error<MemoryError>(found.absent);
   case Translation::Outcome::NotPresent:
+    break;
   case Translation::Outcome::Reserved:
+    reason = ": the entry " + hex(found.steps.back().entry) + " at physical " +
+             hex(found.steps.back().entryAddress) + " is reserved";
+    break;
+  case Translation::Outcome::NotCovered:
+    reason =
+        ": it is no address that the root table " + hex(root_) + " translates";
     break;
   }
   return llvm::make_error<LookupError>("virtual address " + hex(at) +
-                                       " is not mapped");
+                                       " is not mapped" + reason);
 }
 
 llvm::Error AddressSpace::read(VirtAddr at,
                                llvm::MutableArrayRef<uint8_t> out) const {
+  if (!out.empty() && at.value > ~uint64_t(0) - (out.size() - 1))
+    return llvm::make_error<LookupError>(
+        std::to_string(out.size()) + " bytes at virtual address " + hex(at) +
+        " would reach past the end of the address space");
   while (!out.empty()) {
     llvm::Expected<PhysAddr> physical = translate(at);
     if (!physical)
@@ -61,28 +73,32 @@ llvm::Expected<std::string> AddressSpace::readString(VirtAddr at,
 std::vector<MappedRun> AddressSpace::mappedRuns(VirtAddr first, VirtAddr last,
                                                 size_t limit) const {
   std::vector<MappedRun> runs;
+  const Coverage &coverage = mode_.coverage;
   // Each step passes over at least one page; a hostile range of billions of
   // scattered pages ends at the limit of steps, not of runs alone.
   for (size_t steps = 0; steps < limit * 16 && runs.size() < limit; ++steps) {
-    Translation found = vmpt::translate(*memory_, mode_, root_, first);
-    uint64_t skipped = first.value & (found.pageBytes - 1);
-    uint64_t size = std::min(found.pageBytes - skipped, last - first + 1);
-    if (size == 0) // all of the 64-bit address space
-      size = found.pageBytes - skipped;
+    std::optional<VirtAddr> at = coverage.firstFrom(first);
+    if (!at || *at > last)
+      break;
+    const VirtAddr end = std::min(last, coverage.lastFrom(*at));
+    Translation found = find(*at);
+    // One less than what is left in the page: that may be all 2^64 bytes.
+    const uint64_t more = std::min(
+        found.pageBytes - 1 - (at->value & (found.pageBytes - 1)), end - *at);
     if (found.isMapped()) {
       const TranslationStep &step = found.steps.back();
       MappedRun *previous = runs.empty() ? nullptr : &runs.back();
-      if (previous && previous->start + previous->size == first &&
+      if (previous && previous->start + previous->size == *at &&
           previous->physical + previous->size == found.address &&
           mode_.attributesOf(previous->entry, step.level) ==
               mode_.attributesOf(step.entry, step.level))
-        previous->size += size;
+        previous->size += more + 1;
       else
-        runs.push_back({first, found.address, size, step.entry});
+        runs.push_back({*at, found.address, more + 1, step.entry});
     }
-    if (last - first < size)
+    if (last - *at <= more)
       break;
-    first += size;
+    first = *at + more + 1;
   }
   return runs;
 }

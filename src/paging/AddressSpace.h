@@ -15,10 +15,13 @@ struct MappedRun {
 };
 
 /// Reads virtual addresses through one root. Never by arithmetic: what the
-/// tables do not map is an error. Safe from several threads.
+/// tables do not map is an error, and so is what the root does not translate
+/// at all (Coverage.h). Safe from several threads.
 class AddressSpace {
 public:
-  /// \p memory must outlive this object; the mode is copied.
+  /// \p memory must outlive this object; the mode is copied. A task's root has
+  /// the mode ofLowerRoot(). \p order is that of what is read; tables have
+  /// their own.
   AddressSpace(const PhysicalMemory &memory, const PagingMode &mode,
                PhysAddr root, ByteOrder order = ByteOrder::little)
       : memory_(&memory), mode_(mode), root_(root), order_(order) {}
@@ -28,6 +31,10 @@ public:
   PhysAddr root() const { return root_; }
   ByteOrder order() const { return order_; }
 
+  /// The way to a page, or why there is none.
+  Translation find(VirtAddr at) const {
+    return vmpt::translate(*memory_, mode_, root_, at);
+  }
   /// The physical address behind a virtual one: LookupError if nothing maps
   /// it, MemoryError if a table on the way is not in the dump.
   llvm::Expected<PhysAddr> translate(VirtAddr at) const;
@@ -45,7 +52,8 @@ public:
   llvm::Expected<std::string> readString(VirtAddr at, size_t limit) const;
 
   /// Whatever [first, last] maps, ascending, physical neighbours with equal
-  /// permissions joined. At most \p limit runs: tables can be hostile.
+  /// permissions joined; only canonical addresses, so a page that has aliases
+  /// by a tag is there once. At most \p limit runs: tables can be hostile.
   std::vector<MappedRun> mappedRuns(VirtAddr first, VirtAddr last,
                                     size_t limit = 1 << 16) const;
 

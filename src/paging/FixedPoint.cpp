@@ -8,16 +8,8 @@
 
 namespace vmpt {
 
-/// Is it an address at all in this mode? Only the bits that index tables are
-/// looked at, so a 64-bit address must be kept out of 32-bit modes.
-static bool isAddressIn(const PagingMode &mode, VirtAddr self) {
-  return mode.virtualBits > 32 || self.value <= lowBits(32);
-}
-
 bool isFixedPoint(const PhysicalMemory &memory, const PagingMode &mode,
                   PhysAddr root, VirtAddr self) {
-  if (!isAddressIn(mode, self))
-    return false;
   Translation found = translate(memory, mode, root, self);
   return found.isMapped() && found.address == root;
 }
@@ -33,7 +25,7 @@ findFixedPoints(const PhysicalMemory &memory,
   for (const PagingMode *mode : modes) {
     // Where tables lead to, and how many of them.
     std::map<uint64_t, size_t> votes;
-    if (!isAddressIn(*mode, self))
+    if (!mode->coverage.covers(self))
       continue;
     // Pages map pages: below the page size, the virtual and the physical
     // address of the root agree. So there is one candidate in each page, also

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "memory/Machine.h"
+#include "paging/Coverage.h"
 #include "paging/EntryFormat.h"
 #include "support/Address.h"
 #include "support/Bits.h"
@@ -40,6 +41,8 @@ struct PagingMode {
   ByteOrder entryOrder = ByteOrder::little;
   uint8_t levelCount = 0;
   std::array<PagingLevel, maxLevels> levels = {};
+  /// Of the root for kernels; see ofLowerRoot().
+  Coverage coverage = {};
 
   constexpr unsigned lastLevel() const { return levelCount - 1u; }
   constexpr unsigned entryCount(unsigned level) const {
@@ -133,7 +136,11 @@ constexpr bool isConsistent(const PagingMode &mode) {
         return false;
     top += row.indexBits;
   }
-  return top == mode.virtualBits && mode.mayMapPage(mode.lastLevel()) &&
+  const Coverage &covered = mode.coverage;
+  const uint64_t above = ~lowBits(top);
+  return ((covered.mask | covered.tagMask) & above) == above &&
+         !((covered.lower | covered.upper) & ~covered.mask) &&
+         top == mode.virtualBits && mode.mayMapPage(mode.lastLevel()) &&
          (mode.entryBytes == 8 || mode.entryBytes == 4);
 }
 
@@ -144,6 +151,14 @@ constexpr PagingMode withoutAddressBits(PagingMode mode, uint64_t mask) {
   for (PagingLevel &level : mode.levels)
     for (EntryPattern &pattern : level.entries.patterns)
       pattern.address = pattern.address.without(mask);
+  return mode;
+}
+
+/// The mode of the root for the lower half, where that is another root: arm64's
+/// TTBR0, a task's. Where one root serves both halves, the mode itself.
+constexpr PagingMode ofLowerRoot(PagingMode mode) {
+  if (mode.coverage.lower == mode.coverage.upper)
+    mode.coverage.lower = mode.coverage.upper = 0;
   return mode;
 }
 

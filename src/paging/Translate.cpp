@@ -16,6 +16,11 @@ std::optional<AbsentByte> readEntry(const PhysicalMemory &memory,
 Translation translate(const PhysicalMemory &memory, const PagingMode &mode,
                       PhysAddr root, VirtAddr address) {
   Translation result;
+  if (!mode.coverage.covers(address)) {
+    result.outcome = Translation::Outcome::NotCovered;
+    result.pageBytes = mode.coverage.mask & -mode.coverage.mask;
+    return result;
+  }
   PhysAddr table = root;
   for (unsigned level = 0; level < mode.levelCount; ++level) {
     PhysAddr at =

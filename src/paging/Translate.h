@@ -21,19 +21,21 @@ struct Translation {
     Mapped,
     NotPresent,  ///< The last step's entry is a hole.
     Reserved,    ///< The MMU takes the last step's entry for a fault.
+    NotCovered,  ///< The root does not translate such addresses.
     TableAbsent, ///< `absent` names the entry that is not in the dump.
   };
   Outcome outcome = Outcome::NotPresent;
-  PhysAddr address;       ///< Mapped: the byte's physical address.
-  uint64_t pageBytes = 0; ///< Size of the page, or of what is not mapped.
+  PhysAddr address; ///< Mapped: the byte's physical address.
+  /// Size of the page, or of what is not mapped: the naturally aligned piece
+  /// around the address.
+  uint64_t pageBytes = 0;
   AbsentByte absent = {}; ///< TableAbsent only.
   llvm::SmallVector<TranslationStep, maxLevels> steps;
 
   bool isMapped() const { return outcome == Outcome::Mapped; }
 };
 
-/// Only the bits that index tables are looked at; whether the address is
-/// canonical is the caller's question.
+/// Addresses that mode.coverage leaves out are faults without any step.
 Translation translate(const PhysicalMemory &memory, const PagingMode &mode,
                       PhysAddr root, VirtAddr address);
 

@@ -59,11 +59,13 @@ public:
     std::string type;
   };
 
-  KernelObjects() : tables_(memory, x86_64::fourLevel) {
+  /// \p mode has 4K pages, and `base` in the half that it covers.
+  explicit KernelObjects(const PagingMode &mode = x86_64::fourLevel)
+      : tables_(memory, mode) {
     tables_.mapRange(base, PhysAddr(firstFrame), tables_.leafBits(3), 3,
                      objectBytes / 4096);
     memory.addZeros(PhysAddr(firstFrame), objectBytes);
-    virtual_.emplace(memory, x86_64::fourLevel, tables_.root());
+    virtual_.emplace(memory, mode, tables_.root());
     reader_.emplace(*virtual_);
   }
 
@@ -150,6 +152,11 @@ public:
   }
 
   PhysAddr root() const { return tables_.root(); }
+  /// More pages than those of the objects, zeroed.
+  void mapPages(VirtAddr at, PhysAddr frame, uint64_t count) {
+    tables_.mapRange(at, frame, tables_.leafBits(3), 3, count);
+    memory.addZeros(frame, count * 4096);
+  }
 
   SparseMemory memory;
   FakeSymbols symbols;

@@ -106,6 +106,7 @@ private:
   std::optional<int64_t> findExitState() const;
   std::optional<int64_t> findPgd() const;
   bool isTopTable(uint64_t table) const;
+  bool pointsToTables(PhysAddr root) const;
 
   const KernelImage &image_;
   const AddressSpace &memory_;
@@ -287,8 +288,34 @@ std::optional<int64_t> LayoutLearner::findExitState() const {
   });
 }
 
-/// Does it map the kernel as the kernel's own table does? Where tasks' tables
-/// have no kernel half, a table that is one has to do.
+/// Is it what a process's own top table looks like: some of its entries lead to
+/// tables in memory, none is reserved, and the others are zero?
+bool LayoutLearner::pointsToTables(PhysAddr root) const {
+  const PagingMode &mode = *image_.mode;
+  const PhysicalMemory &physical = memory_.physical();
+  unsigned tables = 0;
+  for (unsigned index = 0; index < mode.entryCount(0); ++index) {
+    uint64_t entry = 0;
+    if (readEntry(physical, mode, root + uint64_t(index) * mode.entryBytes,
+                  entry))
+      return false;
+    const DecodedEntry decoded = mode.decode(entry, 0);
+    uint8_t byte;
+    if (decoded.meaning == EntryMeaning::Reserved ||
+        (decoded.meaning == EntryMeaning::Hole && entry))
+      return false;
+    if (!decoded.isTable())
+      continue;
+    auto absent = physical.tryRead(decoded.address, byte);
+    if (absent && absent->absence == Absence::OutsideRam)
+      return false;
+    ++tables;
+  }
+  return tables;
+}
+
+/// Does it map the kernel as the kernel's own table does? Where a task's table
+/// has no kernel half (arm64), it has to look like a table.
 bool LayoutLearner::isTopTable(uint64_t table) const {
   const uint64_t tableBytes = image_.mode->tableBytes(0);
   if (table == 0 || table & (std::min<uint64_t>(tableBytes, 4096) - 1))
@@ -299,7 +326,7 @@ bool LayoutLearner::isTopTable(uint64_t table) const {
     return false;
   }
   if (!image_.arch->tasksMapKernel)
-    return true;
+    return pointsToTables(*root);
   const VirtAddr known = samples_[0].comm;
   Translation own =
       translate(memory_.physical(), *image_.mode, image_.root, known);

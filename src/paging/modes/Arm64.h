@@ -19,6 +19,10 @@
 // them. Blocks: 4K at 2 MiB and 1 GiB, and 512 GiB with LPA2; 16K at 32 MiB,
 // and 64 GiB with LPA2; 64K at 512 MiB, and 4 TiB with LPA.
 //
+// The modes are those of TTBR1, which translates where bit 55 is set and the
+// bits below it down to the size are, too. Whether the top byte may hold a tag
+// (TCR_ELx.TBI1: KASAN's and MTE's are there) is in no dump, so it may.
+//
 #pragma once
 
 #include "paging/PagingMode.h"
@@ -27,6 +31,7 @@ namespace vmpt::arm64 {
 
 inline constexpr uint64_t validBit = bit(0);
 inline constexpr uint64_t tableBit = bit(1);
+inline constexpr uint64_t topByte = bits(63, 56);
 
 constexpr EntryFormat makeEntries(unsigned shift, bool isLast, bool blocks,
                                   AddressBits address) {
@@ -58,6 +63,7 @@ constexpr PagingMode makeMode(llvm::StringLiteral name, unsigned virtualBits,
                                                 blocks >> fromLast & 1,
                                                 address);
                            }),
+      .coverage = Coverage::upperHalf(virtualBits, topByte),
   };
 }
 

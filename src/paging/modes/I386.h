@@ -27,6 +27,7 @@ inline constexpr PagingMode pae = {
                                shift, fromLast == 0, fromLast <= 1,
                                {.lowMask = bits(51, 12)});
                          }),
+    .coverage = Coverage::lowerHalf(32),
 };
 
 constexpr EntryFormat makeTwoLevelEntries(unsigned shift, unsigned fromLast) {
@@ -46,6 +47,7 @@ inline constexpr PagingMode twoLevel = {
     .entryBytes = 4,
     .levelCount = 2,
     .levels = makeLevels(32, 12, 2, makeTwoLevelEntries),
+    .coverage = Coverage::lowerHalf(32),
 };
 
 static_assert(isConsistent(pae) && isConsistent(twoLevel));

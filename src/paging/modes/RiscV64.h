@@ -50,6 +50,7 @@ constexpr PagingMode makeMode(llvm::StringLiteral name, unsigned virtualBits) {
       .pageShift = 12,
       .levelCount = countLevels(virtualBits, 12, 3),
       .levels = makeLevels(virtualBits, 12, 3, makeEntries),
+      .coverage = Coverage::signExtended(virtualBits),
   };
 }
 

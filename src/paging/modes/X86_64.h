@@ -41,6 +41,7 @@ constexpr PagingMode makeMode(llvm::StringLiteral name, unsigned virtualBits) {
                                                 fromLast <= 2,
                                                 {.lowMask = bits(51, 12)});
                            }),
+      .coverage = Coverage::signExtended(virtualBits),
   };
 }
 

@@ -44,7 +44,8 @@ constexpr PagingMode makeClearMode() {
                      .virtualBits = 42,
                      .pageShift = 12,
                      .entryOrder = ByteOrder::big,
-                     .levelCount = 3};
+                     .levelCount = 3,
+                     .coverage = Coverage::lowerHalf(42)};
   mode.levels[0] = {31, 11, makeClearFormat(31, 2)};
   mode.levels[1] = {20, 11, makeClearFormat(20, 1)};
   mode.levels[2] = {12, 8, makeClearFormat(12, 0)};
@@ -74,7 +75,8 @@ constexpr PagingMode makeRadixMode() {
                      .virtualBits = 39,
                      .pageShift = 16,
                      .entryOrder = ByteOrder::big,
-                     .levelCount = 3};
+                     .levelCount = 3,
+                     .coverage = Coverage::lowerHalf(39)};
   mode.levels[0] = {30, 9, makeRadixFormat(30, 2)};
   mode.levels[1] = {21, 9, makeRadixFormat(21, 1)};
   mode.levels[2] = {16, 5, makeRadixFormat(16, 0)};
@@ -90,7 +92,8 @@ constexpr PagingMode makeKindsMode() {
                      .virtualBits = 32,
                      .pageShift = 12,
                      .entryBytes = 4,
-                     .levelCount = 2};
+                     .levelCount = 2,
+                     .coverage = Coverage::lowerHalf(32)};
   const EntryPattern hole = {bits(1, 0), 0, EntryMeaning::Hole};
   const EntryFormat upper = {
       hole,
@@ -131,10 +134,11 @@ protected:
   const PagingMode &mode = *GetParam();
   SparseMemory memory;
   PageTableBuilder tables{memory, mode};
+  const VirtAddr first = mode.coverage.first();
 
   TableUse count(const PageTableBuilder &built) {
-    return countTableUse(memory, mode, built.root(), VirtAddr(0),
-                         VirtAddr(lowBits(mode.virtualBits)));
+    return countTableUse(memory, mode, built.root(), first,
+                         first + lowBits(mode.virtualBits));
   }
 };
 
@@ -159,10 +163,10 @@ TEST_P(EveryFormat, TranslationAndCountsAgreeOnEachKindOfPage) {
       const uint64_t entry = makeEntry(mode.levels[level].entries, kind);
       const uint64_t bytes = bit(kind.pageShift), page = kind.address.all();
       for (uint64_t at = 0; at < bytes; at += mode.entrySpan(level))
-        built.setEntry(VirtAddr(at), level, entry);
+        built.setEntry(first + at, level, entry);
       for (uint64_t offset : {uint64_t(0), bytes / 2 + 1, bytes - 1}) {
         Translation found =
-            translate(memory, mode, built.root(), VirtAddr(offset));
+            translate(memory, mode, built.root(), first + offset);
         ASSERT_TRUE(found.isMapped()) << level;
         EXPECT_EQ(found.address, PhysAddr(page + offset));
         EXPECT_EQ(found.pageBytes, bytes);
@@ -183,7 +187,7 @@ TEST_P(EveryFormat, WhatIsNoPageIsNotCounted) {
         if (mode.decode(changed, level).meaning == EntryMeaning::Page ||
             mode.decode(changed, level).meaning == EntryMeaning::Table)
           continue;
-        const VirtAddr start(0);
+        const VirtAddr start = first;
         tables.setEntry(start, level, changed);
         EXPECT_EQ(count(tables).mappedBytes, 0u) << hex(changed);
         Translation found = translate(memory, mode, tables.root(), start);
@@ -198,7 +202,7 @@ TEST_P(EveryFormat, WhatIsNoPageIsNotCounted) {
 
 TEST_P(EveryFormat, EmptyTablesMapNothing) {
   for (unsigned level = 0; level < mode.levelCount; ++level)
-    tables.tableOf(VirtAddr(0), level);
+    tables.tableOf(first, level);
   TableUse use = count(tables);
   EXPECT_EQ(use.tables, mode.lastLevel());
   EXPECT_EQ(use.mappedBytes, 0u);
@@ -210,10 +214,10 @@ TEST_P(EveryFormat, AnAddressBitTakenOutIsPassedOver) {
   const uint64_t top = std::bit_floor(highest);
   const PagingMode less = withoutAddressBits(mode, top);
   EXPECT_TRUE(isConsistent(less));
-  tables.map(VirtAddr(0), PhysAddr(highest), tables.leafBits(last), last);
-  EXPECT_EQ(translate(memory, mode, tables.root(), VirtAddr(0)).address,
+  tables.map(first, PhysAddr(highest), tables.leafBits(last), last);
+  EXPECT_EQ(translate(memory, mode, tables.root(), first).address,
             PhysAddr(highest));
-  EXPECT_EQ(translate(memory, less, tables.root(), VirtAddr(0)).address,
+  EXPECT_EQ(translate(memory, less, tables.root(), first).address,
             PhysAddr(highest & ~top));
 }
 

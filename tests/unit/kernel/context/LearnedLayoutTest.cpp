@@ -2,7 +2,10 @@
 
 #include "kernel/context/KernelDebug.h"
 #include "kernel/find/KernelArch.h"
+#include "paging/modes/Arm64.h"
 #include "support/KernelObjects.h"
+
+#include "llvm/ADT/STLExtras.h"
 
 #include "gmock/gmock.h"
 
@@ -27,7 +30,8 @@ protected:
     uint32_t pid;
   };
 
-  LearnedLayoutTest() {
+  explicit LearnedLayoutTest(const PagingMode &mode = x86_64::fourLevel)
+      : objects(mode) {
     add(0, "swapper/0", 0, 0x00200002);
     add(1, "init", 1, 0x00400100);
     add(2, "kthreadd", 1, 0x00208040);
@@ -61,8 +65,12 @@ protected:
   void giveMm(uint32_t number) {
     VirtAddr space = objects.allocate(1024, 64);
     VirtAddr table = objects.allocate(4096, 4096);
-    // The kernel's half is the kernel's own.
-    for (unsigned i = 256; i < 512; ++i) {
+    // The kernel's half is the kernel's own, where there is one.
+    const bool isArm = objects.reader().memory().mode().arch == Arch::Arm64;
+    if (isArm)
+      objects.setWord(table + 8,
+                      objects.physical(objects.allocate(4096, 4096)).value | 3);
+    for (unsigned i = 256; i < 512 && !isArm; ++i) {
       uint64_t entry =
           valueOf(objects.memory.readNumber<uint64_t>(objects.root() + i * 8));
       objects.setWord(table + i * 8, entry);
@@ -94,8 +102,8 @@ protected:
     return valueOf(objects.reader().word(find(number) + offset));
   }
   llvm::Expected<std::unique_ptr<LearnedLayout>> learn(bool knowsInitTask) {
-    image.arch = findKernelArch(Arch::X86_64);
-    image.mode = x86_64::fourLevel;
+    image.mode = objects.reader().memory().mode();
+    image.arch = findKernelArch(image.mode->arch);
     image.root = objects.root();
     const AddressSpace &memory = objects.reader().memory();
     image.imageRuns = memory.mappedRuns(find(0) - start, find(0) + size);
@@ -171,6 +179,53 @@ TEST_F(LearnedLayoutTest, ATableThatIsNoneIsNotTaken) {
   objects.setWord(VirtAddr(get(9, mm)) + pgd, find(9).value);
   EXPECT_EQ(textOf(learn(true)),
             "the tasks in memory do not show where mm_struct has its table");
+}
+
+/// The linear map starts with the upper half, so a small number would be an
+/// address if the bits above the index were not looked at.
+class LearnedArm64Layout : public LearnedLayoutTest {
+protected:
+  static constexpr uint64_t taskSize = 0x40; ///< In mm_struct, before pgd.
+
+  LearnedArm64Layout() : LearnedLayoutTest(arm64::granule4K48) {
+    objects.mapPages(VirtAddr(0xffff000000000000), PhysAddr(0x40000000), 256);
+    for (uint32_t user : {1u, 9u})
+      objects.setWord(VirtAddr(get(user, mm)) + taskSize, bit(48));
+  }
+  void expectAll() {
+    auto layout = valueOf(learn(true));
+    ASSERT_TRUE(layout);
+    EXPECT_EQ(offsetOf(*layout, "task_struct", "mm"), mm);
+    EXPECT_EQ(offsetOf(*layout, "mm_struct", "pgd"), pgd);
+  }
+};
+
+TEST_F(LearnedArm64Layout, FindsMmAndPgd) { expectAll(); }
+
+TEST_F(LearnedArm64Layout, TaskSizeIsNoTableOfTheOnlyProcess) {
+  llvm::erase_if(list, [](const Task &task) { return task.pid > 7; });
+  link();
+  expectAll();
+}
+
+TEST_F(LearnedArm64Layout, TwoEqualNumbersAreNoMm) {
+  for (uint32_t user : {1u, 9u}) // se.slice of 7.2, twice
+    for (uint64_t offset : {0x330, 0x338})
+      set(user, offset, 0xaae60);
+  expectAll();
+}
+
+TEST_F(LearnedArm64Layout, APageThatIsNoTableIsNotTaken) {
+  llvm::erase_if(list, [](const Task &task) { return task.pid > 7; });
+  link();
+  VirtAddr other = objects.allocate(4096, 4096);
+  const VirtAddr space(get(1, mm));
+  objects.setWord(space + 8, other.value); // all zero
+  expectAll();
+  objects.setWord(other, other.value); // a pointer: not valid, but not zero
+  expectAll();
+  objects.setWord(other, 0x7f0000000003); // to no memory
+  expectAll();
 }
 
 } // namespace

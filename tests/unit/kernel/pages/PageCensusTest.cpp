@@ -1,6 +1,7 @@
 #include "kernel/pages/PageCensus.h"
 
 #include "paging/modes/X86_64.h"
+#include "support/EveryMode.h"
 #include "support/PageTableBuilder.h"
 
 #include "gtest/gtest.h"
@@ -81,6 +82,26 @@ TEST_F(PageCensusTest, ATableThatIsAbsentIsNoHole) {
   PageCensus census = count(hugePage + 3 * page);
   EXPECT_EQ(census.of(EntryKind::TableAbsent), 512u);
   EXPECT_EQ(census.of(EntryKind::Untouched), 3u);
+}
+
+/// What the MMU takes for a fault is no page, at whatever level it stands.
+TEST(PageCensus, ReservedEntriesAreNotPresent) {
+  for (const PagingMode *each : allModes())
+    for (unsigned level = 0; level < each->levelCount; ++level)
+      for (unsigned n = 0; n < each->entryBytes * 8; ++n) {
+        SparseMemory memory;
+        PageTableBuilder tables(memory, *each);
+        const uint64_t entry = bit(0) | bit(n) | (level ? 0 : bit(7));
+        if (each->decode(entry, level).meaning != EntryMeaning::Reserved)
+          continue;
+        const VirtAddr first = each->coverage.first();
+        tables.setEntry(first, level, entry);
+        PageCounter counter(memory, *each, getNonPresentRules(*each, {6, 12}),
+                            tables.root());
+        PageCensus census = counter.count(first, first + bit(each->pageShift));
+        EXPECT_EQ(census.of(EntryKind::Unknown), 1u)
+            << each->name.str() << ' ' << hex(entry);
+      }
 }
 
 /// Each top entry leads back to the top: 2^27 ways down, each ending in

@@ -58,13 +58,13 @@ TEST(Arm64Modes, KeepTheHighestAddressBitsWhereTheManualPutsThem) {
 TEST(Arm64Modes, AReservedDescriptorMapsNothing) {
   SparseMemory memory;
   PageTableBuilder tables(memory, arm64::granule4K48);
+  constexpr VirtAddr page(0xffff'0000'0000'1000), block(0xffff'0080'0000'0000);
   // 0b01 at the last level.
-  tables.map(VirtAddr(0x1000), PhysAddr(0x4000'0000), arm64::validBit, 3);
+  tables.map(page, PhysAddr(0x4000'0000), arm64::validBit, 3);
   // A block of 512 GiB needs LPA2.
-  tables.map(VirtAddr(0x80'0000'0000), PhysAddr(0), arm64::validBit, 0);
-  for (uint64_t at : {0x1000ull, 0x80'0000'0000ull})
-    EXPECT_EQ(translate(memory, arm64::granule4K48, tables.root(), VirtAddr(at))
-                  .outcome,
+  tables.map(block, PhysAddr(0), arm64::validBit, 0);
+  for (VirtAddr at : {page, block})
+    EXPECT_EQ(translate(memory, arm64::granule4K48, tables.root(), at).outcome,
               Translation::Outcome::Reserved);
 }
 

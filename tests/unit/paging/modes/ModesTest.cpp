@@ -17,7 +17,8 @@ protected:
   const PagingMode &mode = *GetParam();
   SparseMemory memory;
   PageTableBuilder tables{memory, mode};
-  VirtAddr lastPage{lowBits(mode.virtualBits) & ~lowBits(mode.pageShift)};
+  const VirtAddr first = mode.coverage.first();
+  const VirtAddr lastPage = mode.coverage.last() - lowBits(mode.pageShift);
 
   Translation at(VirtAddr address) {
     return translate(memory, mode, tables.root(), address);
@@ -37,7 +38,11 @@ TEST_P(EveryMode, MapsAPageAtEachLevelThatAllowsIt) {
     SparseMemory fresh;
     PageTableBuilder built(fresh, mode);
     const uint64_t span = mode.entrySpan(level);
-    const VirtAddr where(mode.levels[level].indexBits > 1 ? 2 * span : span);
+    // Entry 2; 1 where there are but two; the upper of two halves.
+    const VirtAddr where = mode.levels[level].indexBits > 1
+                               ? first + 2 * span
+                               : lastPage - lowBits(mode.levels[level].shift) +
+                                     lowBits(mode.pageShift);
     built.map(where, built.highestPage(level), built.leafBits(level), level);
     Translation found = translate(fresh, mode, built.root(), where + 0x123);
     ASSERT_TRUE(found.isMapped());
@@ -82,8 +87,7 @@ TEST_P(EveryMode, AnEntryThatIsNotPresentMapsNothingWhateverElseItHolds) {
 TEST_P(EveryMode, MapsTheLastPageOfTheAddressSpace) {
   tables.map(lastPage, PhysAddr(bit(mode.pageShift)),
              tables.leafBits(mode.lastLevel()), mode.lastLevel());
-  // Bits above the ones that index tables are not looked at.
-  Translation found = at(VirtAddr(~uint64_t(0)));
+  Translation found = at(mode.coverage.last());
   ASSERT_TRUE(found.isMapped());
   EXPECT_EQ(found.address, PhysAddr(2 * bit(mode.pageShift) - 1));
 }
@@ -94,8 +98,8 @@ TEST_P(EveryMode, EachAddressBitThatAnEntryHoldsIsUsed) {
   for (unsigned n = mode.pageShift; n < 64; ++n) {
     if (!(highest >> n & 1))
       continue;
-    tables.map(VirtAddr(0), PhysAddr(bit(n)), tables.leafBits(level), level);
-    EXPECT_EQ(at(VirtAddr(0)).address, PhysAddr(bit(n))) << n;
+    tables.map(first, PhysAddr(bit(n)), tables.leafBits(level), level);
+    EXPECT_EQ(at(first).address, PhysAddr(bit(n))) << n;
   }
   // There is no gap in them.
   EXPECT_EQ(highest & (highest + bit(mode.pageShift)), 0u) << hex(highest);
