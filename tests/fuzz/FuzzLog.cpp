@@ -1,6 +1,7 @@
 // Input: one byte of flags, two u16 (log_first_idx, log_next_idx), kernel
 // memory: a ring of 5.10 and later, or the buffer of records before it.
 
+#include "FuzzTarget.h"
 #include "kernel/log/RecordBuffer.h"
 #include "kernel/log/RingBuffer.h"
 #include "views/Log.h"
