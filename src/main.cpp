@@ -1,3 +1,3 @@
 #include "cli/Main.h"
 
-int main(int argc, char **argv) { return vmpt::runCommandLine(argc, argv); }
+int main(int argc, char **argv) { return vmpt::runProgram(argc, argv); }

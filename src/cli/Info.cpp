@@ -1,13 +1,11 @@
-//===- Info.cpp - vmpt info, vmpt vmcoreinfo ------------------------------===//
-#include "cli/Session.h"
-#include "dump/OpenDump.h"
+//===- Info.cpp - vmpt info: the dump, and how that is known --------------===//
+#include "cli/Commands.h"
 #include "dump/writer/VerifiedRanges.h"
 #include "kernel/find/KernelArch.h"
 #include "kernel/image/Vmcoreinfo.h"
 #include "support/Text.h"
 
 #include "llvm/Support/Format.h"
-#include "llvm/Support/raw_ostream.h"
 
 #include <bit>
 
@@ -17,11 +15,12 @@ namespace {
 
 constexpr unsigned nameColumn = 22;
 
-void printHeading(llvm::StringRef name) { llvm::outs() << name << '\n'; }
+void printHeading(llvm::raw_ostream &os, llvm::StringRef name) {
+  os << name << '\n';
+}
 
-void printLine(llvm::StringRef name, const llvm::Twine &value,
-               llvm::StringRef source = "") {
-  llvm::raw_ostream &os = llvm::outs();
+void printLine(llvm::raw_ostream &os, llvm::StringRef name,
+               const llvm::Twine &value, llvm::StringRef source = "") {
   os << "  " << printable(name);
   os.indent(unsigned(nameColumn - std::min<size_t>(name.size(), nameColumn)));
   os << printable(value.str());
@@ -61,17 +60,17 @@ std::string describeDumpLevel(unsigned level) {
   return level & ~allBits ? text + ", and bits that vmpt does not know" : text;
 }
 
-void printContainer(const Dump &dump) {
-  printHeading("Container");
-  printLine("format", dump.format);
+void printContainer(llvm::raw_ostream &os, const Dump &dump) {
+  printHeading(os, "Container");
+  printLine(os, "format", dump.format);
   if (!dump.producer.empty())
-    printLine("producer", dump.producer);
+    printLine(os, "producer", dump.producer);
   for (const ContainerFact &fact : dump.facts)
-    printLine(fact.name, fact.value);
+    printLine(os, fact.name, fact.value);
   if (dump.dumpLevel)
-    printLine("dump level", describeDumpLevel(*dump.dumpLevel));
+    printLine(os, "dump level", describeDumpLevel(*dump.dumpLevel));
   for (const std::string &quirk : dump.quirks)
-    printLine("note", quirk);
+    printLine(os, "note", quirk);
 }
 
 /// A page that is there in part counts.
@@ -87,8 +86,8 @@ uint64_t findPageSize(const Dump &dump) {
   return size && std::has_single_bit(*size) && *size >= 4096 ? *size : 4096;
 }
 
-void printPages(uint64_t pageSize, llvm::StringRef name, uint64_t present,
-                uint64_t zeros, llvm::StringRef zerosName,
+void printPages(llvm::raw_ostream &os, uint64_t pageSize, llvm::StringRef name,
+                uint64_t present, uint64_t zeros, llvm::StringRef zerosName,
                 llvm::ArrayRef<uint64_t> absent) {
   std::string text = countPages(present, pageSize) + " present";
   if (zeros)
@@ -97,22 +96,24 @@ void printPages(uint64_t pageSize, llvm::StringRef name, uint64_t present,
     if (absent[i])
       text += ", " + countPages(absent[i], pageSize) + " " +
               getAbsenceName(Absence(i)).str();
-  printLine((name + formatSize(pageSize)).str(), text);
+  printLine(os, (name + formatSize(pageSize)).str(), text);
 }
 
 /// What reading gives, beside what the container says. True if the two agree on
 /// what is there.
-bool printVerified(const Dump &dump) {
+bool printVerified(Session &session) {
+  llvm::raw_ostream &os = session.out();
+  const Dump &dump = session.dump();
   const uint64_t pageSize = findPageSize(dump);
   VerifiedBytes bytes =
-      verifyBytes(*dump.memory, pageSize, standardDiagnostics());
-  printPages(pageSize, "read, pages of ", bytes.present, bytes.zero, "of zeros",
-             bytes.absent);
+      verifyBytes(*dump.memory, pageSize, session.diagnostics());
+  printPages(os, pageSize, "read, pages of ", bytes.present, bytes.zero,
+             "of zeros", bytes.absent);
   return bytes.present == dump.memory->presentBytes();
 }
 
-void printMemory(const Dump &dump) {
-  printHeading("Physical memory");
+void printMemory(llvm::raw_ostream &os, const Dump &dump) {
+  printHeading(os, "Physical memory");
   std::array<uint64_t, 4> absent = {};
   uint64_t present = 0;
   for (const MemoryBlock &block : dump.memoryBlocks()) {
@@ -128,27 +129,26 @@ void printMemory(const Dump &dump) {
       add(block.absentBytes[i], getAbsenceName(Absence(i)));
       absent[i] += block.absentBytes[i];
     }
-    llvm::outs() << "  "
-                 << llvm::format(
-                        "0x%016llx-0x%016llx",
-                        (unsigned long long)block.start.value,
-                        (unsigned long long)(block.start.value + block.size))
-                 << "  " << parts << '\n';
+    os << "  "
+       << llvm::format("0x%016llx-0x%016llx",
+                       (unsigned long long)block.start.value,
+                       (unsigned long long)(block.start.value + block.size))
+       << "  " << parts << '\n';
   }
   std::string totals = formatSize(present) + " present";
   for (size_t i = 0; i < absent.size(); ++i)
     if (absent[i])
       totals +=
           ", " + formatSize(absent[i]) + " " + getAbsenceName(Absence(i)).str();
-  printLine("in all", totals);
-  printPages(findPageSize(dump), "pages of ", present, dump.knownZeroBytes(),
-             "marked as zeros", absent);
+  printLine(os, "in all", totals);
+  printPages(os, findPageSize(dump), "pages of ", present,
+             dump.knownZeroBytes(), "marked as zeros", absent);
 }
 
-void printCpus(const Machine &machine) {
-  printHeading("CPUs");
+void printCpus(llvm::raw_ostream &os, const Machine &machine) {
+  printHeading(os, "CPUs");
   if (machine.cpus.empty())
-    printLine("registers", "none in the dump");
+    printLine(os, "registers", "none in the dump");
   for (size_t i = 0; i < machine.cpus.size(); ++i) {
     const CpuRegisters &cpu = machine.cpus[i];
     std::string text;
@@ -159,80 +159,91 @@ void printCpus(const Machine &machine) {
       text += name + " " + hex(value) + "  ";
     if (cpu.pid)
       text += "pr_pid " + std::to_string(*cpu.pid);
-    printLine("CPU " + std::to_string(i), llvm::StringRef(text).rtrim());
+    printLine(os, "CPU " + std::to_string(i), llvm::StringRef(text).rtrim());
   }
 }
 
-void printEvidence(llvm::StringRef heading, const Evidence &evidence) {
-  printHeading(heading);
+void printEvidence(llvm::raw_ostream &os, llvm::StringRef heading,
+                   const Evidence &evidence) {
+  printHeading(os, heading);
   for (const Fact &fact : evidence.facts())
-    printLine(fact.name, fact.value, fact.source);
+    printLine(os, fact.name, fact.value, fact.source);
   for (const std::string &attempt : evidence.attempts())
-    printLine("tried", attempt);
+    printLine(os, "tried", attempt);
 }
 
-void printKernel(const KernelImage &kernel) {
-  printEvidence("Kernel", kernel.evidence);
-  printHeading("Address space");
+void printKernel(llvm::raw_ostream &os, const KernelImage &kernel) {
+  printEvidence(os, "Kernel", kernel.evidence);
+  printHeading(os, "Address space");
   const unsigned digits = 2 * kernel.wordBytes();
   for (const AddressMarker &marker : kernel.markers)
-    llvm::outs() << "  " << llvm::format_hex(marker.start, digits + 2) << "  "
-                 << printable(marker.name) << '\n';
+    os << "  " << llvm::format_hex(marker.start, digits + 2) << "  "
+       << printable(marker.name) << '\n';
 }
+
+class InfoCommand final : public Command {
+public:
+  void addOptions(OptionParser &parser) override {
+    dump_.add(parser);
+    kernel_.add(parser);
+    symbols_.add(parser);
+    parser.addFlag("--sources",
+                   "also where symbols and struct layouts come from", sources_);
+    parser.addFlag("--verify",
+                   "also read every page: which are zeros, which are broken",
+                   verify_);
+  }
+
+  llvm::Error run(const CommandContext &context) override {
+    auto session = context.open(dump_, kernel_, symbols_);
+    if (!session)
+      return session.takeError();
+    printDump(**session);
+    llvm::Expected<const KernelImage &> kernel = (*session)->kernel();
+    if (!kernel) {
+      // What the container says stays worth having.
+      (*session)->gap("no-kernel", kernel.takeError());
+      return llvm::Error::success();
+    }
+    printKernel(context.out(), *kernel);
+    if (!sources_)
+      return llvm::Error::success();
+    llvm::Expected<const KernelDebug &> debug = (*session)->debug();
+    if (!debug)
+      return debug.takeError();
+    printEvidence(context.out(), "Symbols and types", debug->evidence());
+    return llvm::Error::success();
+  }
+
+private:
+  void printDump(Session &session) const {
+    const Dump &dump = session.dump();
+    printContainer(session.out(), dump);
+    printMemory(session.out(), dump);
+    const bool isSound = !verify_ || printVerified(session);
+    printCpus(session.out(), dump.machine);
+    if (!isSound)
+      session.gap("pages-unreadable",
+                  "pages that the file should have cannot be read");
+    if (dump.isTrimmed)
+      session.warn("trimmed",
+                   "this file was cut by vmpt trim: it holds few pages, and "
+                   "what is said of the container is said of the whole dump");
+  }
+
+  DumpOptions dump_;
+  KernelOptions kernel_;
+  SymbolOptions symbols_;
+  bool sources_ = false;
+  bool verify_ = false;
+};
 
 } // namespace
 
-llvm::Expected<int> runInfo(const Options &options) {
-  llvm::Expected<Dump> dump = openDump(options);
-  if (!dump)
-    return dump.takeError();
-  printContainer(*dump);
-  printMemory(*dump);
-  const bool isSound = !options.verify || printVerified(*dump);
-  printCpus(dump->machine);
-  llvm::outs().flush();
-  if (!isSound)
-    warn(options, "pages that the file should have cannot be read");
-  if (dump->isTrimmed)
-    warn(options, "this file was cut by vmpt trim: it holds few pages, and "
-                  "what is said of the container is said of the whole dump");
-  llvm::Expected<KernelImage> kernel =
-      findKernel(options, *dump, *dump->memory);
-  if (!kernel) {
-    // What the container says stays worth having.
-    standardDiagnostics().warn(llvm::toString(kernel.takeError()));
-    return 1;
-  }
-  printKernel(*kernel);
-  const int status = isSound ? 0 : 1;
-  if (!options.sources)
-    return status;
-  llvm::Expected<std::unique_ptr<KernelDebug>> debug =
-      findDebug(options, *kernel, *dump->memory);
-  if (!debug)
-    return debug.takeError();
-  printEvidence("Symbols and types", (*debug)->evidence());
-  return status;
-}
-
-llvm::Expected<int> runVmcoreinfo(const Options &options) {
-  llvm::Expected<Dump> dump = openDump(options);
-  if (!dump)
-    return dump.takeError();
-  if (dump->vmcoreinfo) {
-    llvm::outs() << *dump->vmcoreinfo;
-    return 0;
-  }
-  llvm::Expected<KernelImage> kernel =
-      findKernel(options, *dump, *dump->memory);
-  if (!kernel)
-    return kernel.takeError();
-  if (kernel->vmcoreinfo.text().empty())
-    return withFileName(options, llvm::make_error<LookupError>(
-                                     "no VMCOREINFO in the notes, nor at the "
-                                     "start of any page of memory"));
-  llvm::outs() << kernel->vmcoreinfo.text();
-  return 0;
-}
+const CommandInfo infoCommand = {
+    "info", "say what the dump is, and how that is known",
+    "Prints the container and what it lacks, physical memory, registers, and "
+    "every fact about the kernel with where it came from.",
+    createCommand<InfoCommand>};
 
 } // namespace vmpt

@@ -1,69 +1,46 @@
 //===- Kernel.cpp - vmpt kernel: the kernel's own listing -----------------===//
-#include "cli/Session.h"
-#include "dump/OpenDump.h"
-#include "listing/Plan.h"
-
-#include "llvm/Support/raw_ostream.h"
+#include "cli/Commands.h"
+#include "cli/ListingOutput.h"
 
 namespace vmpt {
 
 namespace {
 
-constexpr uint64_t defaultMaxLines = 20'000'000;
+class KernelCommand final : public Command {
+public:
+  void addOptions(OptionParser &parser) override {
+    dump_.add(parser);
+    kernel_.add(parser);
+    listing_.add(parser);
+  }
 
-/// Says on standard error what the listing had to leave out.
-void reportGaps(const Options &options, const ListingResult &result) {
-  for (const AbsentTable &table : result.absentTables)
-    warn(options, "page table at physical " + hex(table.table) +
-                      ", for addresses from " + hex(table.at) +
-                      " on, is not in the dump (" +
-                      getAbsenceName(table.absence) + ")");
-  if (result.absentTableCount)
-    warn(options,
-         llvm::Twine(result.absentTableCount) +
-             (result.absentTableCount == 1 ? " table is" : " tables are") +
-             " not in the dump; the listing shows each in its place");
-  if (result.emptyTableCount)
-    warn(options,
-         llvm::Twine(result.emptyTableCount) +
-             (result.emptyTableCount == 1 ? " table was" : " tables were") +
-             " excluded, as pages of zeros are, and read as empty");
-}
+  llvm::Error run(const CommandContext &context) override {
+    auto session = context.open(dump_, kernel_);
+    if (!session)
+      return session.takeError();
+    llvm::Expected<const KernelImage &> kernel = (*session)->kernel();
+    if (!kernel)
+      return kernel.takeError();
+    llvm::Expected<ListingPlan> plan = planKernelListing(*kernel);
+    if (!plan)
+      return (*session)->withFileName(plan.takeError());
+    if (llvm::Error error = printListing(**session, listing_, *plan))
+      return (*session)->withFileName(std::move(error));
+    return llvm::Error::success();
+  }
+
+private:
+  DumpOptions dump_;
+  KernelOptions kernel_;
+  ListingOptions listing_;
+};
 
 } // namespace
 
-llvm::Expected<int> printListing(const Options &options,
-                                 const ListingPlan &plan,
-                                 const PhysicalMemory &memory) {
-  TextPrinter printer(plan.wording, plan.context, llvm::outs());
-  const uint64_t maxLines = options.maxLines.value_or(defaultMaxLines);
-  llvm::Expected<ListingResult> result =
-      runListing(plan, memory, printer, maxLines);
-  if (!result)
-    return withFileName(options, result.takeError());
-  if (result->isCut) {
-    llvm::outs() << "--- the listing ends here: " << maxLines
-                 << " lines, see --max-lines ---\n";
-    warn(options, "the listing was ended after " + llvm::Twine(maxLines) +
-                      " lines; --max-lines sets the limit");
-  }
-  llvm::outs().flush();
-  reportGaps(options, *result);
-  return result->absentTableCount || result->isCut ? 1 : 0;
-}
-
-llvm::Expected<int> runKernel(const Options &options) {
-  llvm::Expected<Dump> dump = openDump(options);
-  if (!dump)
-    return dump.takeError();
-  llvm::Expected<KernelImage> kernel =
-      findKernel(options, *dump, *dump->memory);
-  if (!kernel)
-    return kernel.takeError();
-  llvm::Expected<ListingPlan> plan = planKernelListing(*kernel);
-  if (!plan)
-    return withFileName(options, plan.takeError());
-  return printListing(options, *plan, *dump->memory);
-}
+const CommandInfo kernelCommand = {
+    "kernel", "print the kernel's page tables as the kernel itself does",
+    "Prints what /sys/kernel/debug/page_tables/kernel (arm64, riscv: "
+    "kernel_page_tables) would have printed at the moment of the dump.",
+    createCommand<KernelCommand>};
 
 } // namespace vmpt

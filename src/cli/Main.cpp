@@ -1,18 +1,18 @@
 #include "cli/Main.h"
 
-#include "cli/Options.h"
-#include "support/Text.h"
-
-#include "llvm/Support/raw_ostream.h"
+#include "cli/CommandLine.h"
 
 #include <csignal>
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace vmpt {
 
+namespace {
+
 /// Files are mapped: one that shrinks, or a disk that fails, is a signal at
 /// whatever instruction reads it. Nothing but write(2) is safe here.
-static void endOnUnreadableFile(int) {
+void endOnUnreadableFile(int) {
   static constexpr char message[] =
       "vmpt: error: a file cannot be read any more: it became shorter while "
       "it was in use, or its disk has an error\n";
@@ -21,45 +21,49 @@ static void endOnUnreadableFile(int) {
   ::_exit(2);
 }
 
-static void handleUnreadableFiles() {
+void handleUnreadableFiles() {
   struct sigaction action = {};
   action.sa_handler = endOnUnreadableFile;
   ::sigaction(SIGBUS, &action, nullptr);
 }
 
-static int fail(llvm::Error error) {
-  llvm::outs().flush();
-  llvm::errs() << "vmpt: error: " << printable(llvm::toString(std::move(error)))
-               << '\n';
-  return 2;
+/// A stream that is closed leaves its number to the next file that is opened:
+/// warnings would go into the output file. What is opened here in its place
+/// can be written as little as a closed one.
+void occupyStandardStreams() {
+  for (int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(stream, F_GETFD) < 0)
+      (void)::open("/dev/null", O_RDONLY);
 }
 
-/// \p status, unless what was printed did not arrive: a full disk must not
-/// pass for a whole listing. A reader that went away (`| head`) has ended the
-/// program before.
-static int finishOutput(int status) {
-  llvm::outs().flush();
-  if (!llvm::outs().has_error())
-    return status;
-  std::string reason = llvm::outs().error().message();
-  llvm::outs().clear_error();
-  return fail(llvm::make_error<UsageError>("cannot write the output: " +
-                                           llvm::Twine(reason)));
+/// What was printed and did not arrive: a full disk must not pass for a whole
+/// listing. A reader that went away (`| head`) has ended the program before.
+llvm::Error finishOutput(llvm::raw_fd_ostream &out) {
+  out.flush();
+  if (!out.has_error())
+    return llvm::Error::success();
+  std::string reason = out.error().message();
+  out.clear_error();
+  return llvm::make_error<UsageError>("cannot write the output: " + reason);
 }
 
-int runCommandLine(int argc, char **argv) {
+} // namespace
+
+int runProgram(int argc, char **argv) {
+  occupyStandardStreams();
   handleUnreadableFiles();
-  llvm::Expected<std::optional<Invocation>> invocation =
-      parseCommandLine(argc, argv);
-  if (!invocation)
-    return fail(invocation.takeError());
-  if (!*invocation)
-    return finishOutput(0);
-  llvm::Expected<int> status =
-      (*invocation)->command->run((*invocation)->options);
-  if (!status)
-    return fail(status.takeError());
-  return finishOutput(*status);
+  llvm::raw_fd_ostream &out = llvm::outs();
+  Messages messages(out);
+  const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  llvm::Error error = runCommandLine(words, CommandContext(out, messages));
+  if (error)
+    llvm::consumeError(finishOutput(out));
+  else
+    error = finishOutput(out);
+  if (!error)
+    return messages.hasGap() ? 1 : 0;
+  messages.fail(std::move(error));
+  return 2;
 }
 
 } // namespace vmpt

@@ -5,6 +5,6 @@ namespace vmpt {
 
 /// Runs one command. The exit status: 0 all that was asked for was printed,
 /// 1 printed with gaps that standard error names, 2 nothing could be printed.
-int runCommandLine(int argc, char **argv);
+int runProgram(int argc, char **argv);
 
 } // namespace vmpt

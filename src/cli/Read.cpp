@@ -1,12 +1,9 @@
 //===- Read.cpp - vmpt read: bytes of physical memory ---------------------===//
-#include "cli/Session.h"
-#include "dump/OpenDump.h"
-#include "support/Bits.h"
+#include "cli/Commands.h"
 #include "support/Text.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
-#include "llvm/Support/raw_ostream.h"
 
 namespace vmpt {
 
@@ -15,8 +12,8 @@ namespace {
 constexpr size_t lineBytes = 16, groupBytes = 8;
 
 /// One line as `xxd -g8` prints it.
-void printHexLine(PhysAddr at, llvm::ArrayRef<uint8_t> bytes) {
-  llvm::raw_ostream &os = llvm::outs();
+void printHexLine(llvm::raw_ostream &os, PhysAddr at,
+                  llvm::ArrayRef<uint8_t> bytes) {
   os << llvm::format("%08llx: ", (unsigned long long)at.value);
   for (size_t i = 0; i < lineBytes; ++i) {
     if (i < bytes.size())
@@ -32,54 +29,84 @@ void printHexLine(PhysAddr at, llvm::ArrayRef<uint8_t> bytes) {
   os << '\n';
 }
 
-void print(PhysAddr at, llvm::ArrayRef<uint8_t> bytes, bool binary) {
-  if (binary) {
-    llvm::outs().write(reinterpret_cast<const char *>(bytes.data()),
-                       bytes.size());
+class ReadCommand final : public Command {
+public:
+  void addOptions(OptionParser &parser) override {
+    dump_.add(parser);
+    parser.addPair("--physical", "ADDR LENGTH", "which bytes: start and length",
+                   physical_);
+    parser.addFlag("--binary", "raw bytes instead of a hex dump", binary_);
+  }
+
+  llvm::Error run(const CommandContext &context) override {
+    if (!physical_)
+      return llvm::make_error<UsageError>("read needs --physical ADDR LENGTH");
+    llvm::Expected<uint64_t> start = parseNumber(physical_->first, "ADDR");
+    if (!start)
+      return start.takeError();
+    llvm::Expected<uint64_t> length = parseNumber(physical_->second, "LENGTH");
+    if (!length)
+      return length.takeError();
+    auto session = context.open(dump_);
+    if (!session)
+      return session.takeError();
+    print(**session, PhysAddr(*start), *length);
+    return llvm::Error::success();
+  }
+
+private:
+  void print(Session &session, PhysAddr at, uint64_t left) const;
+  void printBytes(llvm::raw_ostream &os, PhysAddr at,
+                  llvm::ArrayRef<uint8_t> bytes) const;
+
+  DumpOptions dump_;
+  std::optional<std::pair<std::string, std::string>> physical_;
+  bool binary_ = false;
+};
+
+void ReadCommand::printBytes(llvm::raw_ostream &os, PhysAddr at,
+                             llvm::ArrayRef<uint8_t> bytes) const {
+  if (binary_) {
+    os.write(reinterpret_cast<const char *>(bytes.data()), bytes.size());
     return;
   }
   for (size_t i = 0; i < bytes.size(); i += lineBytes)
-    printHexLine(at + i, bytes.slice(i, std::min(lineBytes, bytes.size() - i)));
+    printHexLine(os, at + i,
+                 bytes.slice(i, std::min(lineBytes, bytes.size() - i)));
+}
+
+void ReadCommand::print(Session &session, PhysAddr at, uint64_t left) const {
+  constexpr size_t chunkBytes = 64 * 1024;
+  std::vector<uint8_t> chunk;
+  while (left) {
+    chunk.resize(std::min<uint64_t>(left, chunkBytes));
+    std::optional<AbsentByte> absent = session.memory().tryRead(at, chunk);
+    if (absent) {
+      // Up to the first absent byte all is there.
+      chunk.resize(absent->address - at);
+      if (!chunk.empty() && !session.memory().tryRead(at, chunk))
+        printBytes(session.out(), at, chunk);
+      Subject subject;
+      subject.physical = absent->address;
+      session.gap(
+          "memory-absent",
+          "physical address " + hex(absent->address) + " is not in the dump (" +
+              getAbsenceName(absent->absence) + "); the output ends there",
+          subject);
+      return;
+    }
+    printBytes(session.out(), at, chunk);
+    at += chunk.size();
+    left -= chunk.size();
+  }
 }
 
 } // namespace
 
-llvm::Expected<int> runRead(const Options &options) {
-  if (options.physical.size() != 2)
-    return llvm::make_error<UsageError>("read needs --physical ADDR LENGTH");
-  llvm::Expected<uint64_t> start = parseNumber(options.physical[0], "ADDR");
-  if (!start)
-    return start.takeError();
-  llvm::Expected<uint64_t> length = parseNumber(options.physical[1], "LENGTH");
-  if (!length)
-    return length.takeError();
-  llvm::Expected<Dump> dump = openDump(options);
-  if (!dump)
-    return dump.takeError();
-
-  constexpr size_t chunkBytes = 64 * 1024;
-  std::vector<uint8_t> chunk;
-  PhysAddr at(*start);
-  for (uint64_t left = *length; left;) {
-    chunk.resize(std::min<uint64_t>(left, chunkBytes));
-    std::optional<AbsentByte> absent = dump->memory->tryRead(at, chunk);
-    if (absent) {
-      // Up to the first absent byte all is there.
-      chunk.resize(absent->address - at);
-      if (!chunk.empty() && !dump->memory->tryRead(at, chunk))
-        print(at, chunk, options.binary);
-      llvm::outs().flush();
-      warn(options, "physical address " + hex(absent->address) +
-                        " is not in the dump (" +
-                        getAbsenceName(absent->absence) +
-                        "); the output ends there");
-      return 1;
-    }
-    print(at, chunk, options.binary);
-    at += chunk.size();
-    left -= chunk.size();
-  }
-  return 0;
-}
+const CommandInfo readCommand = {
+    "read", "print bytes of physical memory",
+    "Prints LENGTH bytes of physical memory from ADDR on, like xxd -g8. The "
+    "first byte that is not in the dump ends the output.",
+    createCommand<ReadCommand>};
 
 } // namespace vmpt

@@ -1,97 +1,127 @@
-//===- Task.cpp - vmpt task, vmpt efi: the tables of others ---------------===//
+//===- Task.cpp - vmpt task: the tables of a process ----------------------===//
+#include "cli/Commands.h"
+#include "cli/ListingOutput.h"
 #include "cli/TaskChoice.h"
 #include "kernel/find/KernelArch.h"
-#include "listing/Plan.h"
-
-#include "llvm/Support/raw_ostream.h"
 
 namespace vmpt {
 
 namespace {
 
-llvm::Expected<int> listRoot(const Options &options, const OpenKernel &open,
-                             PhysAddr root) {
-  auto userRoot = open.kernel.arch->userRoot;
-  if (options.userPgd && userRoot)
-    root = userRoot(*open.debug, root);
-  llvm::Expected<ListingPlan> plan =
-      planTaskListing(open.kernel, root, options.userOnly);
-  if (!plan)
-    return withFileName(options, plan.takeError());
-  return printListing(options, *plan, *open.dump.memory);
+/// Why a task has nothing to list.
+std::string explainNoRoot(const Task &task) {
+  if (task.mm.value)
+    return task.rootProblem;
+  return task.isKernelThread
+             ? "a kernel thread has no page tables of its own; vmpt kernel "
+               "lists the kernel's"
+             : "it has no mm: it is exiting or a zombie";
 }
 
-llvm::Expected<int> listTasks(const Options &options, const OpenKernel &open,
-                              llvm::ArrayRef<const Task *> tasks) {
-  int status = 0;
+class TaskCommand final : public Command {
+public:
+  void addOptions(OptionParser &parser) override {
+    dump_.add(parser);
+    kernel_.addWithoutRoot(parser);
+    symbols_.add(parser);
+    parser.addNumber("--root", "PHYS",
+                     "list the table at this physical address", root_);
+    task_.add(parser);
+    parser.addFlag("--user-pgd", "the table that user code runs on (x86 PTI)",
+                   userPgd_);
+    parser.addFlag("--user-only", "only the user half", userOnly_);
+    listing_.add(parser);
+  }
+
+  llvm::Error run(const CommandContext &context) override {
+    if (llvm::Error error = task_.check("task", root_.has_value()))
+      return error;
+    auto session = context.open(dump_, kernel_, symbols_);
+    if (!session)
+      return session.takeError();
+    llvm::Expected<const KernelDebug &> debug = (*session)->debug();
+    if (!debug)
+      return debug.takeError();
+    if (root_)
+      return listRoot(**session, *debug, PhysAddr(*root_));
+    const bool threads = task_.pid.has_value();
+    llvm::Expected<TaskList> list = readTaskList(*debug, {threads});
+    if (!list)
+      return (*session)->withFileName(list.takeError());
+    for (const std::string &problem : list->problems)
+      (*session)->warn("task-list", problem);
+    llvm::Expected<std::vector<const Task *>> tasks = chooseTasks(task_, *list);
+    if (!tasks)
+      return (*session)->withFileName(tasks.takeError());
+    if (tasks->size() == 1)
+      return listOne(**session, *debug, *tasks->front());
+    listSeveral(**session, *debug, *tasks);
+    return llvm::Error::success();
+  }
+
+private:
+  llvm::Error listRoot(Session &session, const KernelDebug &debug,
+                       PhysAddr root) const;
+  llvm::Error listOne(Session &session, const KernelDebug &debug,
+                      const Task &task) const;
+  void listSeveral(Session &session, const KernelDebug &debug,
+                   llvm::ArrayRef<const Task *> tasks) const;
+
+  DumpOptions dump_;
+  KernelOptions kernel_;
+  SymbolOptions symbols_;
+  TaskOptions task_;
+  ListingOptions listing_;
+  std::optional<uint64_t> root_;
+  bool userPgd_ = false;
+  bool userOnly_ = false;
+};
+
+llvm::Error TaskCommand::listRoot(Session &session, const KernelDebug &debug,
+                                  PhysAddr root) const {
+  auto userRoot = debug.image().arch->userRoot;
+  if (userPgd_ && userRoot)
+    root = userRoot(debug, root);
+  llvm::Expected<ListingPlan> plan =
+      planTaskListing(debug.image(), root, userOnly_);
+  if (!plan)
+    return session.withFileName(plan.takeError());
+  if (llvm::Error error = printListing(session, listing_, *plan))
+    return session.withFileName(std::move(error));
+  return llvm::Error::success();
+}
+
+llvm::Error TaskCommand::listOne(Session &session, const KernelDebug &debug,
+                                 const Task &task) const {
+  if (task.root)
+    return listRoot(session, debug, *task.root);
+  return session.withFileName(
+      llvm::make_error<LookupError>(nameOf(task) + ": " + explainNoRoot(task)));
+}
+
+void TaskCommand::listSeveral(Session &session, const KernelDebug &debug,
+                              llvm::ArrayRef<const Task *> tasks) const {
   size_t done = 0;
   for (const Task *task : tasks) {
-    if (tasks.size() > 1)
-      llvm::outs() << "=== " << nameOf(*task) << " ===\n";
-    if (!task->root) {
-      std::string reason =
-          task->mm.value ? task->rootProblem
-          : task->isKernelThread
-              ? "a kernel thread has no page tables of its own; vmpt kernel "
-                "lists the kernel's"
-              : "it has no mm: it is exiting or a zombie";
-      if (tasks.size() == 1)
-        return withFileName(options, llvm::make_error<LookupError>(
-                                         nameOf(*task) + ": " + reason));
-      warn(options, nameOf(*task) + ": " + reason);
-      status = 1;
-      continue;
-    }
-    llvm::Expected<int> listed = listRoot(options, open, *task->root);
-    if (!listed && tasks.size() == 1)
-      return listed;
-    if (!listed) {
-      warn(options, llvm::toString(listed.takeError()));
-      status = 1;
-    } else
-      status = std::max(status, *listed);
-    standardDiagnostics().progress("listings", ++done, tasks.size());
+    session.out() << "=== " << nameOf(*task) << " ===\n";
+    Subject subject;
+    subject.pid = task->pid;
+    if (!task->root)
+      session.gap("root-of-task", nameOf(*task) + ": " + explainNoRoot(*task),
+                  subject);
+    else if (llvm::Error error = listRoot(session, debug, *task->root))
+      session.gap("root-of-task", std::move(error), subject);
+    session.diagnostics().progress("listings", ++done, tasks.size());
   }
-  return status;
 }
 
 } // namespace
 
-llvm::Expected<int> runTask(const Options &options) {
-  const int choices = options.pid.has_value() + options.comm.has_value() +
-                      options.mm.has_value() + options.taskRoot.has_value() +
-                      options.all;
-  if (choices != 1)
-    return llvm::make_error<UsageError>(
-        "task needs one of --pid, --comm, --mm, --root and --all");
-  llvm::Expected<std::unique_ptr<OpenKernel>> open = openKernel(options);
-  if (!open)
-    return open.takeError();
-  if (options.taskRoot)
-    return listRoot(options, **open, PhysAddr(*options.taskRoot));
-  const bool threads = options.pid.has_value();
-  llvm::Expected<TaskList> list = readTaskList(*(*open)->debug, {threads});
-  if (!list)
-    return withFileName(options, list.takeError());
-  for (const std::string &problem : list->problems)
-    warn(options, problem);
-  llvm::Expected<std::vector<const Task *>> tasks = chooseTasks(options, *list);
-  if (!tasks)
-    return withFileName(options, tasks.takeError());
-  return listTasks(options, **open, *tasks);
-}
-
-llvm::Expected<int> runEfi(const Options &options) {
-  llvm::Expected<std::unique_ptr<OpenKernel>> open = openKernel(options);
-  if (!open)
-    return open.takeError();
-  llvm::Expected<PhysAddr> root = readEfiRoot(*(*open)->debug);
-  if (!root)
-    return withFileName(options, root.takeError());
-  llvm::Expected<ListingPlan> plan = planEfiListing((*open)->kernel, *root);
-  if (!plan)
-    return withFileName(options, plan.takeError());
-  return printListing(options, *plan, *(*open)->dump.memory);
-}
+const CommandInfo taskCommand = {
+    "task", "print a task's page tables",
+    "Prints page_tables/current_kernel as that task would have read it; with "
+    "--user-pgd page_tables/current_user. Choose by --pid, --comm, --mm or "
+    "--root, or --all.",
+    createCommand<TaskCommand>};
 
 } // namespace vmpt

@@ -1,34 +1,15 @@
 #include "cli/TaskChoice.h"
-#include "dump/OpenDump.h"
+
 #include "support/Text.h"
 
 namespace vmpt {
-
-llvm::Expected<std::unique_ptr<OpenKernel>> openKernel(const Options &options) {
-  auto open = std::make_unique<OpenKernel>();
-  llvm::Expected<Dump> dump = openDump(options);
-  if (!dump)
-    return dump.takeError();
-  open->dump = std::move(*dump);
-  llvm::Expected<KernelImage> kernel =
-      findKernel(options, open->dump, *open->dump.memory);
-  if (!kernel)
-    return kernel.takeError();
-  open->kernel = std::move(*kernel);
-  llvm::Expected<std::unique_ptr<KernelDebug>> debug =
-      findDebug(options, open->kernel, *open->dump.memory);
-  if (!debug)
-    return debug.takeError();
-  open->debug = std::move(*debug);
-  return open;
-}
 
 std::string nameOf(const Task &task) {
   return "pid " + std::to_string(task.pid) + " (" + escapeName(task.comm) + ")";
 }
 
-llvm::Expected<std::vector<const Task *>> chooseTasks(const Options &options,
-                                                      const TaskList &list) {
+llvm::Expected<std::vector<const Task *>>
+chooseTasks(const TaskOptions &options, const TaskList &list) {
   std::vector<const Task *> chosen;
   for (const Task &task : list.tasks) {
     bool matches = options.all   ? task.isLeader() && task.mm.value

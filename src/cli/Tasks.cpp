@@ -1,56 +1,16 @@
 //===- Tasks.cpp - vmpt tasks ---------------------------------------------===//
-#include "cli/TaskChoice.h"
-#include "kernel/find/KernelArch.h"
+#include "cli/Commands.h"
+#include "kernel/tasks/TaskTables.h"
 #include "output/JsonWriter.h"
-#include "paging/TableUse.h"
 #include "support/Text.h"
 
 #include "llvm/Support/Format.h"
-#include "llvm/Support/raw_ostream.h"
-
-#include <unordered_map>
 
 namespace vmpt {
 
 namespace {
 
-/// A task and what its tables take.
-struct TaskRow {
-  const Task *task;
-  std::optional<TableUse> use;
-  /// How many of the listed processes have the same mm.
-  unsigned sharers = 1;
-};
-
-std::vector<TaskRow> makeRows(const TaskList &list, const KernelImage &kernel,
-                              const PhysicalMemory &memory) {
-  std::vector<TaskRow> rows;
-  // A thread has its process's mm: each is counted once.
-  std::unordered_map<uint64_t, TableUse> known;
-  std::unordered_map<uint64_t, unsigned> sharers;
-  const VirtAddr last = kernel.arch->lastUserAddress(kernel);
-  size_t done = 0;
-  for (const Task &task : list.tasks) {
-    TaskRow row{&task, std::nullopt};
-    if (task.mm.value && task.isLeader())
-      ++sharers[task.mm.value];
-    if (task.root) {
-      auto [found, isNew] = known.try_emplace(task.mm.value);
-      if (isNew)
-        found->second =
-            countTableUse(memory, *kernel.mode, *task.root, VirtAddr(0), last);
-      row.use = found->second;
-    }
-    rows.push_back(row);
-    standardDiagnostics().progress("page tables", ++done, list.tasks.size());
-  }
-  for (TaskRow &row : rows)
-    if (auto found = sharers.find(row.task->mm.value); found != sharers.end())
-      row.sharers = found->second;
-  return rows;
-}
-
-std::string remarksOn(const TaskRow &row) {
+std::string remarksOn(const TaskTables &row) {
   const Task &task = *row.task;
   std::string text;
   auto add = [&](const std::string &remark) {
@@ -73,11 +33,10 @@ std::string remarksOn(const TaskRow &row) {
   return text;
 }
 
-void printText(llvm::ArrayRef<TaskRow> rows) {
-  llvm::raw_ostream &os = llvm::outs();
+void printText(llvm::raw_ostream &os, llvm::ArrayRef<TaskTables> rows) {
   os << "    PID    TGID    PPID S                 MM               ROOT  "
         "TABLES    MAPPED COMM\n";
-  for (const TaskRow &row : rows) {
+  for (const TaskTables &row : rows) {
     const Task &task = *row.task;
     os << llvm::format("%7u %7u %7u %c ", task.pid, task.tgid, task.ppid,
                        task.state);
@@ -104,12 +63,12 @@ void printText(llvm::ArrayRef<TaskRow> rows) {
   }
 }
 
-void printJson(llvm::ArrayRef<TaskRow> rows, const TaskList &list,
-               uint64_t pageBytes) {
-  JsonWriter json(llvm::outs());
+void printJson(llvm::raw_ostream &os, llvm::ArrayRef<TaskTables> rows,
+               const TaskList &list, uint64_t pageBytes) {
+  JsonWriter json(os);
   json.beginObject();
   json.beginArrayAttribute("tasks");
-  for (const TaskRow &row : rows) {
+  for (const TaskTables &row : rows) {
     const Task &task = *row.task;
     json.beginObject();
     json.attribute("pid", uint64_t(task.pid));
@@ -150,30 +109,56 @@ void printJson(llvm::ArrayRef<TaskRow> rows, const TaskList &list,
   json.endObject();
 }
 
+class TasksCommand final : public Command {
+public:
+  void addOptions(OptionParser &parser) override {
+    dump_.add(parser);
+    kernel_.add(parser);
+    symbols_.add(parser);
+    parser.addFlag("--threads", "threads, too", threads_);
+    output_.add(parser);
+  }
+
+  llvm::Error run(const CommandContext &context) override {
+    llvm::Expected<Format> format = output_.getFormat("tasks");
+    if (!format)
+      return format.takeError();
+    auto session = context.open(dump_, kernel_, symbols_);
+    if (!session)
+      return session.takeError();
+    llvm::Expected<const KernelDebug &> debug = (*session)->debug();
+    if (!debug)
+      return debug.takeError();
+    const KernelImage &kernel = debug->image();
+    llvm::Expected<TaskList> list = readTaskList(*debug, {threads_});
+    if (!list)
+      return (*session)->withFileName(list.takeError());
+    std::vector<TaskTables> rows = countTaskTables(
+        *list, kernel, (*session)->memory(), (*session)->diagnostics());
+    if (*format == Format::Json)
+      printJson(context.out(), rows, *list, bit(kernel.mode->pageShift));
+    else
+      printText(context.out(), rows);
+    for (const std::string &problem : list->problems)
+      (*session)->gap("task-list", problem);
+    return llvm::Error::success();
+  }
+
+private:
+  DumpOptions dump_;
+  KernelOptions kernel_;
+  SymbolOptions symbols_;
+  OutputOptions output_;
+  bool threads_ = false;
+};
+
 } // namespace
 
-llvm::Expected<int> runTasks(const Options &options) {
-  llvm::Expected<bool> json = wantsJson(options);
-  if (!json)
-    return json.takeError();
-  llvm::Expected<std::unique_ptr<OpenKernel>> open = openKernel(options);
-  if (!open)
-    return open.takeError();
-  const KernelImage &kernel = (*open)->kernel;
-  llvm::Expected<TaskList> list =
-      readTaskList(*(*open)->debug, {options.threads});
-  if (!list)
-    return withFileName(options, list.takeError());
-
-  std::vector<TaskRow> rows = makeRows(*list, kernel, *(*open)->dump.memory);
-  if (*json)
-    printJson(rows, *list, bit(kernel.mode->pageShift));
-  else
-    printText(rows);
-  llvm::outs().flush();
-  for (const std::string &problem : list->problems)
-    warn(options, problem);
-  return list->problems.empty() ? 0 : 1;
-}
+const CommandInfo tasksCommand = {
+    "tasks", "list every process with its page-table root",
+    "Lists processes (with --threads, threads too): pid, tgid, ppid, state, "
+    "the mm, the physical root, the size of the page tables and of what they "
+    "map.",
+    createCommand<TasksCommand>};
 
 } // namespace vmpt

@@ -2,11 +2,27 @@
 
 namespace vmpt {
 
-void Diagnostics::warn(const llvm::Twine &message) {
-  std::string text = message.str();
+void Diagnostics::report(Finding finding) {
   std::lock_guard lock(mutex_);
-  if (seen_.insert(text).second && onWarning_)
-    onWarning_(text);
+  hasGap_ |= finding.severity == Severity::Gap;
+  const char severity = char('0' + unsigned(finding.severity));
+  if (!seen_.insert(severity + finding.subject.file + '\0' + finding.sentence)
+           .second)
+    return;
+  if (onFinding_)
+    onFinding_(finding);
+  if (findings_.size() < maxKept)
+    findings_.push_back(std::move(finding));
+}
+
+void Diagnostics::warn(llvm::StringRef kind, const llvm::Twine &sentence,
+                       Subject subject) {
+  report({kind.str(), sentence.str(), std::move(subject), Severity::Warning});
+}
+
+void Diagnostics::gap(llvm::StringRef kind, const llvm::Twine &sentence,
+                      Subject subject) {
+  report({kind.str(), sentence.str(), std::move(subject), Severity::Gap});
 }
 
 void Diagnostics::progress(llvm::StringRef what, uint64_t done,
@@ -15,6 +31,16 @@ void Diagnostics::progress(llvm::StringRef what, uint64_t done,
     return;
   std::lock_guard lock(mutex_);
   onProgress_(what, done, total);
+}
+
+std::vector<Finding> Diagnostics::findings() const {
+  std::lock_guard lock(mutex_);
+  return findings_;
+}
+
+bool Diagnostics::hasGap() const {
+  std::lock_guard lock(mutex_);
+  return hasGap_;
 }
 
 } // namespace vmpt

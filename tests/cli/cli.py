@@ -52,6 +52,10 @@ def check_usage(tap, vmpt, dump):
     check(tap, "--help", run(vmpt, "--help"), 0, r"^vmpt - .*\n(.*\n)*  kernel ")
     check(tap, "-h", run(vmpt, "-h"), 0, "^vmpt - ")
     check(tap, "--version", run(vmpt, "--version"), 0, version)
+    check(tap, "-V", run(vmpt, "-V"), 0, version)
+    check(tap, "help kernel", run(vmpt, "help", "kernel"), 0, "Usage: vmpt kernel")
+    check(tap, "-- before and behind the command", run(vmpt, "--", "vmcoreinfo", "--", dump), 0, "OSRELEASE=")
+    check(tap, "a file that begins with a hyphen", run(vmpt, "info", "--", "-x"), 2, None, "'-x': .*No such file")
     for command in ("kernel", "info", "vmcoreinfo", "read", "trim"):
         check(tap, f"{command} --help", run(vmpt, command, "--help"), 0, f"Usage: vmpt {command}")
         check(tap, f"{command} without a dump",
@@ -71,8 +75,18 @@ def check_usage(tap, vmpt, dump):
         ("a layout and a base", ["info", dump, "--layout", "flat", "--raw-base", "0"], "leave out --raw-base"),
         ("not a number", ["kernel", dump, "--max-lines", "many"], "--max-lines 'many' is not a number"),
         ("number too large", ["kernel", dump, "--root", "0x10000000000000000"], "is not a number"),
-        ("unknown architecture", ["kernel", dump, "--arch", "vax"], "--arch 'vax' is not one of arm64, x86_64, i386, riscv64"),
-        ("value is missing", ["kernel", dump, "--root"], "--root"),
+        ("unknown architecture", ["kernel", dump, "--arch", "vax"],
+         "--arch 'vax' is not one of arm64, x86_64, i386, riscv64"),
+        ("a word that is far from any", ["kernel", dump, "--format", "json"],
+         "kernel has no option '--format'; vmpt kernel --help lists the options"),
+        ("value is missing", ["kernel", dump, "--root"], "--root needs a value: PHYS"),
+        ("value is empty", ["kernel", "--root=", dump], "--root needs a value: PHYS"),
+        ("option given twice", ["kernel", dump, "--root", "1", "--root", "2"], "--root is given more than once"),
+        ("flag with a value", ["info", dump, "--verify=1"], "--verify takes no value"),
+        ("no choice of a task", ["task", dump], "task needs one of --pid, --comm, --mm, --root and --all\n"),
+        ("two choices of a task", ["task", dump, "--pid", "1", "--comm", "init"],
+         "task needs one of .*, not --pid and --comm together"),
+        ("unknown format", ["tasks", dump, "--format", "xml"], "--format 'xml' is none of text, json and jsonl"),
         ("read without a range", ["read", dump], "read needs --physical ADDR LENGTH"),
         ("trim without an output", ["trim", dump], "trim needs -o OUT"),
         ("control characters are made visible", ["kernel", "a\x1b[31mb"], r"a\\x1[bB]\[31mb|a.\[31mb"),
@@ -141,6 +155,29 @@ def check_output(tap, vmpt, dump, folder):
     tap.report(None if listing.startswith(kept) else "not the start of the listing",
                "--max-lines: the start of the listing")
     check(tap, "--max-lines beyond the end", run(vmpt, "kernel", dump, "--max-lines", "1M"), 0, "pgd")
+
+
+def check_no_standard_error(tap, vmpt, dump, folder):
+    """Where nothing can be said, all the rest is as if it were."""
+    broken = {"full": "2>/dev/full", "closed": "2>&-", "read by nobody": "2> >(exec 2>&-; exit)"}
+    cases = {"a warning": ["kernel", dump, "--max-lines", 3], "an error": ["kernel", folder / "missing"],
+             "nothing to say": ["kernel", dump], "help": ["--help"]}
+    for what, arguments in cases.items():
+        said = run(vmpt, *arguments)
+        for how, redirection in broken.items():
+            # The pause lets the reader of the pipe go away first.
+            result = run("bash", "-c", f'exec {redirection}; sleep 0.1; exec "$@"', "bash", vmpt, *arguments)
+            problem = first_difference(said.stdout, result.stdout)
+            if result.returncode != said.returncode:
+                problem = f"exit status {result.returncode}, with standard error {said.returncode}"
+            tap.report(problem, f"standard error {how}: {what}")
+    # The first file that is opened gets the number of a closed stream.
+    out, plain = folder / "unsaid", folder / "said"
+    run(vmpt, "trim", dump, "-o", plain)
+    run("bash", "-c", 'exec 0<&- 1>&- 2>&-; exec "$@"', "bash", vmpt, "trim", dump, "-o", out)
+    tap.report(first_difference(plain.read_bytes(), out.read_bytes()), "all streams closed: the output file is whole")
+    result = run("bash", "-c", 'exec 1>&-; exec "$@"', "bash", vmpt, "kernel", dump)
+    check(tap, "standard output closed", result, 2, None, "cannot write the output")
 
 
 def check_siblings(tap, vmpt, source, folder):
@@ -379,6 +416,7 @@ def main():
         check_usage(tap, vmpt, dump)
         check_files(tap, vmpt, dump, folder)
         check_output(tap, vmpt, dump, folder)
+        check_no_standard_error(tap, vmpt, dump, folder)
         check_siblings(tap, vmpt, source, folder)
         check_layout(tap, vmpt, folder)
         check_shrinking(tap, vmpt, folder)

@@ -71,7 +71,7 @@ def main():
     common, sections = documented(page)
     commands = helped_commands(vmpt)
     problems = compare("vmpt", commands, set(sections))
-    used = {"--version"}
+    used = {"-V", "--version"}
     for command in sorted(commands & set(sections)):
         helped = helped_options(vmpt, command)
         used |= helped

@@ -37,7 +37,7 @@ public:
         .str();
   }
   llvm::Expected<KernelImage> find() {
-    Diagnostics diagnostics([](llvm::StringRef) {});
+    Diagnostics diagnostics;
     return findKernel(dump, *dump.memory, overrides, diagnostics);
   }
   /// A string in the image's text part, at a place of the test's choice.

@@ -181,7 +181,7 @@ public:
 
 private:
   KernelImage image_;
-  Diagnostics diagnostics_{[](llvm::StringRef) {}};
+  Diagnostics diagnostics_;
   std::unique_ptr<KernelDebug> debug_;
 };
 

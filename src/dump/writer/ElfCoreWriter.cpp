@@ -182,6 +182,11 @@ llvm::Error copyMemory(OutputFile &file, const CoreContents &contents,
 
 } // namespace
 
+Note makeNote(llvm::StringRef name, uint32_t type, llvm::StringRef text) {
+  return {name.str(), type,
+          Bytes({reinterpret_cast<const uint8_t *>(text.data()), text.size()})};
+}
+
 std::vector<CoreSegment> makeSegments(llvm::ArrayRef<MemoryRange> ranges) {
   std::vector<CoreSegment> segments;
   for (const MemoryRange &range : ranges) {

@@ -38,6 +38,9 @@ struct CoreContents {
   std::vector<CoreAlias> aliases;
 };
 
+/// A note whose contents are \p text, which outlives it.
+Note makeNote(llvm::StringRef name, uint32_t type, llvm::StringRef text);
+
 /// Turns memory ranges into segments: present bytes are stored, excluded ones
 /// that follow them are memory without file bytes. Virtual addresses are the
 /// physical ones.

@@ -40,7 +40,7 @@ struct TestKernel {
         "\nSYMBOL(_stext)=" + hex(imageVirtual).substr(2) + "\n" + numbers;
   }
   llvm::Expected<KernelImage> find() {
-    Diagnostics diagnostics([](llvm::StringRef) {});
+    Diagnostics diagnostics;
     return findKernel(dump, *dump.memory, overrides, diagnostics);
   }
   std::string source(const KernelImage &kernel, llvm::StringRef name) {

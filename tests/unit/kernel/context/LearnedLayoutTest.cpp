@@ -142,9 +142,7 @@ TEST_F(LearnedLayoutTest, FindsEveryMember) {
 // As with BTF, but without KALLSYMS_ALL: what is known stays as it is.
 TEST_F(LearnedLayoutTest, OnlyInitTaskIsTakenWhereTypesAreKnown) {
   ASSERT_EQ(textOf(learn(false)), ""); // for the image
-  std::vector<std::string> warnings;
-  Diagnostics diagnostics(
-      [&](llvm::StringRef text) { warnings.push_back(text.str()); });
+  Diagnostics diagnostics;
   DebugInputs inputs;
   inputs.searchRoot = "/nonexistent";
   ASSERT_EQ(textOf(inputs.places.add("task_struct.tasks=0x310:16")), "");
@@ -155,7 +153,7 @@ TEST_F(LearnedLayoutTest, OnlyInitTaskIsTakenWhereTypesAreKnown) {
   EXPECT_EQ(valueOf(findField(debug->types(), "task_struct", {"pid"})).offset,
             0x3ccu);
   EXPECT_FALSE(debug->types().hasMember("task_struct", "comm"));
-  EXPECT_TRUE(warnings.empty());
+  EXPECT_TRUE(diagnostics.findings().empty());
 }
 
 TEST_F(LearnedLayoutTest, WithoutAZombieThereIsNoExitState) {

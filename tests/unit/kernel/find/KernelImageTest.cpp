@@ -61,8 +61,9 @@ protected:
     memory.writeNumber<uint64_t>(data + 16, 0);
   }
   llvm::Expected<KernelImage> find(const KernelOverrides &overrides = {}) {
-    Diagnostics diagnostics(
-        [this](llvm::StringRef text) { warnings.push_back(text.str()); });
+    Diagnostics diagnostics([this](const Finding &finding) {
+      warnings.push_back(finding.sentence);
+    });
     return findKernel(dump, memory, overrides, diagnostics);
   }
   std::string sourceOf(const KernelImage &image, llvm::StringRef name) {

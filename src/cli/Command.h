@@ -1,0 +1,70 @@
+//===- Command.h - what a command is, and what it is given ----------------===//
+//
+// A new command is a file of this folder with a CommandInfo at its end, a line
+// in Commands.def and in meson.build, a section of the man page, and a golden.
+//
+#pragma once
+
+#include "cli/Messages.h"
+#include "cli/OptionGroups.h"
+#include "session/Session.h"
+
+namespace vmpt {
+
+/// What the option groups describe together.
+template <class... Groups>
+llvm::Expected<Request> makeRequest(const Groups &...groups) {
+  Request request;
+  llvm::Error error = llvm::Error::success();
+  // Up to the first that fails.
+  ((error ? void() : void(error = groups.apply(request))), ...);
+  if (error)
+    return error;
+  return request;
+}
+
+/// Where a command's result and messages go.
+class CommandContext {
+public:
+  CommandContext(llvm::raw_ostream &out, Messages &messages)
+      : out_(out), messages_(messages) {}
+
+  llvm::raw_ostream &out() const { return out_; }
+
+  /// Opens the dump that the option groups describe.
+  template <class... Groups>
+  llvm::Expected<std::unique_ptr<Session>> open(const Groups &...groups) const {
+    llvm::Expected<Request> request = makeRequest(groups...);
+    if (!request)
+      return request.takeError();
+    return openRequest(std::move(*request));
+  }
+  llvm::Expected<std::unique_ptr<Session>> openRequest(Request request) const;
+
+private:
+  llvm::raw_ostream &out_;
+  Messages &messages_;
+};
+
+/// One use of a command: its options, and what it does.
+class Command {
+public:
+  virtual ~Command() = default;
+  virtual void addOptions(OptionParser &parser) = 0;
+  /// Prints the result. An error means that nothing could be printed; what the
+  /// result lacks is a gap, told to the session.
+  virtual llvm::Error run(const CommandContext &context) = 0;
+};
+
+struct CommandInfo {
+  const char *name;
+  const char *summary;     ///< For the list of commands.
+  const char *description; ///< For its own --help.
+  std::unique_ptr<Command> (*create)();
+};
+
+template <class T> std::unique_ptr<Command> createCommand() {
+  return std::make_unique<T>();
+}
+
+} // namespace vmpt

@@ -1,0 +1,100 @@
+#include "cli/CommandLine.h"
+
+#include "cli/Commands.h"
+#include "cli/Version.h"
+
+namespace vmpt {
+
+namespace {
+
+void printCommands(llvm::raw_ostream &os) {
+  os << "vmpt - page tables of a Linux memory dump, in the kernel's own "
+        "words\n\n"
+        "Usage: vmpt COMMAND DUMP... [options]\n\nCommands:\n";
+  for (const CommandInfo *command : getCommands()) {
+    os << "  " << command->name;
+    os.indent(unsigned(14 - llvm::StringRef(command->name).size()));
+    os << command->summary << '\n';
+  }
+  os << "\nvmpt COMMAND --help, or vmpt help COMMAND, tells more; vmpt "
+        "--version lists libraries and formats.\n";
+}
+
+llvm::Expected<const CommandInfo *> findCommand(llvm::StringRef word) {
+  std::vector<std::string> names;
+  for (const CommandInfo *command : getCommands()) {
+    if (word == command->name)
+      return command;
+    names.push_back(command->name);
+  }
+  if (word.startswith("-"))
+    return llvm::make_error<UsageError>(
+        "no option '" + word +
+        "' without a command; vmpt --help lists the "
+        "commands");
+  std::string suggestion = suggest(word, names);
+  return llvm::make_error<UsageError>(
+      "no command '" + word + "'" +
+      (suggestion.empty() ? "; vmpt --help lists the commands" : suggestion));
+}
+
+llvm::Error printHelp(llvm::ArrayRef<std::string> words,
+                      llvm::raw_ostream &os) {
+  if (words.empty()) {
+    printCommands(os);
+    return llvm::Error::success();
+  }
+  if (words.size() > 1)
+    return llvm::make_error<UsageError>("help tells of one command at a time");
+  llvm::Expected<const CommandInfo *> info = findCommand(words.front());
+  if (!info)
+    return info.takeError();
+  OptionParser parser((*info)->name, (*info)->description);
+  std::unique_ptr<Command> command = (*info)->create();
+  command->addOptions(parser);
+  os << parser.getHelp();
+  return llvm::Error::success();
+}
+
+llvm::Error runCommand(const CommandInfo &info,
+                       llvm::ArrayRef<std::string> words,
+                       const CommandContext &context) {
+  OptionParser parser(info.name, info.description);
+  std::unique_ptr<Command> command = info.create();
+  command->addOptions(parser);
+  llvm::Expected<bool> isToRun = parser.parse(words);
+  if (!isToRun)
+    return isToRun.takeError();
+  if (!*isToRun) {
+    context.out() << parser.getHelp();
+    return llvm::Error::success();
+  }
+  return command->run(context);
+}
+
+} // namespace
+
+llvm::Error runCommandLine(llvm::ArrayRef<std::string> words,
+                           const CommandContext &context) {
+  if (!words.empty() && words.front() == "--")
+    words = words.drop_front();
+  if (words.empty())
+    return llvm::make_error<UsageError>(
+        "no command is named; vmpt --help lists the commands");
+  const llvm::StringRef word = words.front();
+  words = words.drop_front();
+  if (word == "help")
+    return printHelp(words, context.out());
+  if (word == "--help" || word == "-h")
+    return printHelp({}, context.out());
+  if (word == "--version" || word == "-V") {
+    printVersion(context.out());
+    return llvm::Error::success();
+  }
+  llvm::Expected<const CommandInfo *> info = findCommand(word);
+  if (!info)
+    return info.takeError();
+  return runCommand(**info, words, context);
+}
+
+} // namespace vmpt

@@ -1,0 +1,91 @@
+#include "cli/Messages.h"
+
+#include "support/Text.h"
+
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+#include <unistd.h>
+
+namespace vmpt {
+
+namespace {
+
+/// Holds SIGPIPE back from this thread, and drops one that arrived meanwhile. A
+/// reader of the result that goes away shall end the program, one of the
+/// messages shall not.
+class WithoutPipeSignal {
+public:
+  WithoutPipeSignal() {
+    ::sigemptyset(&pipe_);
+    ::sigaddset(&pipe_, SIGPIPE);
+    sigset_t pending;
+    ::sigpending(&pending);
+    wasPending_ = ::sigismember(&pending, SIGPIPE) == 1;
+    ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  ~WithoutPipeSignal() {
+    const timespec now = {};
+    if (!wasPending_)
+      while (::sigtimedwait(&pipe_, nullptr, &now) < 0 && errno == EINTR)
+        ;
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  WithoutPipeSignal(const WithoutPipeSignal &) = delete;
+  WithoutPipeSignal &operator=(const WithoutPipeSignal &) = delete;
+
+private:
+  sigset_t pipe_, before_;
+  bool wasPending_;
+};
+
+} // namespace
+
+Messages::Messages(llvm::raw_ostream &result)
+    : result_(result), isTerminal_(::isatty(STDERR_FILENO)) {}
+
+void Messages::say(const std::string &text) {
+  WithoutPipeSignal guard;
+  llvm::StringRef left = text;
+  while (!left.empty()) {
+    ssize_t written = ::write(STDERR_FILENO, left.data(), left.size());
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written <= 0)
+      return;
+    left = left.drop_front(size_t(written));
+  }
+}
+
+void Messages::report(const Finding &finding) {
+  hasGap_ |= finding.severity == Severity::Gap;
+  result_.flush();
+  std::string text = finding.sentence;
+  if (!finding.subject.file.empty())
+    text = "'" + finding.subject.file + "': " + text;
+  say("vmpt: warning: " + printable(text) + "\n");
+}
+
+void Messages::fail(llvm::Error error) {
+  result_.flush();
+  say("vmpt: error: " + printable(llvm::toString(std::move(error))) + "\n");
+}
+
+void Messages::showProgress(llvm::StringRef what, uint64_t done,
+                            uint64_t total) {
+  if (!isTerminal_)
+    return;
+  const unsigned percent =
+      total ? unsigned(double(done) * 100 / double(total)) : 100;
+  if (percent == shownPercent_)
+    return;
+  shownPercent_ = percent;
+  const char *eraseRest = "\x1b[K";
+  if (done >= total)
+    say(std::string("\r") + eraseRest);
+  else
+    say("\rvmpt: " + what.str() + ": " + std::to_string(percent) + "%" +
+        eraseRest);
+}
+
+} // namespace vmpt

@@ -1,0 +1,38 @@
+//===- Messages.h - findings, errors and progress on standard error -------===//
+#pragma once
+
+#include "support/Finding.h"
+
+#include "llvm/Support/Error.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <string>
+
+namespace vmpt {
+
+/// Standard error may be closed, full, or a pipe that nobody reads: what cannot
+/// be said is lost, and nothing else. Findings of several dumps may come from
+/// several threads only if they do not overlap.
+class Messages {
+public:
+  /// \p result is flushed before each message: on a terminal both are one text.
+  explicit Messages(llvm::raw_ostream &result);
+
+  void report(const Finding &finding);
+  void fail(llvm::Error error);
+  /// A line that replaces itself, only where a terminal shows it.
+  void showProgress(llvm::StringRef what, uint64_t done, uint64_t total);
+
+  /// Was a gap reported? Then the exit status is 1.
+  bool hasGap() const { return hasGap_; }
+
+private:
+  void say(const std::string &line);
+
+  llvm::raw_ostream &result_;
+  const bool isTerminal_;
+  unsigned shownPercent_ = ~0u;
+  bool hasGap_ = false;
+};
+
+} // namespace vmpt

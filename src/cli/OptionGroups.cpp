@@ -1,0 +1,199 @@
+#include "cli/OptionGroups.h"
+
+#include "dump/formats/RawLayout.h"
+
+namespace vmpt {
+
+void DumpOptions::add(OptionParser &parser) {
+  parser.addWords(
+      "DUMP", "the memory dump; of a split one, all parts in any order", files);
+  parser.addTexts("--part", "FILE",
+                  "a further file of the same dump (repeatable)", parts);
+  parser.addTexts("--map", "FILE@PHYS[:LENGTH[:OFFSET]]",
+                  "raw memory: FILE is what lies at PHYS (repeatable)", maps);
+  parser.addNumber("--raw-base", "PHYS",
+                   "physical address of a raw image's first byte", rawBase);
+  parser.addText("--layout", "NAME",
+                 "how a raw image's bytes lie in memory (qemu-q35, ...)",
+                 layout);
+}
+
+llvm::Error DumpOptions::apply(Request &request) const {
+  if (!files.empty()) {
+    request.path = files.front();
+    request.open.parts.assign(files.begin() + 1, files.end());
+  }
+  llvm::append_range(request.open.parts, parts);
+  if (rawBase)
+    request.open.rawBase = PhysAddr(*rawBase);
+  if (layout) {
+    if (rawBase || !maps.empty())
+      return llvm::make_error<UsageError>(
+          "--layout says where all of a raw image lies; leave out --raw-base "
+          "and --map");
+    llvm::Expected<const RawLayout *> found = findRawLayout(*layout);
+    if (!found)
+      return found.takeError();
+    request.open.rawLayout = *found;
+  }
+  for (const std::string &text : maps) {
+    llvm::Expected<RawMapping> mapping = parseMapping(text);
+    if (!mapping)
+      return mapping.takeError();
+    request.open.mappings.push_back(std::move(*mapping));
+  }
+  return llvm::Error::success();
+}
+
+void KernelOptions::add(OptionParser &parser) {
+  parser.addNumber("--root", "PHYS",
+                   "physical address of the kernel's top table", root);
+  addWithoutRoot(parser);
+}
+
+void KernelOptions::addWithoutRoot(OptionParser &parser) {
+  addVmcoreinfo(parser);
+  parser.addNumber("--levels", "N", "levels of page tables (x86-64: 4 or 5)",
+                   levels);
+  parser.addNumber("--va-bits", "N",
+                   "arm64: size of the kernel's half of the addresses", vaBits);
+  parser.addNumber("--granule", "SIZE",
+                   "arm64: bytes of a page (4K, 16K or 64K)", granule);
+  parser.addNumber("--phys-base", "N", "x86-64: phys_base of the kernel",
+                   physBase);
+}
+
+void KernelOptions::addVmcoreinfo(OptionParser &parser) {
+  parser.addText("--arch", "ARCH", "x86_64, i386, arm64 or riscv64", arch);
+  parser.addText("--vmcoreinfo", "FILE", "take VMCOREINFO from FILE",
+                 vmcoreinfo);
+}
+
+llvm::Error KernelOptions::apply(Request &request) const {
+  KernelOverrides &overrides = request.kernel;
+  if (arch) {
+    overrides.arch = parseArch(*arch);
+    if (!overrides.arch)
+      return llvm::make_error<UsageError>("--arch '" + *arch +
+                                          "' is not one of " + listArchNames());
+  }
+  if (root)
+    overrides.root = PhysAddr(*root);
+  if (levels)
+    overrides.levels = unsigned(std::min<uint64_t>(*levels, ~0u));
+  if (vaBits)
+    overrides.virtualBits = unsigned(std::min<uint64_t>(*vaBits, ~0u));
+  overrides.granule = granule;
+  overrides.physBase = physBase;
+  if (vmcoreinfo) {
+    llvm::Expected<std::unique_ptr<MappedFile>> file =
+        MappedFile::open(*vmcoreinfo);
+    if (!file)
+      return llvm::createFileError(*vmcoreinfo, file.takeError());
+    overrides.vmcoreinfoText = (*file)->bytes().text().str();
+    request.vmcoreinfo = vmcoreinfo;
+  }
+  return llvm::Error::success();
+}
+
+void SymbolOptions::add(OptionParser &parser) {
+  parser.addText(
+      "--vmlinux", "FILE",
+      "symbols and struct layouts (DWARF, BTF) from the kernel's vmlinux",
+      vmlinux);
+  parser.addFlag("--force-vmlinux", "use files of another kernel, too",
+                 forceVmlinux);
+  parser.addText("--system-map", "FILE",
+                 "symbols from a System.map or /proc/kallsyms", systemMap);
+  parser.addText("--btf", "FILE", "struct layouts from a BTF file", btf);
+  parser.addTexts("--symbol", "NAME=ADDR",
+                  "a symbol's virtual address (repeatable)", symbols);
+  parser.addTexts("--offset", "STRUCT.MEMBER=N[:SIZE]",
+                  "a struct member's place in bytes (repeatable)", offsets);
+}
+
+llvm::Error SymbolOptions::apply(Request &request) const {
+  DebugInputs &inputs = request.debug;
+  for (const std::string &text : symbols)
+    if (llvm::Error error = inputs.symbols.add(text))
+      return error;
+  for (const std::string &text : offsets)
+    if (llvm::Error error = inputs.places.add(text))
+      return error;
+  inputs.vmlinux = vmlinux;
+  inputs.systemMap = systemMap;
+  inputs.btf = btf;
+  inputs.force = forceVmlinux;
+  return llvm::Error::success();
+}
+
+void TaskOptions::add(OptionParser &parser) {
+  parser.addNumber("--pid", "N", "the task with this pid", pid);
+  parser.addText("--comm", "NAME", "the tasks with this name", comm);
+  parser.addNumber("--mm", "ADDR",
+                   "the task with the mm_struct at this address", mm);
+  parser.addFlag("--all", "every process that has page tables", all);
+}
+
+llvm::Error TaskOptions::check(llvm::StringRef command,
+                               std::optional<bool> root) const {
+  std::vector<std::string> choices = {"--pid", "--comm", "--mm"}, given;
+  if (root)
+    choices.push_back("--root");
+  choices.push_back("--all");
+  for (auto [isGiven, name] : {std::pair(pid.has_value(), "--pid"),
+                               {comm.has_value(), "--comm"},
+                               {mm.has_value(), "--mm"},
+                               {root.value_or(false), "--root"},
+                               {all, "--all"}})
+    if (isGiven)
+      given.push_back(name);
+  if (given.size() == 1)
+    return llvm::Error::success();
+  auto join = [](llvm::ArrayRef<std::string> names) {
+    std::string text = names.front();
+    for (size_t i = 1; i < names.size(); ++i)
+      text += (i + 1 == names.size() ? " and " : ", ") + names[i];
+    return text;
+  };
+  std::string message = command.str() + " needs one of " + join(choices);
+  if (!given.empty())
+    message += ", not " + join(given) + " together";
+  return llvm::make_error<UsageError>(message);
+}
+
+void OutputOptions::add(OptionParser &parser) {
+  parser.addText("--format", "FORMAT", "text (default), json or jsonl", format);
+}
+
+llvm::Expected<Format> OutputOptions::getFormat(llvm::StringRef command) const {
+  const std::string name = format.value_or("text");
+  if (name == "text")
+    return Format::Text;
+  if (name == "json")
+    return Format::Json;
+  if (name == "jsonl")
+    return llvm::make_error<UnsupportedError>(
+        command + " writes text or json, and no jsonl");
+  return llvm::make_error<UsageError>("--format '" + name +
+                                      "' is none of text, json and jsonl");
+}
+
+void ListingOptions::add(OptionParser &parser) {
+  parser.addNumber("--max-lines", "N",
+                   "end the listing after N lines (20 million)", maxLines);
+}
+
+void FileOptions::add(OptionParser &parser) {
+  parser.addText("-o,--output", "OUT", "file to write; - is standard output",
+                 output);
+  parser.addFlag("--force", "replace OUT if it exists", force);
+}
+
+llvm::Error FileOptions::check(llvm::StringRef command) const {
+  if (output)
+    return llvm::Error::success();
+  return llvm::make_error<UsageError>(command + " needs -o OUT");
+}
+
+} // namespace vmpt

@@ -1,0 +1,104 @@
+//===- OptionGroups.h - options that several commands have ----------------===//
+//
+// A command has those groups as members that it needs, adds each to its parser,
+// and hands them to CommandContext::open(), which lets each say its part of
+// the request.
+//
+#pragma once
+
+#include "cli/OptionParser.h"
+#include "session/Output.h"
+
+namespace vmpt {
+
+/// What the dump is. Every command has it.
+struct DumpOptions {
+  /// DUMP, and further files of the same dump behind it.
+  std::vector<std::string> files;
+  std::vector<std::string> parts;
+  std::vector<std::string> maps;
+  std::optional<uint64_t> rawBase;
+  std::optional<std::string> layout;
+
+  void add(OptionParser &parser);
+  llvm::Error apply(Request &request) const;
+};
+
+/// What the dump does not tell of its kernel, or tells wrongly.
+struct KernelOptions {
+  std::optional<std::string> arch;
+  std::optional<uint64_t> root;
+  std::optional<uint64_t> levels;
+  std::optional<uint64_t> vaBits;
+  std::optional<uint64_t> granule;
+  std::optional<uint64_t> physBase;
+  std::optional<std::string> vmcoreinfo;
+
+  void add(OptionParser &parser);
+  /// For a command whose --root is another table.
+  void addWithoutRoot(OptionParser &parser);
+  /// For a command that wants VMCOREINFO alone.
+  void addVmcoreinfo(OptionParser &parser);
+  llvm::Error apply(Request &request) const;
+};
+
+/// Symbols and struct layouts.
+struct SymbolOptions {
+  std::optional<std::string> vmlinux;
+  std::optional<std::string> systemMap;
+  std::optional<std::string> btf;
+  bool forceVmlinux = false;
+  std::vector<std::string> symbols; ///< "NAME=ADDRESS"
+  std::vector<std::string> offsets; ///< "STRUCT.MEMBER=OFFSET[:SIZE]"
+
+  void add(OptionParser &parser);
+  llvm::Error apply(Request &request) const;
+};
+
+/// Which task: one of these.
+struct TaskOptions {
+  std::optional<uint64_t> pid;
+  std::optional<std::string> comm;
+  std::optional<uint64_t> mm;
+  bool all = false;
+
+  void add(OptionParser &parser);
+  /// A UsageError unless exactly one is given. \p command and \p root, whether
+  /// the command's own --root is: nothing if it has none.
+  llvm::Error check(llvm::StringRef command,
+                    std::optional<bool> root = std::nullopt) const;
+};
+
+enum class Format : uint8_t { Text, Json, Jsonl };
+
+/// How the result is written.
+struct OutputOptions {
+  std::optional<std::string> format;
+
+  void add(OptionParser &parser);
+  /// A UsageError for another word, \p command in its message.
+  llvm::Expected<Format> getFormat(llvm::StringRef command) const;
+};
+
+/// How long a page-table listing may get.
+struct ListingOptions {
+  std::optional<uint64_t> maxLines;
+
+  void add(OptionParser &parser);
+};
+
+/// The file that a command writes.
+struct FileOptions {
+  std::optional<std::string> output;
+  bool force = false;
+
+  void add(OptionParser &parser);
+  /// A UsageError if there is no -o.
+  llvm::Error check(llvm::StringRef command) const;
+  /// Before the dump is opened.
+  llvm::Expected<Output> create(const Request &request) const {
+    return createOutput(request, *output, force);
+  }
+};
+
+} // namespace vmpt

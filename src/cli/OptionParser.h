@@ -1,0 +1,58 @@
+//===- OptionParser.h - the options of one command ------------------------===//
+//
+// The only door to CLI11, whose header and whose wording stay behind it.
+//
+#pragma once
+
+#include "support/Error.h"
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vmpt {
+
+/// An option is added with its names ("-o,--output"), what its value is called
+/// in --help, a line of help, and where the value goes. Targets outlive the
+/// parser; what is not given stays as it was.
+class OptionParser {
+public:
+  /// \p command as it is typed: "kernel".
+  OptionParser(llvm::StringRef command, llvm::StringRef description);
+  ~OptionParser();
+
+  void addFlag(const char *names, const char *help, bool &target);
+  void addNumber(const char *names, const char *valueName, const char *help,
+                 std::optional<uint64_t> &target);
+  void addText(const char *names, const char *valueName, const char *help,
+               std::optional<std::string> &target);
+  /// May be given several times.
+  void addTexts(const char *names, const char *valueName, const char *help,
+                std::vector<std::string> &target);
+  /// Two values at one use.
+  void addPair(const char *names, const char *valueNames, const char *help,
+               std::optional<std::pair<std::string, std::string>> &target);
+  /// The words that belong to no option.
+  void addWords(const char *name, const char *help,
+                std::vector<std::string> &target);
+
+  /// Sets the targets. False: --help is asked for. A UsageError names the
+  /// nearest option, if one is near.
+  llvm::Expected<bool> parse(llvm::ArrayRef<std::string> arguments);
+  std::string getHelp() const;
+
+private:
+  struct Parser;
+  std::unique_ptr<Parser> parser_;
+};
+
+/// "; did you mean 'kernel'?" for a word that is nearly one of \p known: one or
+/// two letters differ, and not more than a third of them. Else empty.
+std::string suggest(llvm::StringRef word, llvm::ArrayRef<std::string> known);
+
+} // namespace vmpt

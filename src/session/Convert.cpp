@@ -1,0 +1,109 @@
+#include "session/Convert.h"
+
+#include "dump/formats/TrimNote.h"
+#include "dump/writer/Segments.h"
+#include "kernel/find/KernelArch.h"
+
+namespace vmpt {
+
+void placeSegments(std::vector<CoreSegment> &segments,
+                   const std::optional<DirectMap> &map,
+                   std::optional<uint64_t> offset) {
+  if (map) {
+    splitSegments(segments, PhysAddr(map->start - map->offset));
+    splitSegments(segments, PhysAddr(map->last - map->offset + 1));
+  }
+  for (CoreSegment &segment : segments)
+    if (map)
+      segment.virtualStart =
+          map->virtualAddress(segment.start).value_or(noVirtualAddress);
+    else
+      segment.virtualStart = segment.start.value + offset.value_or(0);
+}
+
+std::vector<CoreAlias> makeAliases(llvm::ArrayRef<MappedRun> imageRuns) {
+  constexpr uint64_t smallest = 1 << 20;
+  std::vector<CoreAlias> aliases;
+  for (const MappedRun &run : imageRuns) {
+    CoreAlias *last = aliases.empty() ? nullptr : &aliases.back();
+    if (last && last->virtualStart + last->size == run.start.value &&
+        last->start + last->size == run.physical)
+      last->size += run.size;
+    else
+      aliases.push_back({run.start.value, run.physical, run.size});
+  }
+  llvm::erase_if(aliases,
+                 [](const CoreAlias &alias) { return alias.size < smallest; });
+  return aliases;
+}
+
+namespace {
+
+/// What the kernel adds to the file: `vmcoreinfo` is its text, as far as known.
+llvm::Error describeKernel(Session &session, CoreContents &contents,
+                           std::string &vmcoreinfo,
+                           std::optional<DirectMap> &directMap) {
+  llvm::Expected<const KernelImage &> kernel = session.kernel();
+  if (kernel) {
+    contents.arch = kernel->arch->arch;
+    contents.order = kernel->order;
+    if (!kernel->vmcoreinfo.text().empty())
+      vmcoreinfo = kernel->vmcoreinfo.text();
+    directMap = findDirectMap(*kernel, session.memory());
+    contents.aliases = makeAliases(kernel->imageRuns);
+    return llvm::Error::success();
+  }
+  const std::string reason = session.takeMessage(kernel.takeError());
+  std::optional<Arch> arch = session.request().kernel.arch;
+  if (!arch)
+    arch = session.dump().machine.arch;
+  if (!arch)
+    return session.withFileName(llvm::make_error<UsageError>(
+        reason + "; an ELF file needs the architecture, which nothing tells: "
+                 "pass --arch"));
+  contents.arch = *arch;
+  session.warn("no-kernel",
+               reason +
+                   "; converted without its VMCOREINFO and virtual addresses");
+  return llvm::Error::success();
+}
+
+} // namespace
+
+llvm::Error convertDump(Session &session, Output &output) {
+  const Dump &dump = session.dump();
+  CoreContents contents;
+  contents.notes = dump.notes;
+  contents.order = dump.machine.order;
+  std::string vmcoreinfo = dump.vmcoreinfo.value_or("");
+  std::optional<DirectMap> directMap;
+  if (llvm::Error error =
+          describeKernel(session, contents, vmcoreinfo, directMap))
+    return error;
+  // Every note that was there; VMCOREINFO once, as it is known now.
+  llvm::erase_if(contents.notes, [&](const Note &note) {
+    return note.name == "VMCOREINFO" && !vmcoreinfo.empty();
+  });
+  if (!vmcoreinfo.empty())
+    contents.notes.push_back(makeNote("VMCOREINFO", 0, vmcoreinfo));
+  const std::string trimNote = dump.isTrimmed ? writeTrimNote(dump) : "";
+  if (dump.isTrimmed)
+    contents.notes.push_back(makeNote(trimNoteName, trimNoteType, trimNote));
+  ChosenMemory chosen = chooseSegments(session.memory(), session.diagnostics());
+  contents.segments = std::move(chosen.segments);
+  const std::string convertNote = writeConvertNote(chosen.absent);
+  if (!chosen.absent.empty())
+    contents.notes.push_back(
+        makeNote(trimNoteName, convertNoteType, convertNote));
+  if (uint64_t lost = countLostBytes(session.memory(), contents.segments))
+    session.gap("memory-lost",
+                hex(lost) + " bytes are truncated or corrupt; they are in no "
+                            "segment of the new file");
+  placeSegments(contents.segments, directMap, dump.directMapOffset);
+  if (llvm::Error error = writeElfCore(*output.file, contents, session.memory(),
+                                       session.diagnostics()))
+    return llvm::createFileError(output.path, std::move(error));
+  return llvm::Error::success();
+}
+
+} // namespace vmpt

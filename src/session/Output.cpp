@@ -1,0 +1,23 @@
+#include "session/Output.h"
+
+namespace vmpt {
+
+llvm::Expected<Output> createOutput(const Request &request,
+                                    const std::string &path, bool force) {
+  OutputRequest wanted;
+  wanted.path = path;
+  wanted.force = force;
+  wanted.dumpFiles = listDumpFiles(request.path, request.open.parts);
+  for (const RawMapping &mapping : request.open.mappings)
+    wanted.dumpFiles.push_back(mapping.path);
+  for (const auto *file : {&request.debug.vmlinux, &request.debug.systemMap,
+                           &request.debug.btf, &request.vmcoreinfo})
+    if (*file)
+      wanted.otherInputs.push_back(**file);
+  llvm::Expected<std::unique_ptr<OutputFile>> file = OutputFile::create(wanted);
+  if (!file)
+    return llvm::createFileError(path, file.takeError());
+  return Output{path, std::move(*file)};
+}
+
+} // namespace vmpt

@@ -1,0 +1,19 @@
+//===- Request.h - what is to be opened, and what is known better ---------===//
+#pragma once
+
+#include "dump/OpenDump.h"
+#include "kernel/context/KernelDebug.h"
+
+namespace vmpt {
+
+struct Request {
+  /// The dump; may be empty where `open.mappings` are all of the memory.
+  std::string path;
+  OpenOptions open;
+  KernelOverrides kernel;
+  /// The file that `kernel.vmcoreinfoText` is from.
+  std::optional<std::string> vmcoreinfo;
+  DebugInputs debug;
+};
+
+} // namespace vmpt

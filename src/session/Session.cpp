@@ -1,0 +1,109 @@
+#include "session/Session.h"
+
+#include "kernel/find/RawPlacement.h"
+
+namespace vmpt {
+
+llvm::Expected<std::unique_ptr<Session>>
+Session::open(Request request, llvm::raw_ostream &out,
+              Diagnostics::Handler onFinding,
+              Diagnostics::ProgressHandler onProgress) {
+  std::unique_ptr<Session> session(new Session(
+      std::move(request), out, std::move(onFinding), std::move(onProgress)));
+  if (llvm::Error error = session->openFiles())
+    return error;
+  return session;
+}
+
+llvm::Error Session::openFiles() {
+  if (request_.path.empty() && request_.open.mappings.empty())
+    return llvm::make_error<UsageError>(
+        "no dump is named; give DUMP, or --map for raw pieces of memory");
+  llvm::Expected<Dump> dump =
+      openDump(request_.path, request_.open, diagnostics_);
+  if (!dump)
+    return withFileName(dump.takeError());
+  dump_ = std::move(*dump);
+  placeRawImage(dump_, diagnostics_);
+  return llvm::Error::success();
+}
+
+const std::string &Session::fileName() const {
+  return request_.path.empty() && !request_.open.mappings.empty()
+             ? request_.open.mappings.front().path
+             : request_.path;
+}
+
+llvm::Error Session::withFileName(llvm::Error error) const {
+  if (error.isA<llvm::FileError>())
+    return error;
+  return llvm::createFileError(fileName(), std::move(error));
+}
+
+std::string Session::takeMessage(llvm::Error error) const {
+  std::string text;
+  llvm::handleAllErrors(
+      std::move(error),
+      [&](llvm::FileError &named) {
+        text = named.getFileName() == fileName()
+                   ? named.messageWithoutFileInfo()
+                   : named.message();
+      },
+      [&](const llvm::ErrorInfoBase &other) { text = other.message(); });
+  return text;
+}
+
+void Session::warn(llvm::StringRef kind, const llvm::Twine &sentence,
+                   Subject subject) {
+  subject.file = fileName();
+  diagnostics_.warn(kind, sentence, std::move(subject));
+}
+
+void Session::gap(llvm::StringRef kind, const llvm::Twine &sentence,
+                  Subject subject) {
+  subject.file = fileName();
+  diagnostics_.gap(kind, sentence, std::move(subject));
+}
+
+void Session::gap(llvm::StringRef kind, llvm::Error error, Subject subject) {
+  gap(kind, takeMessage(std::move(error)), std::move(subject));
+}
+
+llvm::Expected<KernelImage> Session::findKernel(const PhysicalMemory &memory) {
+  llvm::Expected<KernelImage> kernel =
+      vmpt::findKernel(dump_, memory, request_.kernel, diagnostics_);
+  if (!kernel)
+    return withFileName(kernel.takeError());
+  return kernel;
+}
+
+llvm::Expected<std::unique_ptr<KernelDebug>>
+Session::findDebug(const KernelImage &kernel, const PhysicalMemory &memory) {
+  return KernelDebug::create(kernel, memory, request_.debug, diagnostics_);
+}
+
+llvm::Expected<const KernelImage &> Session::kernel() {
+  if (!kernel_) {
+    llvm::Expected<KernelImage> found = findKernel(memory());
+    if (!found)
+      return found.takeError();
+    kernel_ = std::make_unique<KernelImage>(std::move(*found));
+  }
+  return *kernel_;
+}
+
+llvm::Expected<const KernelDebug &> Session::debug() {
+  if (!debug_) {
+    llvm::Expected<const KernelImage &> image = kernel();
+    if (!image)
+      return image.takeError();
+    llvm::Expected<std::unique_ptr<KernelDebug>> found =
+        findDebug(*image, memory());
+    if (!found)
+      return found.takeError();
+    debug_ = std::move(*found);
+  }
+  return *debug_;
+}
+
+} // namespace vmpt

@@ -1,0 +1,77 @@
+//===- Session.h - one opened dump ----------------------------------------===//
+//
+// A request goes in; the dump, its kernel, symbols and types come out, each
+// when it is first asked for. A session owns what it found and tells one
+// listener, so several dumps can be open at once.
+//
+#pragma once
+
+#include "session/Request.h"
+
+#include "llvm/Support/raw_ostream.h"
+
+namespace vmpt {
+
+class Session {
+public:
+  /// Errors carry the file's name. \p out outlives the session. What is found
+  /// and how far long work is goes to \p onFinding and \p onProgress, which may
+  /// be called from several threads, but one at a time.
+  static llvm::Expected<std::unique_ptr<Session>>
+  open(Request request, llvm::raw_ostream &out,
+       Diagnostics::Handler onFinding = {},
+       Diagnostics::ProgressHandler onProgress = {});
+
+  Session(const Session &) = delete;
+  Session &operator=(const Session &) = delete;
+
+  /// Where results go.
+  llvm::raw_ostream &out() { return out_; }
+  Diagnostics &diagnostics() { return diagnostics_; }
+  const Request &request() const { return request_; }
+  const Dump &dump() const { return dump_; }
+  const PhysicalMemory &memory() const { return *dump_.memory; }
+
+  /// The dump's kernel, looked for at the first call.
+  llvm::Expected<const KernelImage &> kernel();
+  /// Its symbols and types, from the dump and from what the request names.
+  llvm::Expected<const KernelDebug &> debug();
+
+  /// The same through a decorator of the dump's memory, and not kept.
+  llvm::Expected<KernelImage> findKernel(const PhysicalMemory &memory);
+  llvm::Expected<std::unique_ptr<KernelDebug>>
+  findDebug(const KernelImage &kernel, const PhysicalMemory &memory);
+
+  /// Findings about this dump.
+  void warn(llvm::StringRef kind, const llvm::Twine &sentence,
+            Subject subject = {});
+  void gap(llvm::StringRef kind, const llvm::Twine &sentence,
+           Subject subject = {});
+  /// An error that ends only a part of the work. File names become the
+  /// subject's, where they stand in front.
+  void gap(llvm::StringRef kind, llvm::Error error, Subject subject = {});
+  /// "'vmcore': " in front of the message, the class of the error kept. An
+  /// error that names a file stays as it is.
+  llvm::Error withFileName(llvm::Error error) const;
+  /// The message of an error, without this dump's name in front.
+  std::string takeMessage(llvm::Error error) const;
+
+private:
+  Session(Request request, llvm::raw_ostream &out,
+          Diagnostics::Handler onFinding,
+          Diagnostics::ProgressHandler onProgress)
+      : request_(std::move(request)), out_(out),
+        diagnostics_(std::move(onFinding), std::move(onProgress)) {}
+  llvm::Error openFiles();
+  /// The dump, or the first of raw pieces that have none.
+  const std::string &fileName() const;
+
+  Request request_;
+  llvm::raw_ostream &out_;
+  Diagnostics diagnostics_;
+  Dump dump_;
+  std::unique_ptr<KernelImage> kernel_;
+  std::unique_ptr<KernelDebug> debug_;
+};
+
+} // namespace vmpt

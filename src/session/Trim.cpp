@@ -1,0 +1,119 @@
+#include "session/Trim.h"
+
+#include "analysis/MapsReader.h"
+#include "dump/formats/TrimNote.h"
+#include "dump/writer/Segments.h"
+#include "kernel/find/KernelArch.h"
+#include "kernel/tasks/TaskList.h"
+#include "listing/Plan.h"
+#include "memory/RecordingMemory.h"
+
+namespace vmpt {
+
+namespace {
+
+/// Forgets the text; only the reading matters.
+class NullSink final : public RunSink {
+  void section(llvm::StringRef) override {}
+  void run(const Run &) override {}
+  void skipped(uint64_t) override {}
+};
+
+/// Lists \p plan into nothing.
+llvm::Error readListing(const ListingPlan &plan,
+                        const RecordingMemory &recording) {
+  NullSink sink;
+  return runListing(plan, recording, sink, ~uint64_t(0)).takeError();
+}
+
+/// The tables of a process, both of them where there are two.
+llvm::Error readTables(const KernelDebug &debug, PhysAddr root,
+                       const RecordingMemory &recording) {
+  const KernelImage &kernel = debug.image();
+  std::vector<PhysAddr> roots = {root};
+  if (kernel.arch->userRoot)
+    roots.push_back(kernel.arch->userRoot(debug, root));
+  for (PhysAddr table : roots) {
+    llvm::Expected<ListingPlan> plan =
+        planTaskListing(kernel, table, /*userOnly=*/false);
+    if (!plan)
+      return plan.takeError();
+    if (llvm::Error error = readListing(*plan, recording))
+      return error;
+  }
+  return llvm::Error::success();
+}
+
+/// What maps --pages reads of a process.
+void readAreas(MapsReader &maps, const Task &task) {
+  llvm::Expected<MapsListing> listing = maps.read(task.mm);
+  if (listing)
+    llvm::consumeError(maps.addPages(*listing, *task.root));
+  else
+    llvm::consumeError(listing.takeError());
+}
+
+/// Reads what tasks, task and maps read. What cannot be read of one process
+/// cannot be read from the new file either, and is no reason to stop.
+llvm::Error readTasks(Session &session, const KernelImage &kernel,
+                      const RecordingMemory &recording) {
+  llvm::Expected<std::unique_ptr<KernelDebug>> debug =
+      session.findDebug(kernel, recording);
+  if (!debug)
+    return debug.takeError();
+  llvm::Expected<TaskList> list = readTaskList(**debug, {/*withThreads=*/true});
+  if (!list)
+    return session.withFileName(list.takeError());
+  // Those of EFI's services, where there are any.
+  if (llvm::Expected<PhysAddr> efi = readEfiRoot(**debug))
+    llvm::consumeError(readTables(**debug, *efi, recording));
+  else
+    llvm::consumeError(efi.takeError());
+  llvm::Expected<MapsReader> maps = MapsReader::create(**debug);
+  if (!maps)
+    session.warn("no-areas", llvm::toString(maps.takeError()) +
+                                 "; the new file has nothing for vmpt maps");
+  size_t done = 0;
+  for (const Task &task : list->tasks) {
+    session.diagnostics().progress("tasks", ++done, list->tasks.size());
+    if (!task.isLeader() || !task.mm.value || !task.root)
+      continue;
+    llvm::consumeError(readTables(**debug, *task.root, recording));
+    if (maps)
+      readAreas(*maps, task);
+  }
+  return llvm::Error::success();
+}
+
+} // namespace
+
+llvm::Error trimDump(Session &session, Output &output,
+                     const TrimOptions &options) {
+  const Dump &dump = session.dump();
+  RecordingMemory recording(session.memory());
+  llvm::Expected<KernelImage> kernel = session.findKernel(recording);
+  if (!kernel)
+    return kernel.takeError();
+  llvm::Expected<ListingPlan> plan = planKernelListing(*kernel);
+  if (!plan)
+    return session.withFileName(plan.takeError());
+  if (llvm::Error error = readListing(*plan, recording))
+    return session.withFileName(std::move(error));
+  if (options.tasks)
+    if (llvm::Error error = readTasks(session, *kernel, recording))
+      return error;
+
+  CoreContents contents;
+  contents.arch = kernel->arch->arch;
+  contents.order = dump.machine.order;
+  contents.notes = dump.notes;
+  const std::string note = writeTrimNote(dump);
+  contents.notes.push_back(makeNote(trimNoteName, trimNoteType, note));
+  contents.segments = cutSegments(session.memory(), recording.getPages());
+  if (llvm::Error error = writeElfCore(*output.file, contents, session.memory(),
+                                       session.diagnostics()))
+    return llvm::createFileError(output.path, std::move(error));
+  return llvm::Error::success();
+}
+
+} // namespace vmpt
