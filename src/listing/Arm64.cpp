@@ -89,6 +89,18 @@ constexpr auto fieldsOf6_15 = columns({blk, uxn, gp}, typesOf5_14);
 /// also PMD_PRESENT_INVALID (bit 59) from 5.10 on; from 6.10 on nG in both.
 constexpr uint64_t protNone = bit(58), presentInvalid = bit(59);
 
+/// Who may execute: user code where it may read, else the kernel. Nothing in
+/// the columns is "dirty".
+constexpr AttributeMeaning meanings[] = {
+    {"present", validBit, validBit},
+    {"writable", validBit | readOnly, validBit},
+    {"executable", validBit | user | userNoExecute, validBit | user},
+    {"executable", validBit | user | privilegedNoExecute, validBit},
+    {"user", validBit | user, validBit | user},
+    {"global", validBit | notGlobal, validBit},
+    {"accessed", validBit | accessed, validBit | accessed},
+};
+
 struct Generation {
   KernelVersion since;
   llvm::StringLiteral source;
@@ -188,7 +200,8 @@ ListingPlan makePlan(const KernelImage &kernel, PhysAddr root,
   const PagingMode &mode = *kernel.mode;
   Wording wording = {.source = generation.source,
                      .fields = generation.fields,
-                     .printsEmptyRuns = generation.printsEmptyRuns};
+                     .printsEmptyRuns = generation.printsEmptyRuns,
+                     .meanings = meanings};
   ListingPlan plan(mode, root, wording);
   plan.entryRules = makeEntryRules(mode, generation);
   plan.rules.attributeMask = 0;

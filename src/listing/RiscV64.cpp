@@ -51,17 +51,29 @@ constexpr AttributeField newFields[] = {
     {bit(0), bit(0), "V", "."},
 };
 
+constexpr AttributeMeaning meanings[] = {
+    {"present", bit(0), bit(0)},
+    {"writable", bit(0) | bit(2), bit(0) | bit(2)},
+    {"executable", bit(0) | bit(3), bit(0) | bit(3)},
+    {"user", bit(0) | bit(4), bit(0) | bit(4)},
+    {"global", bit(0) | bit(5), bit(0) | bit(5)},
+    {"accessed", bit(0) | bit(6), bit(0) | bit(6)},
+    {"dirty", bit(0) | bit(7), bit(0) | bit(7)},
+};
+
 constexpr Wording oldWording = {
     .source = "linux v5.17 to v6.6 arch/riscv/mm/ptdump.c",
     .physicalColumn = true,
     .fields = oldFields,
     .printsEmptyRuns = false,
+    .meanings = meanings,
 };
 constexpr Wording newWording = {
     .source = "linux v6.7 to v7.3 arch/riscv/mm/ptdump.c",
     .physicalColumn = true,
     .fields = newFields,
     .printsEmptyRuns = false,
+    .meanings = meanings,
 };
 
 /// pte_pfn(): in a NAPOT entry the lowest set bit of the frame number says

@@ -7,6 +7,18 @@
 
 namespace vmpt {
 
+std::vector<llvm::StringRef> Wording::wordsOf(const Run &run) const {
+  std::vector<llvm::StringRef> words;
+  if (run.isAbsent() || !hasFields(run.state))
+    return words;
+  for (const AttributeField &field : fields) {
+    llvm::StringRef word = textOf(field, run.state).trim();
+    if (word.find_first_not_of('.') != llvm::StringRef::npos)
+      words.push_back(word);
+  }
+  return words;
+}
+
 void TextPrinter::section(llvm::StringRef name) {
   os_ << "---[ " << printable(name) << " ]---\n";
 }
@@ -96,15 +108,11 @@ char *TextPrinter::writeRange(const Run &run, char *line) const {
 }
 
 std::string TextPrinter::fieldsFor(const RunState &state) const {
-  const uint64_t attributes = state.attributes;
-  if (wording_.presentMask && !(attributes & wording_.presentMask))
+  if (!wording_.hasFields(state))
     return std::string(wording_.blankWidth, ' ');
   std::string fields;
   for (const AttributeField &field : wording_.fields) {
-    bool applies = field.levels >> state.level & 1;
-    llvm::StringRef text = applies && (attributes & field.mask) == field.value
-                               ? field.set
-                               : field.clear;
+    llvm::StringRef text = wording_.textOf(field, state);
     if (!wording_.levelLast && !text.empty())
       fields += ' ';
     fields += text;
@@ -116,7 +124,7 @@ std::string TextPrinter::wordsFor(const RunState &state) const {
   std::string level = context_.levelNames[state.level];
   if (wording_.levelLast)
     return fieldsFor(state) + level + '\n';
-  return level + (state.attributes ? fieldsFor(state) : "") + '\n';
+  return level + fieldsFor(state) + '\n';
 }
 
 void TextPrinter::run(const Run &run) {

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
 namespace vmpt {
 
@@ -19,6 +20,13 @@ struct AttributeField {
   /// Linux levels at which the bit has this meaning (bit 0: pgd ... bit 4:
   /// pte); at others the text is `clear`.
   uint8_t levels = 0b11111;
+};
+
+/// What entries say, in a word that means the same on every architecture
+/// ("writable"): so if (attributes & mask) == value, in any row of the word.
+struct AttributeMeaning {
+  llvm::StringLiteral word = "";
+  uint64_t mask = 0, value = 0;
 };
 
 struct Wording {
@@ -38,6 +46,25 @@ struct Wording {
   unsigned blankWidth = 0;
   /// Runs whose attributes are all 0 get a line at all; if so, with fields?
   bool printsEmptyRuns = true;
+  /// For programs; rows of one word stand together. The rights are the
+  /// entry's own, as the fields show them, not those of the path to it.
+  llvm::ArrayRef<AttributeMeaning> meanings;
+
+  /// The columns, blanks and dots of fill left out; nothing where the line
+  /// has no columns.
+  std::vector<llvm::StringRef> wordsOf(const Run &run) const;
+
+  bool hasFields(const RunState &state) const {
+    return presentMask ? state.attributes & presentMask
+                       : levelLast || state.attributes;
+  }
+  llvm::StringRef textOf(const AttributeField &field,
+                         const RunState &state) const {
+    const bool applies = field.levels >> state.level & 1;
+    return applies && (state.attributes & field.mask) == field.value
+               ? field.set
+               : field.clear;
+  }
 };
 
 /// What the printer has to know beside the wording.

@@ -35,12 +35,24 @@ constexpr AttributeField fields[] = {
     {bit(63), bit(63), "NX ", "x  "},
 };
 
+/// A kernel without NX sets no bit 63, and may execute everything.
+constexpr AttributeMeaning meanings[] = {
+    {"present", present, present},
+    {"writable", present | writable, present | writable},
+    {"executable", present | noExecute, present},
+    {"user", present | user, present | user},
+    {"global", present | global, present | global},
+    {"accessed", present | accessed, present | accessed},
+    {"dirty", present | dirty, present | dirty},
+};
+
 constexpr Wording wording = {
     .source = "linux v4.9 to v7.3 arch/x86/mm/dump_pagetables.c",
     .sizeInBytes = true,
     .levelLast = true,
     .fields = fields,
     .blankWidth = 30,
+    .meanings = meanings,
 };
 
 /// A protection-none page keeps "present" in the global bit.
