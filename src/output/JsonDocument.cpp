@@ -133,7 +133,7 @@ void write(JsonWriter &json, const Value &value) {
 }
 
 void writeMembers(JsonWriter &json, const Record &record) {
-  for (const Member &member : record.members()) {
+  for (const RecordMember &member : record.members()) {
     if (member.isCell)
       continue;
     json.key(member.key);

@@ -15,9 +15,9 @@ Record &Record::addCell(llvm::StringRef key, std::string text) {
 }
 
 const Value *Record::find(llvm::StringRef key) const {
-  auto found =
-      std::find_if(members_.begin(), members_.end(),
-                   [&](const Member &member) { return member.key == key; });
+  auto found = std::find_if(
+      members_.begin(), members_.end(),
+      [&](const RecordMember &member) { return member.key == key; });
   return found == members_.end() ? nullptr : &found->value;
 }
 

@@ -20,7 +20,7 @@
 namespace vmpt {
 
 class Value;
-struct Member;
+struct RecordMember;
 using Array = std::vector<Value>;
 
 /// Members in the order in which they are written.
@@ -32,12 +32,12 @@ public:
   /// member.
   Record &addCell(llvm::StringRef key, std::string text);
 
-  const std::vector<Member> &members() const { return members_; }
+  const std::vector<RecordMember> &members() const { return members_; }
   /// Null if there is none.
   const Value *find(llvm::StringRef key) const;
 
 private:
-  std::vector<Member> members_;
+  std::vector<RecordMember> members_;
 };
 
 /// Null, truth, number, address, text, array or object. Text may be any bytes:
@@ -82,7 +82,7 @@ private:
       content_;
 };
 
-struct Member {
+struct RecordMember {
   std::string key;
   Value value;
   bool isCell = false; ///< See Record::addCell().
