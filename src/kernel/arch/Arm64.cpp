@@ -171,7 +171,6 @@ std::vector<MappedRun> mappedImage(const RootQuery &query,
 
 bool takeMarkerArray(const RootQuery &query, KernelImage &image) {
   AddressSpace memory = image.addressSpace(query.memory);
-  image.imageRuns = mappedImage(query, memory);
   for (const llvm::StringLiteral &name : firstMarkers) {
     // In __init data, or where the array is a copy, a template with zeros for
     // the run-time values can be met first.
@@ -267,7 +266,7 @@ const KernelArch kernelArchArm64 = {
     .rootSymbols = rootSymbols,
     .likelyModes = likelyModes,
     .guessRoots = guessRoots,
-    .registerRoots = nullptr,
+    .mapImage = mappedImage,
     .complete = complete,
     .lastUserAddress = lastUserAddress,
     .nonPresentFormats = nonPresentFormats,

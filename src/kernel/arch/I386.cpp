@@ -48,11 +48,10 @@ std::vector<const PagingMode *> likelyModes(const RootQuery &query,
     reason = "VMCOREINFO CONFIG_X86_PAE";
     return order(true);
   }
-  for (const CpuRegisters &cpu : query.dump.machine.cpus)
-    if (auto cr4 = cpu.find("cr4")) {
-      reason = "CR4.PAE in the QEMU CPU state";
-      return order(*cr4 & cr4Pae);
-    }
+  if (auto isPae = findControlBit(query.dump.machine, cr4Pae)) {
+    reason = "CR4.PAE in the QEMU CPU state";
+    return order(*isPae);
+  }
   reason = "VMCOREINFO has no CONFIG_X86_PAE";
   return order(false);
 }
@@ -67,19 +66,6 @@ std::vector<RootGuess> guessRoots(const RootQuery &, VirtAddr self) {
   return guesses;
 }
 
-std::vector<RootGuess> registerRoots(const RootQuery &query) {
-  std::vector<RootGuess> guesses;
-  for (size_t i = 0; i < query.dump.machine.cpus.size(); ++i) {
-    const CpuRegisters &cpu = query.dump.machine.cpus[i];
-    if (auto cr3 = cpu.find("cr3")) {
-      bool isPae = cpu.find("cr4").value_or(0) & cr4Pae;
-      guesses.push_back({(isPae ? i386::pae : i386::twoLevel).rootIn(*cr3),
-                         "CR3 of CPU " + std::to_string(i)});
-    }
-  }
-  return guesses;
-}
-
 void addMarkers(const RootQuery &query, KernelImage &image) {
   static constexpr MarkerArrayShape shape = {
       .firstName = "User Space",
@@ -87,7 +73,6 @@ void addMarkers(const RootQuery &query, KernelImage &image) {
       .wordsPerEntry = 3,
       .firstStartIsZero = true,
   };
-  image.imageRuns = mapKernelImage(query, image);
   if (auto array = findMarkerArray(image.addressSpace(query.memory),
                                    image.imageRuns, shape)) {
     image.evidence.add(
@@ -97,12 +82,12 @@ void addMarkers(const RootQuery &query, KernelImage &image) {
     return;
   }
   // The rest depends on the size of memory and on the configuration.
-  std::optional<VirtAddr> self = findRootSymbol(*image.arch, query.vmcoreinfo);
-  uint64_t pageOffset = self ? self->value - image.root.value : pageOffsets[0];
+  auto self = query.vmcoreinfo.symbol("swapper_pg_dir");
+  uint64_t pageOffset = self ? *self - image.root.value : pageOffsets[0];
   image.markers = {{0, "User Space"}, {pageOffset, "Kernel Mapping"}};
   image.evidence.add("address markers", "2 sections",
                      "the kernel carries no address_markers[] (built without "
-                     "PTDUMP), and the others cannot be reckoned");
+                     "PTDUMP), and the others cannot be computed");
 }
 
 /// Up to PAGE_OFFSET, where "Kernel Mapping" starts.
@@ -150,11 +135,13 @@ const KernelArch kernelArchI386 = {
     .rootSymbols = rootSymbols,
     .likelyModes = likelyModes,
     .guessRoots = guessRoots,
-    .registerRoots = registerRoots,
+    .mapImage = mapKernelImage,
     .complete = addMarkers,
     .lastUserAddress = lastUserAddress,
     .nonPresentFormats = nonPresentFormats,
     .userRoot = userRoot,
+    .rootRegister = "cr3",
+    .userHalfBit = bit(12),
 };
 
 } // namespace vmpt

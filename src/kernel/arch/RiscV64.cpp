@@ -157,7 +157,6 @@ std::vector<AddressMarker> Layout::makeMarkers() {
 void addMarkers(const RootQuery &query, KernelImage &image) {
   static constexpr MarkerArrayShape shape = {.firstName = "Fixmap start"};
   AddressSpace memory = image.addressSpace(query.memory);
-  image.imageRuns = mapKernelImage(query, image);
   if (auto array = findMarkerArray(memory, image.imageRuns, shape)) {
     image.evidence.add(
         "address markers", std::to_string(array->markers.size()) + " sections",
@@ -222,7 +221,7 @@ const KernelArch kernelArchRiscV64 = {
     .rootSymbols = rootSymbols,
     .likelyModes = likelyModes,
     .guessRoots = guessRoots,
-    .registerRoots = nullptr, // no note holds satp
+    .mapImage = mapKernelImage,
     .complete = complete,
     .lastUserAddress = lastUserAddress,
     .nonPresentFormats = nonPresentFormats,

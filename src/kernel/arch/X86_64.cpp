@@ -22,6 +22,9 @@
 #include "kernel/arch/X86_64Layout.h"
 #include "kernel/context/KernelDebug.h"
 #include "kernel/find/KernelArch.h"
+#include "paging/Translate.h"
+
+#include <bit>
 
 namespace vmpt {
 
@@ -54,13 +57,12 @@ std::vector<const PagingMode *> likelyModes(const RootQuery &query,
       return {five, four};
     return {four, five};
   }
-  for (const CpuRegisters &cpu : query.dump.machine.cpus)
-    if (auto cr4 = cpu.find("cr4")) {
-      reason = "CR4.LA57 in the QEMU CPU state";
-      if (*cr4 & cr4La57)
-        return {five, four};
-      return {four, five};
-    }
+  if (auto isFive = findControlBit(query.dump.machine, cr4La57)) {
+    reason = "CR4.LA57 in the QEMU CPU state";
+    if (*isFive)
+      return {five, four};
+    return {four, five};
+  }
   reason = "the default: nothing in the dump says 5-level";
   return {four, five};
 }
@@ -81,13 +83,38 @@ std::vector<RootGuess> guessRoots(const RootQuery &query, VirtAddr self) {
                                          : "NUMBER(phys_base)")}};
 }
 
-std::vector<RootGuess> registerRoots(const RootQuery &query) {
-  std::vector<RootGuess> guesses;
-  for (size_t i = 0; i < query.dump.machine.cpus.size(); ++i)
-    if (auto cr3 = query.dump.machine.cpus[i].find("cr3"))
-      guesses.push_back(
-          {x86_64::fourLevel.rootIn(*cr3), "CR3 of CPU " + std::to_string(i)});
-  return guesses;
+/// The memory-encryption bit: AMD's C-bit, by CPUID Fn8000_001F[EBX] bit 47 or
+/// 51 so far ([amd/vol2] 7.10.1).
+std::vector<uint64_t> encryptionMasks(const RootQuery &query) {
+  auto mask = query.vmcoreinfo.number("sme_mask");
+  if (mask == 0u)
+    return {0};
+  if (mask && std::has_single_bit(*mask) && (*mask & bits(51, 12)))
+    return {*mask, 0};
+  return {0, bit(51), bit(47)};
+}
+
+/// The direct map, vmalloc and vmemmap lie between the entries of the LDT and
+/// of the CPU entry area, and PTI's user half has none of them (linux v6.12
+/// Documentation/arch/x86/x86_64/mm.rst).
+bool mapsKernel(const AddressSpace &memory) {
+  const PagingMode &mode = memory.mode();
+  const bool five = mode.levelCount == 5;
+  const unsigned first = five ? 401 : 273, last = five ? 510 : 507;
+  for (unsigned index = first; index <= last; ++index) {
+    uint64_t entry = 0;
+    if (!readEntry(memory.physical(), mode, memory.root() + 8 * index, entry) &&
+        !mode.isHole(entry, 0))
+      return true;
+  }
+  return false;
+}
+
+/// What lies where the kernel is linked, moved by KASLR or not.
+std::vector<MappedRun> mapImage(const RootQuery &, const AddressSpace &memory) {
+  // Recorded or not, the tables on this way are the listing's own.
+  return memory.mappedRuns(VirtAddr(startKernelMap),
+                           VirtAddr(startKernelMap + kernelImageBytes - 1));
 }
 
 /// Where the kernel lies; all of it follows from the root and its symbol.
@@ -110,14 +137,19 @@ void addPlacement(const RootQuery &query, KernelImage &image) {
     image.evidence.add("KASLR offset", hex(*offset), "VMCOREINFO KERNELOFFSET");
 }
 
-void applyEncryptionMask(const RootQuery &query, KernelImage &image) {
-  std::optional<uint64_t> mask = query.vmcoreinfo.number("sme_mask");
-  image.encryptionMask = mask.value_or(0) & bits(51, 12);
-  image.mode = withoutAddressBits(*image.mode, image.encryptionMask);
+void addAddressMask(const RootQuery &query, KernelImage &image) {
+  auto mask = query.vmcoreinfo.number("sme_mask");
+  std::string source = "52 bits: VMCOREINFO has no sme_mask";
+  if (mask == image.encryptionMask)
+    source = "VMCOREINFO NUMBER(sme_mask)";
+  else if (image.encryptionMask)
+    source = "with " + hex(image.encryptionMask) +
+             " taken for the encryption bit the root is its own fixed point";
+  else if (mask)
+    source = "52 bits: NUMBER(sme_mask)=" + hex(*mask) +
+             " of VMCOREINFO does not fit the tables";
   image.evidence.add("physical address mask",
-                     hex(image.mode->rootAddressBits().all()),
-                     mask ? "VMCOREINFO NUMBER(sme_mask)"
-                          : "52 bits: VMCOREINFO has no sme_mask");
+                     hex(image.mode->rootAddressBits().all()), source);
 }
 
 void addMarkers(const RootQuery &query, KernelImage &image) {
@@ -128,10 +160,6 @@ void addMarkers(const RootQuery &query, KernelImage &image) {
       .firstStartIsZero = true,
   };
   AddressSpace memory = image.addressSpace(query.memory);
-  // Recorded or not, the tables on this way are the listing's own.
-  image.imageRuns =
-      memory.mappedRuns(VirtAddr(startKernelMap),
-                        VirtAddr(startKernelMap + kernelImageBytes - 1));
   if (auto array = findMarkerArray(memory, image.imageRuns, shape)) {
     image.evidence.add(
         "address markers", std::to_string(array->markers.size()) + " sections",
@@ -147,7 +175,7 @@ void addMarkers(const RootQuery &query, KernelImage &image) {
 }
 
 void complete(const RootQuery &query, KernelImage &image) {
-  applyEncryptionMask(query, image);
+  addAddressMask(query, image);
   addPlacement(query, image);
   addMarkers(query, image);
 }
@@ -196,12 +224,16 @@ const KernelArch kernelArchX86_64 = {
     .rootSymbols = rootSymbols,
     .likelyModes = likelyModes,
     .guessRoots = guessRoots,
-    .registerRoots = registerRoots,
+    .mapImage = mapImage,
     .complete = complete,
     .lastUserAddress = lastUserAddress,
     .nonPresentFormats = nonPresentFormats,
     .userRoot = userRoot,
     .hasGateArea = true,
+    .rootRegister = "cr3",
+    .userHalfBit = bit(12),
+    .mapsKernel = mapsKernel,
+    .encryptionMasks = encryptionMasks,
 };
 
 } // namespace vmpt

@@ -4,18 +4,6 @@
 
 namespace vmpt {
 
-std::vector<std::optional<Symbol>>
-VmcoreinfoSymbols::findAll(llvm::ArrayRef<llvm::StringRef> names) const {
-  std::vector<std::optional<Symbol>> found;
-  for (llvm::StringRef name : names) {
-    std::optional<uint64_t> address = info_.symbol(name);
-    found.push_back(
-        address ? std::optional<Symbol>(Symbol{name.str(), VirtAddr(*address)})
-                : std::nullopt);
-  }
-  return found;
-}
-
 std::optional<Member> VmcoreinfoPlaces::findMember(llvm::StringRef name,
                                                    llvm::StringRef path) const {
   std::optional<uint64_t> offset = info_.offset((name + "." + path).str());

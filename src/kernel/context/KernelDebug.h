@@ -20,19 +20,6 @@
 
 namespace vmpt {
 
-/// VMCOREINFO's SYMBOL() keys.
-class VmcoreinfoSymbols final : public SymbolSource {
-public:
-  explicit VmcoreinfoSymbols(const Vmcoreinfo &info) : info_(info) {}
-
-  std::vector<std::optional<Symbol>>
-  findAll(llvm::ArrayRef<llvm::StringRef> names) const override;
-  std::string describe() const override { return "VMCOREINFO"; }
-
-private:
-  const Vmcoreinfo &info_;
-};
-
 /// VMCOREINFO's OFFSET() and SIZE() keys.
 class VmcoreinfoPlaces final : public PlaceSource {
 public:

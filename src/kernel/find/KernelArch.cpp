@@ -14,30 +14,30 @@ llvm::ArrayRef<const KernelArch *> getKernelArchs() { return archs; }
 
 const KernelArch *findKernelArch(Arch arch) { return archs[size_t(arch)]; }
 
-std::optional<VirtAddr> findRootSymbol(const KernelArch &arch,
-                                       const Vmcoreinfo &info) {
-  for (llvm::StringRef name : arch.rootSymbols)
-    if (std::optional<uint64_t> self = info.symbol(name))
-      return VirtAddr(*self);
-  return std::nullopt;
-}
-
 std::vector<MappedRun> mapKernelImage(const RootQuery &query,
-                                      const KernelImage &image) {
+                                      const AddressSpace &memory) {
   constexpr uint64_t mebibyte = uint64_t(1) << 20;
   constexpr uint64_t before = 128 * mebibyte, after = 64 * mebibyte;
-  std::optional<VirtAddr> self = findRootSymbol(*image.arch, query.vmcoreinfo);
+  std::optional<uint64_t> self = query.vmcoreinfo.symbol("swapper_pg_dir");
   if (!self)
     return {};
-  const uint64_t lastAddress = lowBits(8 * image.wordBytes());
+  const uint64_t lastAddress =
+      memory.mode().virtualBits > 32 ? ~uint64_t(0) : lowBits(32);
   uint64_t text = query.vmcoreinfo.symbol("_stext").value_or(0);
   // A kernel's image is smaller than this; other symbols are not believed.
-  if (text > self->value || self->value - text > before)
-    text = self->value < before ? 0 : self->value - before;
-  uint64_t last =
-      self->value > lastAddress - after ? lastAddress : self->value + after;
-  return image.addressSpace(query.memory)
-      .mappedRuns(VirtAddr(alignDown(text, 2 * mebibyte)), VirtAddr(last));
+  if (text > *self || *self - text > before)
+    text = *self < before ? 0 : *self - before;
+  uint64_t last = *self > lastAddress - after ? lastAddress : *self + after;
+  return memory.mappedRuns(VirtAddr(alignDown(text, 2 * mebibyte)),
+                           VirtAddr(last));
+}
+
+std::optional<bool> findControlBit(const Machine &machine, uint64_t mask) {
+  std::optional<bool> isSet;
+  for (const CpuRegisters &cpu : machine.cpus)
+    if (auto cr4 = cpu.find("cr4"))
+      isSet = isSet.value_or(false) || (*cr4 & mask);
+  return isSet;
 }
 
 void noteDumperText(const AddressSpace &memory, llvm::ArrayRef<MappedRun> runs,

@@ -56,8 +56,8 @@ struct KernelArch {
                                                  std::string &reason);
   /// Roots that VMCOREINFO's numbers give; \p self is the virtual address.
   std::vector<RootGuess> (*guessRoots)(const RootQuery &, VirtAddr self);
-  /// Roots for a dump without any VMCOREINFO: control registers.
-  std::vector<RootGuess> (*registerRoots)(const RootQuery &);
+  /// Where the kernel's image may be mapped, through whatever root.
+  std::vector<MappedRun> (*mapImage)(const RootQuery &, const AddressSpace &);
   /// Everything else: offsets, masks, markers, each with its evidence.
   void (*complete)(const RootQuery &, KernelImage &);
   /// Last user address of a process: the user half ends there.
@@ -74,15 +74,26 @@ struct KernelArch {
   /// The area at mm->context.vdso is [vdso] even where it has no name of its
   /// own (linux v5.10 arch/riscv/kernel/vdso.c; newer ones have one).
   bool hasNamelessVdso = false;
+  /// The register in the notes that holds a task's root; empty if none does.
+  llvm::StringLiteral rootRegister = "";
+  /// Set in that register while the CPU runs on PTI's user half.
+  uint64_t userHalfBit = 0;
+  /// Does the space map more of the kernel than PTI's user half does? Null
+  /// where that cannot be told.
+  bool (*mapsKernel)(const AddressSpace &) = nullptr;
+  /// Bits of an entry that may say "encrypted" and not be part of an address,
+  /// 0 for none, the likeliest first. Null: there is no such thing.
+  std::vector<uint64_t> (*encryptionMasks)(const RootQuery &) = nullptr;
 };
 
-/// The top table's virtual address, by the symbols that \p arch has for it.
-std::optional<VirtAddr> findRootSymbol(const KernelArch &arch,
-                                       const Vmcoreinfo &info);
 /// What is mapped around the kernel's image: from SYMBOL(_stext) to a little
 /// past the top table, which lies in its bss. Rodata and data are between.
 std::vector<MappedRun> mapKernelImage(const RootQuery &query,
-                                      const KernelImage &image);
+                                      const AddressSpace &memory);
+
+/// Is \p mask set in CR4 of any CPU? A CPU that is off has zeros there.
+/// Nothing if the dump has no CR4.
+std::optional<bool> findControlBit(const Machine &machine, uint64_t mask);
 
 /// Notes in \p image whether \p text, a format string of the kernel's dumper,
 /// is among the strings in \p runs.

@@ -1,35 +1,29 @@
 //===- KernelImage.cpp - from a dump to the kernel's root -----------------===//
 //
 // In this order: what the user says; the VMCOREINFO note; VMCOREINFO found by
-// scanning RAM; control registers. A root from VMCOREINFO is believed when it
-// is its own fixed point (FixedPoint.h), whatever named it; where no formula
-// gives one that is, all of memory is searched for it.
+// scanning RAM; control registers (RegisterRoots.h). Each way is a list of
+// candidates; each candidate is judged (RootCheck.h), and only the one that is
+// chosen becomes a KernelImage. Where no formula gives a root that is believed,
+// all of memory is searched for one.
 //
 #include "kernel/find/KernelImage.h"
-#include "paging/modes/Modes.h"
 
 #include "kernel/find/ConcealedMemory.h"
 #include "kernel/find/KernelArch.h"
+#include "kernel/find/RegisterRoots.h"
+#include "kernel/find/RootCheck.h"
 #include "kernel/find/VmcoreinfoScan.h"
 #include "kernel/image/DebugData.h"
-#include "paging/FixedPoint.h"
 #include "paging/Translate.h"
+#include "paging/modes/Modes.h"
 #include "support/Text.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 
-#include <algorithm>
-
 namespace vmpt {
 
 namespace {
-
-/// One VMCOREINFO text and where it is from.
-struct InfoCandidate {
-  Vmcoreinfo info;
-  std::string source;
-};
 
 class KernelFinder {
 public:
@@ -41,130 +35,125 @@ public:
   llvm::Expected<KernelImage> find();
 
 private:
-  std::vector<InfoCandidate> scannedCandidates();
-  bool tryCandidates(llvm::ArrayRef<InfoCandidate> candidates);
-  bool tryVmcoreinfo(const InfoCandidate &candidate);
-  bool tryArch(const KernelArch &arch, const InfoCandidate &candidate);
-  bool acceptOption(const KernelArch &arch,
-                    llvm::ArrayRef<const PagingMode *> modes,
-                    const std::string &modeReason, const RootGuess &guess,
-                    std::optional<uint64_t> self,
-                    const InfoCandidate &candidate);
-  bool tryRegisters(const InfoCandidate *candidate);
-  bool acceptRegister(const KernelArch &arch, const PagingMode &mode,
-                      const std::string &modeReason, const RootGuess &guess,
-                      const InfoCandidate *candidate);
-  std::vector<const KernelArch *> archsFor(const Vmcoreinfo &info);
-  bool accept(const KernelArch &arch, const PagingMode &mode,
-              const std::string &modeSource, PhysAddr root,
-              const std::string &rootSource, const InfoCandidate *candidate);
+  using Choice = std::optional<KernelCandidate>;
+
+  std::vector<NamedVmcoreinfo> scanForTexts();
+  Choice chooseAmong(llvm::ArrayRef<NamedVmcoreinfo> texts);
+  Choice chooseBy(const NamedVmcoreinfo &text);
+  Choice chooseBy(const KernelArch &arch, const NamedVmcoreinfo &text);
+  Choice chooseGuess(const KernelCandidate &start,
+                     llvm::ArrayRef<ModeChoice> modes,
+                     llvm::ArrayRef<RootGuess> guesses,
+                     const ImageSymbols &symbols);
+  Choice searchMemory(const KernelCandidate &start,
+                      llvm::ArrayRef<ModeChoice> modes,
+                      const ImageSymbols &symbols);
+  Choice chooseRegister(const NamedVmcoreinfo *text);
+  bool leadsToRunningKernel(const KernelCandidate &candidate) const;
+  std::vector<const KernelArch *> archsFor(const Vmcoreinfo &info) const;
+  KernelImage makeImage(const KernelCandidate &chosen) const;
+  std::string describeArchSource(const KernelArch &arch) const;
+  RootQuery queryFor(const NamedVmcoreinfo *text) const;
   llvm::Error notFound() const;
 
   const Dump &dump_;
   const PhysicalMemory &memory_;
   const KernelOverrides &overrides_;
   Diagnostics &diagnostics_;
-  KernelImage image_;
+  Attempts attempts_;
 };
 
 llvm::Expected<KernelImage> KernelFinder::find() {
-  std::vector<InfoCandidate> named;
+  std::vector<NamedVmcoreinfo> named, scanned;
   if (overrides_.vmcoreinfoText)
     named.push_back(
         {Vmcoreinfo::parse(*overrides_.vmcoreinfoText), "option --vmcoreinfo"});
   else if (dump_.vmcoreinfo)
     named.push_back({Vmcoreinfo::parse(*dump_.vmcoreinfo), "VMCOREINFO note"});
   else
-    image_.evidence.tried("the container has no VMCOREINFO note");
+    attempts_.add("the container has no VMCOREINFO note");
 
-  bool found = tryCandidates(named);
+  Choice chosen = chooseAmong(named);
   // A scan only where it can help: the user's own text settles the matter.
-  if (!found && !overrides_.vmcoreinfoText)
-    found = tryCandidates(scannedCandidates());
-  if (!found)
-    found = tryRegisters(named.empty() ? nullptr : &named.front());
-  if (!found)
-    return notFound();
-  return std::move(image_);
-}
-
-/// "Linux version 6.1.0-56-amd64 (..." -> "6.1.0-56-amd64", else "".
-std::string readBannerRelease(const AddressSpace &memory,
-                              const SymbolSource &symbols) {
-  std::optional<Symbol> banner = symbols.find("linux_banner");
-  if (!banner)
-    return "";
-  llvm::Expected<std::string> text = memory.readString(banner->address, 512);
-  if (!text) {
-    llvm::consumeError(text.takeError());
-    return "";
+  if (!chosen && !overrides_.vmcoreinfoText) {
+    scanned = scanForTexts();
+    chosen = chooseAmong(scanned);
   }
-  llvm::StringRef rest = *text;
-  return rest.consume_front("Linux version ") ? rest.split(' ').first.str()
-                                              : "";
+  if (!chosen)
+    chosen = chooseRegister(named.empty() ? nullptr : &named.front());
+  if (!chosen)
+    return notFound();
+  if (!chosen->doubt.empty())
+    diagnostics_.gap("kernel-root", chosen->doubt);
+  return makeImage(*chosen);
 }
 
-std::vector<InfoCandidate> KernelFinder::scannedCandidates() {
-  std::vector<InfoCandidate> candidates;
+std::vector<NamedVmcoreinfo> KernelFinder::scanForTexts() {
+  std::vector<NamedVmcoreinfo> texts;
   for (FoundVmcoreinfo &hit : scanForVmcoreinfo(memory_, diagnostics_))
-    candidates.push_back(
+    texts.push_back(
         {std::move(hit.info),
          (hit.isNote ? "VMCOREINFO note found in RAM at physical "
                      : "VMCOREINFO text found in RAM at physical ") +
              hex(hit.address)});
-  if (candidates.empty())
-    image_.evidence.tried("no VMCOREINFO stands at the start of any page");
-  return candidates;
+  if (texts.empty())
+    attempts_.add("no VMCOREINFO stands at the start of any page");
+  return texts;
+}
+
+RootQuery KernelFinder::queryFor(const NamedVmcoreinfo *text) const {
+  static const Vmcoreinfo none;
+  return {dump_, memory_, overrides_, text ? text->info : none};
 }
 
 /// The CPUs' own tables tell which of several kernels is the running one.
-bool leadsToRunningKernel(const Dump &dump, const PhysicalMemory &memory,
-                          const KernelImage &image, VirtAddr self) {
-  for (const CpuRegisters &cpu : dump.machine.cpus)
-    if (std::optional<uint64_t> cr3 = cpu.find("cr3")) {
-      PhysAddr table = image.mode->rootIn(*cr3);
-      Translation path =
-          translate(memory.forScanning(), *image.mode, table, self);
-      if (path.isMapped() && path.address == image.root)
-        return true;
-    }
+bool KernelFinder::leadsToRunningKernel(
+    const KernelCandidate &candidate) const {
+  const KernelArch &arch = *candidate.arch;
+  auto symbols =
+      findImageSymbols(arch, VmcoreinfoSymbols(candidate.text->info));
+  if (!symbols || arch.rootRegister.empty())
+    return false;
+  const PagingMode &mode = candidate.mode.mode;
+  for (const CpuRegisters &cpu : dump_.machine.cpus)
+    if (auto value = cpu.find(arch.rootRegister))
+      for (uint64_t cleared : {uint64_t(0), arch.userHalfBit}) {
+        Translation path =
+            translate(memory_.forScanning(), mode,
+                      mode.rootIn(*value & ~cleared), symbols->self);
+        if (path.isMapped() && path.address == candidate.root)
+          return true;
+      }
   return false;
 }
 
-bool KernelFinder::tryCandidates(llvm::ArrayRef<InfoCandidate> candidates) {
-  std::optional<KernelImage> first;
-  std::vector<std::string> others;
-  for (const InfoCandidate &candidate : candidates) {
-    KernelImage before = image_;
-    if (!tryVmcoreinfo(candidate))
+/// The running kernel's, else the first; one without doubt before any other.
+std::optional<KernelCandidate>
+KernelFinder::chooseAmong(llvm::ArrayRef<NamedVmcoreinfo> texts) {
+  std::vector<KernelCandidate> candidates;
+  for (const NamedVmcoreinfo &text : texts) {
+    Choice candidate = chooseBy(text);
+    if (!candidate)
       continue;
-    KernelImage result = std::exchange(image_, std::move(before));
-    std::optional<uint64_t> self;
-    for (llvm::StringRef name : result.arch->rootSymbols)
-      if (!self)
-        self = result.vmcoreinfo.symbol(name);
-    bool running =
-        candidates.size() == 1 ||
-        (self && leadsToRunningKernel(dump_, memory_, result, VirtAddr(*self)));
-    if (running) {
-      image_ = std::move(result);
-      return true;
-    }
-    if (!first)
-      first = std::move(result);
-    else if (result.root != first->root)
-      others.push_back(candidate.source + " leads to root " + hex(result.root));
+    if (texts.size() == 1 || leadsToRunningKernel(*candidate))
+      return candidate;
+    candidates.push_back(std::move(*candidate));
   }
-  if (!first)
-    return false;
-  image_ = std::move(*first);
-  for (const std::string &other : others)
-    diagnostics_.warn("another kernel is in this memory: " + other +
-                      "; pass --root to list it");
-  return true;
+  llvm::stable_sort(candidates, [](auto &a, auto &b) {
+    return a.doubt.empty() > b.doubt.empty();
+  });
+  if (candidates.empty())
+    return std::nullopt;
+  for (const KernelCandidate &other : llvm::drop_begin(candidates))
+    if (other.root != candidates.front().root)
+      diagnostics_.warn(
+          "another kernel is in this memory: " + other.text->source +
+          " leads to root " + hex(other.root) + "; pass --root to list it");
+  return candidates.front();
 }
 
-std::vector<const KernelArch *> KernelFinder::archsFor(const Vmcoreinfo &info) {
+std::vector<const KernelArch *>
+KernelFinder::archsFor(const Vmcoreinfo &info) const {
   std::vector<const KernelArch *> archs;
   std::optional<Arch> named = overrides_.arch;
   if (!named)
@@ -183,232 +172,197 @@ std::vector<const KernelArch *> KernelFinder::archsFor(const Vmcoreinfo &info) {
   return archs;
 }
 
-bool KernelFinder::tryVmcoreinfo(const InfoCandidate &candidate) {
-  for (const KernelArch *arch : archsFor(candidate.info))
-    if (tryArch(*arch, candidate))
-      return true;
-  return false;
+std::optional<KernelCandidate>
+KernelFinder::chooseBy(const NamedVmcoreinfo &text) {
+  Choice doubtful;
+  for (const KernelArch *arch : archsFor(text.info)) {
+    Choice candidate = chooseBy(*arch, text);
+    if (candidate && candidate->doubt.empty())
+      return candidate;
+    if (!doubtful)
+      doubtful = std::move(candidate);
+  }
+  return doubtful;
 }
 
-bool KernelFinder::tryArch(const KernelArch &arch,
-                           const InfoCandidate &candidate) {
-  RootQuery query{dump_, memory_, overrides_, candidate.info};
-  std::string modeReason;
-  std::vector<const PagingMode *> modes = arch.likelyModes(query, modeReason);
+std::optional<KernelCandidate>
+KernelFinder::chooseBy(const KernelArch &arch, const NamedVmcoreinfo &text) {
+  const RootQuery query = queryFor(&text);
+  std::string modeSource;
+  const std::vector<ModeChoice> modes = listModes(arch, query, modeSource);
   if (modes.empty()) {
-    image_.evidence.tried("no paging mode of " + getArchName(arch.arch) +
-                          " is as the options say");
-    return false;
+    attempts_.add("no paging mode of " + getArchName(arch.arch) +
+                  " is as the options say");
+    return std::nullopt;
   }
-  std::optional<uint64_t> self;
-  llvm::StringRef symbol;
-  for (llvm::StringRef name : arch.rootSymbols)
-    if ((self = candidate.info.symbol(name))) {
-      symbol = name;
-      break;
-    }
+  const KernelCandidate start{.text = &text,
+                              .arch = &arch,
+                              .mode = modes.front(),
+                              .modeSource = modeSource};
+  auto symbols = findImageSymbols(arch, VmcoreinfoSymbols(text.info));
+  if (!symbols && overrides_.root)
+    return takeOption(query, start, *overrides_.root);
+  if (!symbols) {
+    attempts_.add(text.source + " has no SYMBOL(swapper_pg_dir) for " +
+                  getArchName(arch.arch));
+    return std::nullopt;
+  }
+  std::vector<RootGuess> guesses;
   if (overrides_.root)
-    return acceptOption(arch, modes, modeReason,
-                        {*overrides_.root, "option --root"}, self, candidate);
-  if (!self) {
-    image_.evidence.tried(candidate.source +
-                          " has no SYMBOL(swapper_pg_dir) for " +
-                          getArchName(arch.arch));
-    return false;
-  }
-  for (const RootGuess &guess : arch.guessRoots(query, VirtAddr(*self))) {
-    // What the user says of the way to the root goes before what is found.
-    if (overrides_.levels || overrides_.physBase)
-      return acceptOption(arch, modes, modeReason, guess, self, candidate);
-    for (const PagingMode *mode : modes)
-      if (isFixedPoint(memory_, *mode, guess.root, VirtAddr(*self)))
-        return accept(arch, *mode, modeReason, guess.root,
-                      guess.source + "; confirmed: it is its own fixed point",
-                      &candidate);
+    guesses = {{*overrides_.root, "option --root"}};
+  else
+    guesses = arch.guessRoots(query, symbols->self);
+  Choice guessed = chooseGuess(start, modes, guesses, *symbols);
+  // What the user says of the way to the root goes before what is found.
+  if (guessed && (guessed->doubt.empty() || overrides_.root ||
+                  overrides_.levels || overrides_.physBase))
+    return guessed;
+  Choice found = searchMemory(start, modes, *symbols);
+  return found ? found : guessed;
+}
+
+/// The first guess that is confirmed; else one that nothing speaks against;
+/// else, where the user named the way to it, the first of all.
+std::optional<KernelCandidate> KernelFinder::chooseGuess(
+    const KernelCandidate &start, llvm::ArrayRef<ModeChoice> modes,
+    llvm::ArrayRef<RootGuess> guesses, const ImageSymbols &symbols) {
+  Choice unconfirmed, refuted;
+  for (const RootGuess &guess : guesses) {
+    for (const ModeChoice &mode : modes) {
+      const RootJudgement judgement =
+          judgeRoot(memory_, mode.mode, guess.root, symbols);
+      KernelCandidate candidate = start;
+      candidate.mode = mode;
+      candidate.root = guess.root;
+      candidate.rootSource = guess.source;
+      switch (judgement.verdict) {
+      case RootVerdict::Confirmed:
+        candidate.rootSource += "; confirmed: it is its own fixed point";
+        return candidate;
+      case RootVerdict::Unconfirmed:
+        candidate.rootSource += "; unconfirmed: " + judgement.reason;
+        candidate.doubt = "the root table at " + hex(guess.root) +
+                          " is unconfirmed: " + judgement.reason;
+        if (!unconfirmed)
+          unconfirmed = std::move(candidate);
+        break;
+      case RootVerdict::Refuted:
+        candidate.doubt =
+            "the table at " + hex(guess.root) +
+            ", taken as the options say, does not map the kernel's root to "
+            "itself in mode " +
+            mode.mode.name.str() + "; it is not the kernel's own";
+        if (!refuted)
+          refuted = std::move(candidate);
+      }
+    }
     uint8_t byte;
     if (auto absent = memory_.tryRead(guess.root, byte))
-      image_.evidence.tried("the root table at physical " + hex(guess.root) +
-                            " (" + guess.source + ") is not in the dump (" +
-                            getAbsenceName(absent->absence) + ")");
+      attempts_.add("the root table at physical " + hex(guess.root) + " (" +
+                    guess.source + ") is not in the dump (" +
+                    getAbsenceName(absent->absence) + ")");
   }
-  std::vector<FixedPoint> points =
-      findFixedPoints(memory_, modes, VirtAddr(*self), diagnostics_);
-  if (points.empty()) {
-    image_.evidence.tried("no page maps SYMBOL(" + symbol + ")=" + hex(*self) +
-                          " of the " + candidate.source + " to itself as a " +
-                          getArchName(arch.arch) + " root");
-    return false;
-  }
-  if (points.size() > 1)
-    diagnostics_.warn("several tables map SYMBOL(" + symbol +
-                      ") to themselves; taking " + hex(points[0].root) +
-                      " in mode " + points[0].mode->name +
-                      ", to which most others lead; also " +
-                      hex(points[1].root) + " in mode " + points[1].mode->name);
-  return accept(
-      arch, *points[0].mode,
-      "the mode in which the root is its own fixed point", points[0].root,
-      "found: the page that maps SYMBOL(" + symbol.str() + ") to itself",
-      &candidate);
+  if (unconfirmed)
+    return unconfirmed;
+  if (overrides_.root || overrides_.levels || overrides_.physBase)
+    return refuted;
+  return std::nullopt;
 }
 
-/// A root that an option names is taken as it is, in the mode that suits it
-/// best; but it is said if it cannot be the kernel's.
-bool KernelFinder::acceptOption(const KernelArch &arch,
-                                llvm::ArrayRef<const PagingMode *> modes,
-                                const std::string &modeReason,
-                                const RootGuess &guess,
-                                std::optional<uint64_t> self,
-                                const InfoCandidate &candidate) {
-  if (!self)
-    return accept(arch, *modes.front(), modeReason, guess.root, guess.source,
-                  &candidate);
-  for (const PagingMode *mode : modes)
-    if (isFixedPoint(memory_, *mode, guess.root, VirtAddr(*self)))
-      return accept(arch, *mode, modeReason, guess.root,
-                    guess.source + "; confirmed: it is its own fixed point",
-                    &candidate);
-  diagnostics_.warn("the table at " + hex(guess.root) +
-                    ", taken as the options say, does not map the kernel's "
-                    "root to itself in mode " +
-                    modes.front()->name + "; it is not the kernel's own");
-  return accept(arch, *modes.front(), modeReason, guess.root, guess.source,
-                &candidate);
+std::optional<KernelCandidate>
+KernelFinder::searchMemory(const KernelCandidate &start,
+                           llvm::ArrayRef<ModeChoice> modes,
+                           const ImageSymbols &symbols) {
+  const std::string symbol = symbols.selfName;
+  const std::vector<FoundRoot> roots =
+      findRoots(memory_, modes, symbols, diagnostics_);
+  if (roots.empty()) {
+    attempts_.add("no page maps SYMBOL(" + symbol + ")=" + hex(symbols.self) +
+                  " of the " + start.text->source + " to itself as a " +
+                  getArchName(start.arch->arch) + " root");
+    return std::nullopt;
+  }
+  if (roots.size() > 1)
+    diagnostics_.warn(
+        "several tables map SYMBOL(" + symbol + ") to themselves; taking " +
+        hex(roots[0].root) + " in mode " + roots[0].mode.mode.name +
+        ", to which most others lead; also " + hex(roots[1].root) +
+        " in mode " + roots[1].mode.mode.name);
+  KernelCandidate candidate = start;
+  candidate.mode = roots[0].mode;
+  candidate.modeSource = "the mode in which the root is its own fixed point";
+  candidate.root = roots[0].root;
+  candidate.rootSource =
+      "found: the page that maps SYMBOL(" + symbol + ") to itself";
+  return candidate;
 }
 
-bool KernelFinder::tryRegisters(const InfoCandidate *candidate) {
-  static const Vmcoreinfo none;
-  const Vmcoreinfo &info = candidate ? candidate->info : none;
-  std::vector<const KernelArch *> archs = archsFor(info);
-  for (const KernelArch *arch : archs) {
-    RootQuery query{dump_, memory_, overrides_, info};
-    std::string modeReason;
-    std::vector<const PagingMode *> modes =
-        arch->likelyModes(query, modeReason);
+std::optional<KernelCandidate>
+KernelFinder::chooseRegister(const NamedVmcoreinfo *text) {
+  const RootQuery query = queryFor(text);
+  for (const KernelArch *arch : archsFor(query.vmcoreinfo)) {
+    std::string modeSource;
+    const std::vector<ModeChoice> modes = listModes(*arch, query, modeSource);
     if (modes.empty())
       continue;
+    KernelCandidate start{.text = text,
+                          .arch = arch,
+                          .mode = modes.front(),
+                          .modeSource = modeSource};
     // Without any evidence of an architecture a bare --root says too little.
-    if (overrides_.root && (overrides_.arch || dump_.machine.arch))
-      return accept(*arch, *modes.front(), modeReason, *overrides_.root,
-                    "option --root", nullptr);
-    std::vector<RootGuess> guesses = arch->registerRoots
-                                         ? arch->registerRoots(query)
-                                         : std::vector<RootGuess>();
-    if (!guesses.empty())
-      return acceptRegister(*arch, *modes.front(), modeReason, guesses.front(),
-                            candidate);
+    if (overrides_.root && (overrides_.arch || dump_.machine.arch)) {
+      start.text = nullptr;
+      return takeOption(query, start, *overrides_.root);
+    }
+    if (Choice chosen = chooseRegisterRoot(query, start, modes, attempts_))
+      return chosen;
   }
-  image_.evidence.tried("no register in the notes holds a root");
-  return false;
+  return std::nullopt;
 }
 
-/// Has the top table no entry that is present? One that cannot be read is none.
-bool isEmptyTable(const PhysicalMemory &memory, const PagingMode &mode,
-                  PhysAddr table) {
-  for (unsigned index = 0; index < mode.entryCount(0); ++index) {
-    uint64_t entry;
-    if (readEntry(memory, mode, table + uint64_t(index) * mode.entryBytes,
-                  entry) ||
-        !mode.isHole(entry, 0))
-      return false;
-  }
-  return true;
+std::string KernelFinder::describeArchSource(const KernelArch &arch) const {
+  if (overrides_.arch)
+    return "option --arch";
+  if (dump_.machine.arch == arch.arch)
+    return dump_.machine.archSource;
+  std::string source = "keys of the VMCOREINFO and its root";
+  if (dump_.machine.arch)
+    source += "; the container says " + getArchName(*dump_.machine.arch).str();
+  return source;
 }
 
-/// A control register holds some task's table. It maps the kernel, so the
-/// kernel's own symbols can be read through it, and they name the real root.
-bool KernelFinder::acceptRegister(const KernelArch &arch,
-                                  const PagingMode &mode,
-                                  const std::string &modeReason,
-                                  const RootGuess &guess,
-                                  const InfoCandidate *candidate) {
-  uint8_t byte;
-  if (auto absent = memory_.tryRead(guess.root, byte)) {
-    image_.evidence.tried("the table that " + guess.source +
-                          " points to, physical " + hex(guess.root) +
-                          ", is not in the dump (" +
-                          getAbsenceName(absent->absence) + ")");
-    return false;
-  }
-  if (isEmptyTable(memory_, mode, guess.root)) {
-    image_.evidence.tried("the table that " + guess.source +
-                          " points to, physical " + hex(guess.root) +
-                          ", is empty");
-    return false;
-  }
-  const KernelImage before = image_;
-  accept(arch, mode, modeReason, guess.root, guess.source, candidate);
-  AddressSpace memory = image_.addressSpace(memory_);
-  llvm::Expected<std::unique_ptr<Kallsyms>> symbols =
-      readKallsyms(memory, image_.vmcoreinfo, image_.imageRuns);
-  if (!symbols)
-    image_.evidence.tried(llvm::toString(symbols.takeError()));
-  for (llvm::StringRef name : arch.rootSymbols) {
-    std::optional<Symbol> self =
-        symbols ? (*symbols)->find(name) : std::nullopt;
-    Translation path;
-    if (self)
-      path = translate(memory_, mode, guess.root, self->address);
-    if (!path.isMapped() ||
-        !isFixedPoint(memory_, mode, path.address, self->address))
-      continue;
-    std::string release = readBannerRelease(memory, **symbols);
-    image_ = before;
-    if (!candidate)
-      image_.bannerRelease = std::move(release);
-    return accept(arch, mode, modeReason, path.address,
-                  name.str() + " in kallsyms, read through " + guess.source +
-                      "; confirmed: it is its own fixed point",
-                  candidate);
-  }
-  // A register is in the clear, what it points to need not be.
-  std::optional<ConcealedMemory> concealed = describeConcealedMemory(memory_);
-  if (concealed && concealed->isCiphertext)
-    return false;
-  image_.rootIsOfTask = true;
-  diagnostics_.warn("the kernel's own root table cannot be had (" +
-                    llvm::join(image_.evidence.attempts(), "; ") +
-                    "): the kernel's half of a task's table, that of " +
-                    guess.source + ", stands for it");
-  return true;
-}
-
-bool KernelFinder::accept(const KernelArch &arch, const PagingMode &mode,
-                          const std::string &modeSource, PhysAddr root,
-                          const std::string &rootSource,
-                          const InfoCandidate *candidate) {
-  image_.arch = &arch;
-  image_.mode = mode;
-  image_.root = root;
-  Evidence &evidence = image_.evidence;
-  std::string archSource = overrides_.arch ? "option --arch"
-                           : dump_.machine.arch == arch.arch
-                               ? dump_.machine.archSource
-                               : "keys of the VMCOREINFO and its root";
-  if (dump_.machine.arch && *dump_.machine.arch != arch.arch &&
-      !overrides_.arch)
-    archSource +=
-        "; the container says " + getArchName(*dump_.machine.arch).str();
-  evidence.add("architecture", getArchName(arch.arch), archSource);
-  if (candidate) {
-    image_.vmcoreinfo = candidate->info;
+KernelImage KernelFinder::makeImage(const KernelCandidate &chosen) const {
+  KernelImage image;
+  image.arch = chosen.arch;
+  image.mode = chosen.mode.mode;
+  image.encryptionMask = chosen.mode.encryptionMask;
+  image.root = chosen.root;
+  image.rootIsOfTask = chosen.isOfTask;
+  image.rootDoubt = chosen.doubt;
+  image.bannerRelease = chosen.bannerRelease;
+  Evidence &evidence = image.evidence;
+  evidence.add("architecture", getArchName(chosen.arch->arch),
+               describeArchSource(*chosen.arch));
+  if (chosen.text) {
+    image.vmcoreinfo = chosen.text->info;
     evidence.add("VMCOREINFO",
-                 std::to_string(candidate->info.text().size()) + " bytes",
-                 candidate->source);
-    if (auto release = candidate->info.release())
+                 std::to_string(image.vmcoreinfo.text().size()) + " bytes",
+                 chosen.text->source);
+    if (auto release = image.vmcoreinfo.release())
       evidence.add("kernel release", printable(*release),
                    "VMCOREINFO OSRELEASE");
   }
-  if (!image_.bannerRelease.empty())
-    evidence.add("kernel release", printable(image_.bannerRelease),
+  if (!image.bannerRelease.empty())
+    evidence.add("kernel release", printable(image.bannerRelease),
                  "linux_banner, by kallsyms");
-  evidence.add("paging mode", mode.name, modeSource);
-  evidence.add("root table", hex(root), rootSource);
-  static const Vmcoreinfo none;
-  RootQuery query{dump_, memory_, overrides_,
-                  candidate ? image_.vmcoreinfo : none};
-  arch.complete(query, image_);
-  return true;
+  evidence.add("paging mode", image.mode->name, chosen.modeSource);
+  evidence.add("root table", hex(chosen.root), chosen.rootSource);
+  for (const std::string &attempt : attempts_.list())
+    evidence.tried(attempt);
+  const RootQuery query = queryFor(chosen.text);
+  image.imageRuns = chosen.arch->mapImage(query, image.addressSpace(memory_));
+  chosen.arch->complete(query, image);
+  return image;
 }
 
 llvm::Error KernelFinder::notFound() const {
@@ -416,7 +370,7 @@ llvm::Error KernelFinder::notFound() const {
   return llvm::make_error<LookupError>(
       "no kernel page tables: " +
       (concealed ? concealed->reason + "; tried: " : "") +
-      llvm::join(image_.evidence.attempts(), "; ") +
+      llvm::join(attempts_.list(), "; ") +
       "; is it a Linux memory dump? If so, pass --root, --vmcoreinfo, --layout "
       "or --map");
 }

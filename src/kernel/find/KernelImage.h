@@ -2,12 +2,12 @@
 #pragma once
 
 #include "dump/formats/Dump.h"
-#include "support/Diagnostics.h"
 #include "kernel/find/Evidence.h"
 #include "kernel/image/AddressMarkers.h"
 #include "kernel/image/KernelVersion.h"
 #include "kernel/image/Vmcoreinfo.h"
 #include "paging/AddressSpace.h"
+#include "support/Diagnostics.h"
 
 #include <map>
 
@@ -35,9 +35,12 @@ struct KernelImage {
   /// A copy: SME takes an address bit out of the mode.
   std::optional<PagingMode> mode;
   PhysAddr root; ///< The kernel's own top table.
-  /// The kernel's own is not to be had: `root` is a task's, whose kernel half
-  /// is the same.
+  /// `root` stands for the kernel's own, which was not found: it is a task's,
+  /// whose kernel half is the same.
   bool rootIsOfTask = false;
+  /// Why `root` may not be the kernel's own table; empty if it surely is. What
+  /// is printed from a doubtful root ends with exit status 1.
+  std::string rootDoubt;
   /// x86: an address bit that means "encrypted" (SME, SEV); else 0.
   uint64_t encryptionMask = 0;
   /// arm64: bits of virtual address in use; fewer than the mode's where a

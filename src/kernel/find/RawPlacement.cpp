@@ -3,8 +3,9 @@
 #include "dump/formats/RawLayout.h"
 #include "kernel/find/DirectMap.h"
 #include "kernel/find/KernelArch.h"
+#include "kernel/find/RootCheck.h"
 #include "kernel/find/VmcoreinfoScan.h"
-#include "paging/FixedPoint.h"
+#include "kernel/image/DebugData.h"
 #include "paging/TableUse.h"
 
 namespace vmpt {
@@ -25,27 +26,28 @@ Dump layOut(Bytes image, const RawLayout &layout) {
   return dump;
 }
 
-/// Does VMCOREINFO, by the formula of its architecture, name a root that is its
-/// own fixed point? Where it has too few numbers for one: is there such a page?
+/// Does VMCOREINFO, by the formula of its architecture, name a root that is
+/// believed? Where it has too few numbers for one: is there such a page?
 bool hasRoot(const Dump &dump, const Vmcoreinfo &info) {
   static const KernelOverrides overrides;
   RootQuery query{dump, *dump.memory, overrides, info};
   const bool isOwned = llvm::any_of(
       getKernelArchs(), [&](auto *arch) { return arch->owns(info); });
   for (const KernelArch *arch : getKernelArchs()) {
-    std::optional<VirtAddr> self = findRootSymbol(*arch, info);
-    if (!self || (isOwned && !arch->owns(info)))
+    auto symbols = findImageSymbols(*arch, VmcoreinfoSymbols(info));
+    if (!symbols || (isOwned && !arch->owns(info)))
       continue;
     std::string reason;
-    std::vector<const PagingMode *> modes = arch->likelyModes(query, reason);
-    std::vector<RootGuess> guesses = arch->guessRoots(query, *self);
+    std::vector<ModeChoice> modes = listModes(*arch, query, reason);
+    std::vector<RootGuess> guesses = arch->guessRoots(query, symbols->self);
     for (const RootGuess &guess : guesses)
-      for (const PagingMode *mode : modes)
-        if (isFixedPoint(*dump.memory, *mode, guess.root, *self))
+      for (const ModeChoice &mode : modes)
+        if (judgeRoot(*dump.memory, mode.mode, guess.root, *symbols).verdict ==
+            RootVerdict::Confirmed)
           return true;
     Diagnostics silent;
     if (guesses.empty() &&
-        !findFixedPoints(*dump.memory, modes, *self, silent).empty())
+        !findRoots(*dump.memory, modes, *symbols, silent).empty())
       return true;
   }
   return false;

@@ -2,7 +2,6 @@
 
 #include "kernel/image/ImageScan.h"
 #include "kernel/image/KallsymsFinder.h"
-#include "kernel/image/Vmcoreinfo.h"
 
 namespace vmpt {
 
@@ -11,6 +10,18 @@ namespace vmpt {
 static constexpr uint64_t minKernelBtf = 128 << 10;
 static constexpr size_t maxBtfHeaders = 1024;
 static constexpr unsigned maxBtfReads = 64;
+
+std::vector<std::optional<Symbol>>
+VmcoreinfoSymbols::findAll(llvm::ArrayRef<llvm::StringRef> names) const {
+  std::vector<std::optional<Symbol>> found;
+  for (llvm::StringRef name : names) {
+    std::optional<uint64_t> address = info_.symbol(name);
+    found.push_back(
+        address ? std::optional<Symbol>(Symbol{name.str(), VirtAddr(*address)})
+                : std::nullopt);
+  }
+  return found;
+}
 
 static AddressSpace unrecorded(const AddressSpace &memory) {
   return AddressSpace(memory.physical().forScanning(), memory.mode(),

@@ -8,8 +8,22 @@
 
 #include "debuginfo/BtfTypes.h"
 #include "kernel/image/Kallsyms.h"
+#include "kernel/image/Vmcoreinfo.h"
 
 namespace vmpt {
+
+/// VMCOREINFO's SYMBOL() keys.
+class VmcoreinfoSymbols final : public SymbolSource {
+public:
+  explicit VmcoreinfoSymbols(const Vmcoreinfo &info) : info_(info) {}
+
+  std::vector<std::optional<Symbol>>
+  findAll(llvm::ArrayRef<llvm::StringRef> names) const override;
+  std::string describe() const override { return "VMCOREINFO"; }
+
+private:
+  const Vmcoreinfo &info_;
+};
 
 /// kallsyms, by VMCOREINFO where it names the tables and they hold, else found
 /// in \p image, the kernel's mapped rodata. The LookupError says what was

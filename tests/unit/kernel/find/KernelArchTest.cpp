@@ -22,6 +22,7 @@ TEST_P(EveryKernelArch, LeavesOutNothingThatHasNoDefault) {
   EXPECT_FALSE(kernelArch.rootSymbols.empty());
   EXPECT_NE(kernelArch.likelyModes, nullptr);
   EXPECT_NE(kernelArch.guessRoots, nullptr);
+  EXPECT_NE(kernelArch.mapImage, nullptr);
   EXPECT_NE(kernelArch.complete, nullptr);
   EXPECT_NE(kernelArch.lastUserAddress, nullptr);
 }

@@ -24,6 +24,7 @@ protected:
   BuiltKernel() : tables(memory, x86_64::fourLevel, PhysAddr(0x1800000)) {
     tables.mapRange(VirtAddr(startKernelMap + 0x1000000), PhysAddr(0x1000000),
                     flags | 0x80, 2, 8);
+    tables.map(VirtAddr(0xffff888000000000), PhysAddr(0), flags | 0x80, 2);
     memory.addZeros(PhysAddr(0x1000000), 0x10000);
   }
   uint64_t self() const { return startKernelMap + tables.root().value; }

@@ -1,0 +1,168 @@
+#include "kernel/find/RootCheck.h"
+
+#include "kernel/find/KernelArch.h"
+#include "paging/FixedPoint.h"
+#include "paging/Translate.h"
+#include "support/Bits.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+namespace vmpt {
+
+namespace {
+
+/// What else is in every kernel's image and in VMCOREINFO or kallsyms. In the
+/// order in which they are asked.
+const llvm::StringRef imageSymbols[] = {"_stext", "init_uts_ns",
+                                        "linux_banner"};
+/// No image is larger: x86-64's KERNEL_IMAGE_SIZE is 1 GiB, others' less.
+constexpr uint64_t maxImageBytes = uint64_t(1) << 30;
+
+/// Entries of the table, or nothing if one of them is not in the dump.
+std::optional<std::vector<uint64_t>> readTable(const PhysicalMemory &memory,
+                                               const PagingMode &mode,
+                                               PhysAddr table) {
+  std::vector<uint8_t> raw(mode.tableBytes(0));
+  if (memory.tryRead(table, raw))
+    return std::nullopt;
+  std::vector<uint64_t> entries(mode.entryCount(0));
+  for (size_t i = 0; i < entries.size(); ++i)
+    entries[i] = mode.load(raw.data() + i * mode.entryBytes);
+  return entries;
+}
+
+/// Does half of the address space or more lead where \p self leads?
+bool isMirror(const PagingMode &mode, llvm::ArrayRef<uint64_t> entries,
+              VirtAddr self) {
+  const uint64_t own = entries[mode.indexOf(self, 0)];
+  return size_t(llvm::count(entries, own)) * 2 >= entries.size() &&
+         entries.size() > 2;
+}
+
+/// Can this be a top table at all? Other contents of a page seldom can.
+bool looksLikeTable(const PagingMode &mode, llvm::ArrayRef<uint64_t> entries) {
+  return llvm::all_of(entries, [&](uint64_t entry) {
+    const DecodedEntry decoded = mode.decode(entry, 0);
+    return decoded.meaning == EntryMeaning::Hole ||
+           (decoded.meaning != EntryMeaning::Reserved && decoded.address.value);
+  });
+}
+
+RootJudgement refuted(const llvm::Twine &reason) {
+  return {RootVerdict::Refuted, reason.str()};
+}
+
+std::string describeAbsence(const Translation &path) {
+  return "at physical " + hex(path.absent.address) + ", is not in the dump (" +
+         getAbsenceName(path.absent.absence).str() + ")";
+}
+
+/// For a root that does not map itself: is it that a table is missing?
+RootJudgement judgeIncomplete(const PhysicalMemory &memory,
+                              const PagingMode &mode, PhysAddr root,
+                              VirtAddr self) {
+  const Translation path = translate(memory, mode, root, self);
+  // An entry that points out of RAM is no sign of a kernel's table.
+  const bool isMissing = path.outcome == Translation::Outcome::TableAbsent &&
+                         path.absent.absence != Absence::OutsideRam &&
+                         !path.steps.empty();
+  if (!isMissing)
+    return refuted("it does not map itself");
+  auto entries = readTable(memory, mode, root);
+  if (!entries || !looksLikeTable(mode, *entries) ||
+      isMirror(mode, *entries, self))
+    return refuted("it does not look like a top table");
+  return {RootVerdict::Unconfirmed,
+          "the table that maps it, " + describeAbsence(path)};
+}
+
+} // namespace
+
+std::optional<ImageSymbols> findImageSymbols(const KernelArch &arch,
+                                             const SymbolSource &symbols) {
+  ImageSymbols found;
+  llvm::SmallVector<llvm::StringRef, 4> names(arch.rootSymbols.begin(),
+                                              arch.rootSymbols.end());
+  auto roots = symbols.findAll(names);
+  auto self = llvm::find_if(roots, [](auto &root) { return root.has_value(); });
+  if (self == roots.end())
+    return std::nullopt;
+  found.self = (*self)->address;
+  found.selfName = (*self)->name;
+  for (std::optional<Symbol> &other : symbols.findAll(imageSymbols)) {
+    if (!other)
+      continue;
+    const uint64_t from = std::min(found.self, other->address).value;
+    if (std::max(found.self, other->address).value - from < maxImageBytes)
+      found.others.push_back(std::move(*other));
+  }
+  return found;
+}
+
+RootJudgement judgeRoot(const PhysicalMemory &memory, const PagingMode &mode,
+                        PhysAddr root, const ImageSymbols &symbols) {
+  if (root == PhysAddr(0))
+    return refuted("page 0 of physical memory holds no page table");
+  if (!isFixedPoint(memory, mode, root, symbols.self))
+    return judgeIncomplete(memory, mode, root, symbols.self);
+  auto entries = readTable(memory, mode, root);
+  if (!entries || isMirror(mode, *entries, symbols.self))
+    return refuted("it maps most of the address space as it maps itself");
+  std::string missing, unmapped;
+  for (const Symbol &other : symbols.others) {
+    const Translation path = translate(memory, mode, root, other.address);
+    if (path.isMapped() && path.address - root == other.address - symbols.self)
+      return {RootVerdict::Confirmed, ""};
+    if (path.isMapped())
+      return refuted("it maps " + other.name + " to " + hex(path.address) +
+                     ", which is not where the image lies");
+    if (path.outcome == Translation::Outcome::TableAbsent)
+      missing =
+          "the table that maps " + other.name + ", " + describeAbsence(path);
+    else
+      unmapped = "it does not map " + other.name;
+  }
+  if (!missing.empty())
+    return {RootVerdict::Unconfirmed, missing};
+  if (!unmapped.empty())
+    return refuted(unmapped);
+  return {RootVerdict::Confirmed, ""}; // no second symbol is known
+}
+
+std::vector<ModeChoice> listModes(const KernelArch &arch,
+                                  const RootQuery &query, std::string &reason) {
+  const std::vector<const PagingMode *> modes = arch.likelyModes(query, reason);
+  std::vector<uint64_t> masks = {0};
+  if (arch.encryptionMasks)
+    masks = arch.encryptionMasks(query);
+  std::vector<ModeChoice> choices;
+  for (uint64_t mask : masks)
+    for (const PagingMode *mode : modes)
+      choices.push_back({withoutAddressBits(*mode, mask), mask});
+  return choices;
+}
+
+std::vector<FoundRoot> findRoots(const PhysicalMemory &memory,
+                                 llvm::ArrayRef<ModeChoice> modes,
+                                 const ImageSymbols &symbols,
+                                 Diagnostics &diagnostics) {
+  std::vector<FoundRoot> found;
+  // One look at all of memory for each mask.
+  while (!modes.empty() && found.empty()) {
+    const uint64_t mask = modes.front().encryptionMask;
+    const auto next = llvm::find_if(
+        modes, [&](auto &mode) { return mode.encryptionMask != mask; });
+    std::vector<const PagingMode *> tried;
+    for (auto mode = modes.begin(); mode != next; ++mode)
+      tried.push_back(&mode->mode);
+    for (const FixedPoint &point :
+         findFixedPoints(memory, tried, symbols.self, diagnostics))
+      if (judgeRoot(memory, *point.mode, point.root, symbols).verdict ==
+          RootVerdict::Confirmed)
+        found.push_back({point.root, {*point.mode, mask}});
+    modes = modes.drop_front(size_t(next - modes.begin()));
+  }
+  return found;
+}
+
+} // namespace vmpt

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""The judge of finding: real dumps, made harder in ways that the field knows.
+
+Takes the cases of compare.py that are x86-64. Of each dump:
+- every entry of the kernel's tables gets the bit of AMD's memory encryption,
+  and VMCOREINFO says so, or not: the listing is kernel.txt;
+- VMCOREINFO is spoilt, and the first CPU runs user code, is off, or its CR3
+  points nowhere, so that another CPU has to lead to the kernel (full dumps);
+- as raw memory, off by one page: a table of equal entries may point to itself
+  then. Refused, or kernel.txt, but never another listing with exit status 0.
+
+Usage: roots.py VMPT SOURCE_ROOT       (prints TAP)
+"""
+import json
+import mmap
+import re
+import struct
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from cases import find_cases, find_dumps, listing_problem, load_segments, truth_cases
+from tap import Tap, run
+
+PRESENT, PAGE_SIZE_BIT = 1, 1 << 7
+ADDRESS = ((1 << 52) - 1) & ~0xFFF
+CR3 = 416  # of struct QEMUCPUState (qemu include/sysemu/dump.h): cr[3]
+
+
+def copy_of(dump, folder):
+    """A writable map of a copy of the file, and the copy's path."""
+    path = folder / "copy"
+    path.write_bytes(dump.read_bytes())
+    with open(path, "r+b") as file:
+        return mmap.mmap(file.fileno(), 0), path
+
+
+def encrypt_tables(file, segments, root, levels, mask):
+    """Sets the mask in all present entries below the root. How many."""
+    def place(physical):
+        return next((offset + physical - start for start, _, offset, stored in segments
+                     if start <= physical and physical + 4096 <= start + stored), None)
+
+    tables, seen = [(root, levels)], {root}
+    count = 0
+    while tables:
+        table, level = tables.pop()
+        at = place(table)
+        if at is None:
+            continue
+        entries = list(struct.unpack_from("<512Q", file, at))
+        for i, entry in enumerate(entries):
+            if not entry & PRESENT:
+                continue
+            below = entry & ADDRESS
+            if level > 1 and not (entry & PAGE_SIZE_BIT and level < 4) and below not in seen:
+                seen.add(below)
+                tables.append((below, level - 1))
+            entries[i] |= mask
+            count += 1
+        struct.pack_into("<512Q", file, at, *entries)
+    return count
+
+
+def check_encryption(tap, vmpt, name, dump, expected, folder):
+    text = run(vmpt, "vmcoreinfo", dump).stdout.decode()
+    keys = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    if "NUMBER(phys_base)" not in keys:
+        return
+    root = int(keys["SYMBOL(swapper_pg_dir)"], 16) - 0xffffffff80000000 + int(keys["NUMBER(phys_base)"])
+    levels = 5 if keys.get("NUMBER(pgtable_l5_enabled)") == "1" else 4
+    for bit in (47, 51):
+        file, path = copy_of(dump, folder)
+        encrypt_tables(file, load_segments(dump), root, levels, 1 << bit)
+        file.flush()
+        for said, line in (("said", f"NUMBER(sme_mask)={1 << bit}"), ("not said", "")):
+            keys_file = folder / "vmcoreinfo"
+            keys_file.write_text(re.sub(r"NUMBER\(sme_mask\)=\d+", line, text))
+            tap.report(listing_problem(vmpt, expected, path, "--vmcoreinfo", keys_file),
+                       f"{name}: entries with bit {bit}, {said}")
+        file.close()
+
+
+def cpu_notes(file):
+    """Where CR3 stands in each note of QEMU's."""
+    places, at = [], 0
+    while (at := file.find(b"QEMU\0", at, 1 << 20)) >= 0:
+        size, = struct.unpack_from("<I", file, at - 8)
+        if size >= CR3 + 16:
+            places.append(at + 8 + CR3)
+        at += 5
+    return places
+
+
+def check_registers(tap, vmpt, name, dump, expected, folder):
+    file, path = copy_of(dump, folder)
+    places = cpu_notes(file)
+    if len(places) < 2:
+        file.close()
+        return
+    for words in (b"OSRELEASE=", b"VMCOREINFO\0"):
+        at = 0
+        while (at := file.find(words, at)) >= 0:
+            file[at:at + len(words)] = b"X" * len(words)
+    others = {"is off": 0, "points out of RAM": 0xdeadbeef000}
+    if "pti" in name:
+        first, = struct.unpack_from("<Q", file, places[0])
+        others["runs user code"] = first & ~0xfff | 0x1802
+    for what, value in others.items():
+        struct.pack_into("<Q", file, places[0], value)
+        tap.report(listing_problem(vmpt, expected, path), f"{name}: without VMCOREINFO, and CPU 0 {what}")
+    if "pti" in name:
+        struct.pack_into("<Q", file, places[0], others["runs user code"])
+        for place in places[1:]:
+            struct.pack_into("<Q", file, place, 0)
+        tap.report(listing_problem(vmpt, expected, path),
+                   f"{name}: without VMCOREINFO, and the only CPU runs user code")
+    file.close()
+
+
+def check_shifted(tap, vmpt, name, dump, expected, folder):
+    path = folder / "shifted"
+    with open(dump, "rb") as source, open(path, "wb") as out:
+        out.write(b"HDR!" * 1024)
+        for _, _, offset, stored in load_segments(dump):
+            source.seek(offset)
+            if stored > 1 << 20:
+                out.write(source.read(stored))
+    result = run(vmpt, "kernel", path)
+    wrong = result.returncode == 0 and result.stdout != expected
+    tap.report(f"exit status 0 and another listing: {len(result.stdout)} bytes" if wrong else None,
+               f"{name}: raw memory that is off by one page")
+    path.unlink()
+
+
+def main():
+    vmpt, source = sys.argv[1], Path(sys.argv[2])
+    tap = Tap()
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        small = find_cases(source / "testdata/kernels")
+        for case in small + truth_cases(tap, source):
+            described = json.loads((case / "case.json").read_text())
+            if not case.name.startswith("x86_64"):
+                continue
+            expected = (case / "kernel.txt").read_bytes()
+            is_small = case in small
+            for name, dump in find_dumps(case, folder):
+                if not load_segments(dump) or "paging" in name:
+                    continue
+                name = f"{case.name}: {name}"
+                if is_small:
+                    check_encryption(tap, vmpt, name, dump, expected, folder)
+                else:
+                    check_registers(tap, vmpt, name, dump, expected, folder)
+                    check_shifted(tap, vmpt, name, dump, expected, folder)
+    tap.end()
+
+
+if __name__ == "__main__":
+    main()

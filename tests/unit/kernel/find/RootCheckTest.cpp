@@ -1,0 +1,311 @@
+// Which of the candidates for a root is believed, and what is said of it.
+#include "kernel/find/RootCheck.h"
+
+#include "paging/modes/Arm64.h"
+#include "paging/modes/X86_64.h"
+#include "support/BuiltKernel.h"
+#include "support/KallsymsBuilder.h"
+
+#include "gmock/gmock.h"
+
+using namespace vmpt;
+using namespace vmpt::testing;
+using ::testing::HasSubstr;
+using BuiltDump = vmpt::testing::BuiltKernel;
+
+namespace {
+
+constexpr uint64_t startKernelMap = 0xffffffff80000000;
+constexpr VirtAddr directMap(0xffff888000000000);
+constexpr uint64_t present = 0x63;
+
+class RootCheckTest : public ::testing::Test {
+protected:
+  RootCheckTest()
+      : built(x86_64::fourLevel, VirtAddr(startKernelMap + 0x1000000),
+              PhysAddr(0x1000000)) {
+    built.tables.map(directMap, PhysAddr(0), present | 0x80, 2);
+  }
+
+  PhysAddr root() const { return built.tables.root(); }
+  std::string info(llvm::StringRef keys = "NUMBER(phys_base)=0\n") const {
+    return built.info("6.1.0-test", keys);
+  }
+  vmpt::KernelImage find() {
+    warnings.clear();
+    return valueOf(tryFind());
+  }
+  llvm::Expected<vmpt::KernelImage> tryFind() {
+    Diagnostics diagnostics(
+        [this](llvm::StringRef text) { warnings.push_back(text.str()); });
+    return findKernel(built.dump, *built.dump.memory, built.overrides,
+                      diagnostics);
+  }
+  /// A page all of whose entries point to \p next.
+  void addEqualTable(PhysAddr at, PhysAddr next) {
+    for (uint64_t i = 0; i < 512; ++i)
+      built.memory->writeNumber<uint64_t>(at + 8 * i, next.value | present);
+  }
+  /// Sets or clears \p mask in every present entry of all tables.
+  void markTables(uint64_t mask, bool isSet = true) {
+    const PhysAddr first = built.physical + BuiltDump::imageBytes;
+    for (uint64_t page = 0; page < 8; ++page)
+      markTable(first + page * 4096, mask, isSet);
+    markTable(root(), mask, isSet);
+  }
+  void markTable(PhysAddr table, uint64_t mask, bool isSet = true) {
+    for (PhysAddr at = table; at < table + 4096; at += 8) {
+      llvm::Expected<uint64_t> entry = built.memory->readNumber<uint64_t>(at);
+      if (!entry)
+        return llvm::consumeError(entry.takeError());
+      if (*entry & 1)
+        built.memory->writeNumber<uint64_t>(at, isSet ? *entry | mask
+                                                      : *entry & ~mask);
+    }
+  }
+  /// kallsyms in the image's data, with the top table's name.
+  void addKallsyms() {
+    KallsymsBuilder builder;
+    builder.addressesFirst = false; // as since 6.4
+    builder.tablesStart = built.image + BuiltDump::dataOffset;
+    builder.add("_stext", (built.image + 0x1000).value);
+    for (unsigned i = 0; i < 2000; ++i)
+      builder.add("do_page_fault.part." + std::to_string(i),
+                  (built.image + 0x1010 + i * 32).value);
+    builder.add("swapper_pg_dir", (built.image + BuiltDump::rootOffset).value,
+                'D');
+    builder.add("linux_banner", (built.image + 0x18'0000).value, 'D');
+    builder.add("_end", (built.image + BuiltDump::imageBytes).value, 'B');
+    built.addString(0x18'0000, "Linux version 6.1.0-55-amd64 (gcc)");
+    vmpt::testing::KernelImage image = builder.build();
+    built.memory->write(built.physical + BuiltDump::dataOffset, image.data);
+  }
+  /// A task's root: the kernel's entries, and one of its own. With PTI, the
+  /// user half follows: it maps the kernel's first page and nothing else.
+  PhysAddr addTask(PhysAddr at, bool hasUserHalf) {
+    std::vector<uint8_t> entries(4096);
+    EXPECT_FALSE(built.memory->tryRead(root(), entries));
+    built.memory->write(at, entries);
+    built.memory->writeNumber<uint64_t>(at, 0x5000 | present);
+    built.memory->addZeros(PhysAddr(0x5000), 4096);
+    if (hasUserHalf) {
+      PageTableBuilder user(*built.memory, x86_64::fourLevel, at + 4096);
+      user.skipTo(at + 2 * 4096);
+      user.map(built.image, built.physical, present, 3);
+    }
+    return at;
+  }
+  void addCpu(uint64_t cr3, uint64_t cr4 = 0x20) {
+    CpuRegisters cpu;
+    cpu.system = {{"cr3", cr3}, {"cr4", cr4}};
+    built.dump.machine.cpus.push_back(cpu);
+  }
+
+  BuiltDump built;
+  std::vector<std::string> warnings;
+};
+
+// linux arch/x86/kernel/espfix_64.c has tables of equal entries; memory that
+// is off by a page makes one of them point to itself.
+TEST_F(RootCheckTest, APageThatMapsAllToItselfIsNoRoot) {
+  const PhysAddr mirror(0x4000);
+  addEqualTable(mirror, mirror);
+  built.memory->addZeros(root(), 4096);
+  for (uint64_t i = 0; i < 512; ++i)
+    built.memory->writeNumber<uint64_t>(root() + 8 * i, 0);
+  // With and without a second symbol.
+  built.dump.vmcoreinfo = info();
+  EXPECT_THAT(textOf(tryFind()), HasSubstr("no page maps SYMBOL("));
+  std::string text = info("");
+  text.erase(text.find("SYMBOL(_stext)"));
+  built.dump.vmcoreinfo = text;
+  EXPECT_THAT(textOf(tryFind()), HasSubstr("no page maps SYMBOL("));
+}
+
+TEST_F(RootCheckTest, AMirrorBesideTheRootIsNotEvenMentioned) {
+  addEqualTable(PhysAddr(0x4000), PhysAddr(0x4000));
+  built.dump.vmcoreinfo = info("");
+  EXPECT_EQ(find().root, root());
+  EXPECT_THAT(warnings, ::testing::IsEmpty());
+}
+
+// Two tables that point to each other, entry by entry: a fixed point, too.
+TEST_F(RootCheckTest, ARootMapsASecondSymbolToWhereItLies) {
+  const PagingMode &mode = x86_64::fourLevel;
+  ImageSymbols symbols{built.image + BuiltDump::rootOffset,
+                       "swapper_pg_dir",
+                       {{"_stext", built.image + 0x1000}}};
+  EXPECT_EQ(judgeRoot(*built.memory, mode, root(), symbols).verdict,
+            RootVerdict::Confirmed);
+  symbols.others[0].address += 0x1000000; // where nothing is mapped
+  EXPECT_THAT(judgeRoot(*built.memory, mode, root(), symbols).reason,
+              HasSubstr("it does not map _stext"));
+  symbols.others.push_back({"linux_banner", built.image + 0x2000});
+  EXPECT_EQ(judgeRoot(*built.memory, mode, root(), symbols).verdict,
+            RootVerdict::Confirmed)
+      << "one that agrees is enough";
+  built.tables.map(built.image + 0x2000, PhysAddr(0x7000), present, 3);
+  EXPECT_THAT(judgeRoot(*built.memory, mode, root(), symbols).reason,
+              HasSubstr("it maps linux_banner to 0x7000"));
+}
+
+TEST_F(RootCheckTest, Page0IsNoRoot) {
+  PageTableBuilder low(*built.memory, x86_64::fourLevel, PhysAddr(0));
+  low.map(built.image, PhysAddr(0), present, 3);
+  ImageSymbols symbols{built.image, "swapper_pg_dir", {}};
+  EXPECT_THAT(
+      judgeRoot(*built.memory, x86_64::fourLevel, PhysAddr(0), symbols).reason,
+      HasSubstr("page 0"));
+}
+
+TEST_F(RootCheckTest, TheEncryptionBitIsNoPartOfAnAddress) {
+  for (unsigned place : {47, 51}) {
+    markTables(bit(place));
+    built.dump.vmcoreinfo = info("NUMBER(phys_base)=0\nNUMBER(sme_mask)=" +
+                                 std::to_string(bit(place)) + "\n");
+    vmpt::KernelImage image = find();
+    EXPECT_EQ(image.root, root());
+    EXPECT_EQ(image.encryptionMask, bit(place));
+    EXPECT_EQ(sourceOf(image, "physical address mask"),
+              "VMCOREINFO NUMBER(sme_mask)");
+    EXPECT_EQ(image.rootDoubt, "");
+    // The kernel of before 4.20 does not say.
+    built.dump.vmcoreinfo = info();
+    image = find();
+    EXPECT_EQ(image.root, root());
+    EXPECT_EQ(image.encryptionMask, bit(place));
+    // Nor does one whose formula is unknown.
+    built.dump.vmcoreinfo = info("");
+    EXPECT_EQ(find().encryptionMask, bit(place));
+    markTables(bit(place), false);
+  }
+}
+
+TEST_F(RootCheckTest, AMaskThatDoesNotFitTheTablesIsNotBelieved) {
+  // Of memory that is there: the bit is part of the tables' addresses.
+  built.dump.vmcoreinfo =
+      info("NUMBER(phys_base)=0\nNUMBER(sme_mask)=16777216\n");
+  vmpt::KernelImage image = find();
+  EXPECT_EQ(image.root, root());
+  EXPECT_EQ(image.encryptionMask, 0u);
+  EXPECT_THAT(sourceOf(image, "physical address mask"),
+              HasSubstr("does not fit"));
+}
+
+TEST_F(RootCheckTest, AnEncryptedRegisterLeadsToTheRoot) {
+  addKallsyms();
+  const PhysAddr task = addTask(PhysAddr(0x2000), false);
+  markTables(bit(51));
+  markTable(task, bit(51));
+  addCpu(task.value | bit(51) | 0x802);
+  vmpt::KernelImage image = find();
+  EXPECT_EQ(image.root, root());
+  EXPECT_EQ(image.encryptionMask, bit(51));
+  EXPECT_EQ(image.rootDoubt, "");
+}
+
+TEST_F(RootCheckTest, EveryRegisterIsTried) {
+  addKallsyms();
+  const PhysAddr task = addTask(PhysAddr(0x2000), false);
+  built.memory->addZeros(PhysAddr(0), 4096);
+  built.memory->writeNumber<uint64_t>(PhysAddr(0), 0x3000 | present);
+  addCpu(0, 0);          // has not been started
+  addCpu(0xdeadbeef000); // out of RAM
+  addCpu(task.value);
+  vmpt::KernelImage image = find();
+  EXPECT_EQ(image.root, root());
+  EXPECT_EQ(image.rootDoubt, "");
+  EXPECT_FALSE(image.rootIsOfTask);
+  EXPECT_EQ(image.bannerRelease, "6.1.0-55-amd64");
+  EXPECT_THAT(sourceOf(image, "root table"), HasSubstr("CR3 of CPU 2"));
+  EXPECT_THAT(image.evidence.attempts(),
+              ::testing::Contains(HasSubstr("the CPU does not run")));
+  EXPECT_THAT(warnings, ::testing::IsEmpty());
+}
+
+TEST_F(RootCheckTest, TheUserHalfOfPtiLeadsToTheKernelsHalf) {
+  addKallsyms();
+  const PhysAddr task = addTask(PhysAddr(0x2000), true);
+  addCpu(task.value | 0x1802);
+  vmpt::KernelImage image = find();
+  EXPECT_EQ(image.root, root());
+  EXPECT_EQ(image.rootDoubt, "");
+  EXPECT_THAT(sourceOf(image, "root table"), HasSubstr("PTI's user half"));
+}
+
+TEST_F(RootCheckTest, WhatStandsForTheRootIsTheKernelsHalfAndDoubtful) {
+  const PhysAddr task = addTask(PhysAddr(0x2000), true);
+  addCpu(task.value | 0x1802);
+  vmpt::KernelImage image = find();
+  EXPECT_EQ(image.root, task);
+  EXPECT_TRUE(image.rootIsOfTask);
+  EXPECT_THAT(image.rootDoubt, HasSubstr("CR3 of CPU 0"));
+  EXPECT_THAT(warnings, ::testing::ElementsAre(image.rootDoubt));
+  // The user half alone is nothing to go by.
+  built.memory->setAbsent(task, Absence::Truncated);
+  EXPECT_THAT(textOf(tryFind()), HasSubstr("maps no kernel but its entry"));
+}
+
+// "Cannot be read" is not "is no fixed point".
+TEST_F(RootCheckTest, ARootWhoseConfirmationIsMissingIsUsedAndSaidToBe) {
+  const PhysAddr firstTable = built.physical + BuiltDump::imageBytes;
+  for (Absence why : {Absence::Truncated, Absence::Corrupt}) {
+    built.memory->setAbsent(firstTable, why);
+    built.dump.vmcoreinfo = info();
+    vmpt::KernelImage image = find();
+    EXPECT_EQ(image.root, root());
+    EXPECT_THAT(image.rootDoubt,
+                ::testing::AllOf(HasSubstr("unconfirmed"),
+                                 HasSubstr(getAbsenceName(why).str())));
+    EXPECT_THAT(warnings, ::testing::ElementsAre(image.rootDoubt));
+    EXPECT_THAT(sourceOf(image, "root table"), HasSubstr("unconfirmed"));
+  }
+}
+
+TEST_F(RootCheckTest, AWrongRootIsNotUnconfirmed) {
+  built.dump.vmcoreinfo = info("NUMBER(phys_base)=-1048576\n"); // the text
+  EXPECT_EQ(find().root, root());
+  EXPECT_THAT(warnings, ::testing::IsEmpty());
+  // A page of text, whose words point anywhere, and no root to be found.
+  built.memory->setAbsent(built.physical + BuiltDump::imageBytes,
+                          Absence::Truncated);
+  for (uint64_t i = 0; i < 512; ++i)
+    built.memory->writeNumber<uint64_t>(built.physical + 8 * i,
+                                        0x2068747962207525 * (i + 1));
+  built.memory->writeNumber<uint64_t>(
+      built.physical + 8 * 511,
+      (built.physical + BuiltDump::imageBytes).value | present);
+  EXPECT_THAT(textOf(tryFind()), HasSubstr("no page maps SYMBOL("));
+}
+
+TEST_F(RootCheckTest, ARootThatOnlyTheUserNamesIsDoubtfulUnlessItFits) {
+  built.overrides.root = root();
+  EXPECT_THAT(find().rootDoubt, HasSubstr("unconfirmed"));
+  built.dump.vmcoreinfo = info();
+  EXPECT_EQ(find().rootDoubt, "");
+  built.overrides.root = PhysAddr(0x1000);
+  EXPECT_THAT(find().rootDoubt, HasSubstr("it is not the kernel's own"));
+  built.dump.vmcoreinfo.reset();
+  addKallsyms();
+  built.overrides.root = root();
+  EXPECT_EQ(find().rootDoubt, "");
+  built.overrides.root = addTask(PhysAddr(0x2000), false);
+  EXPECT_THAT(find().rootDoubt,
+              HasSubstr("not the kernel's own, which is at " + hex(root())));
+}
+
+TEST(RootCheckArm64, ATruncatedTableLeavesTheRootUsable) {
+  BuiltDump built(arm64::granule4K48, VirtAddr(0xffff800008000000),
+                  PhysAddr(0x41000000));
+  built.dump.vmcoreinfo =
+      built.info("6.1.0", "NUMBER(VA_BITS)=48\nNUMBER(TCR_EL1_T1SZ)=0x10\n"
+                          "NUMBER(kimage_voffset)=0xffff7fffc7000000\n");
+  EXPECT_EQ(valueOf(built.find()).rootDoubt, "");
+  built.memory->setAbsent(built.physical + BuiltDump::imageBytes,
+                          Absence::Truncated);
+  vmpt::KernelImage image = valueOf(built.find());
+  EXPECT_EQ(image.root, built.tables.root());
+  EXPECT_THAT(image.rootDoubt, HasSubstr("truncated"));
+}
+
+} // namespace
