@@ -1,5 +1,6 @@
 #include "kernel/context/LearnedLayout.h"
 
+#include "kernel/context/TaskLimits.h"
 #include "kernel/find/KernelArch.h"
 #include "kernel/image/ImageScan.h"
 #include "paging/Translate.h"
@@ -18,9 +19,7 @@ constexpr size_t commBytes = 16; ///< TASK_COMM_LEN
 constexpr int64_t before = 8192, after = 4096;
 /// So many tasks settle what is where.
 constexpr size_t maxSamples = 256;
-constexpr uint64_t maxPid = 4 * 1024 * 1024;
-constexpr uint64_t kernelThread = 0x00200000; ///< PF_KTHREAD
-constexpr uint64_t zombie = 0x20;             ///< EXIT_ZOMBIE
+constexpr uint64_t zombie = 0x20; ///< EXIT_ZOMBIE
 
 /// The bytes around a task's comm; what is not in the dump is zero.
 struct Sample {
@@ -124,7 +123,7 @@ std::vector<VirtAddr> LayoutLearner::followRing(VirtAddr comm,
   const VirtAddr head = comm + uint64_t(offset);
   std::vector<VirtAddr> comms = {comm};
   std::set<uint64_t> visited = {head.value};
-  for (VirtAddr at = head; comms.size() < maxPid;) {
+  for (VirtAddr at = head; comms.size() < maxPids;) {
     std::optional<uint64_t> next = readWord(at);
     std::optional<uint64_t> back =
         next ? readWord(VirtAddr(*next) + word_) : std::nullopt;
@@ -196,7 +195,7 @@ std::optional<int64_t> LayoutLearner::findPid() const {
     std::set<uint64_t> pids;
     return samples_[0].number(at, 4) == 0 && all([&](auto &task) {
              uint64_t pid = task.number(at, 4);
-             return pid <= maxPid && pid == task.number(at + 4, 4) &&
+             return pid <= maxPids && pid == task.number(at + 4, 4) &&
                     pids.insert(pid).second;
            }) &&
            pids.count(1);
@@ -248,13 +247,13 @@ std::optional<int64_t> LayoutLearner::findFlags() const {
   return find(base_, 4, [&](int64_t at) {
     size_t threads = 0, without = 0;
     bool fits = all([&](auto &task) {
-      bool isThread = task.number(at, 4) & kernelThread;
+      bool isThread = task.number(at, 4) & kernelThreadFlag;
       bool hasMm = task.number(mm_, word_) != 0;
       threads += isThread;
       without += !hasMm;
       return !(isThread && hasMm);
     });
-    return fits && (samples_[0].number(at, 4) & kernelThread) && without &&
+    return fits && (samples_[0].number(at, 4) & kernelThreadFlag) && without &&
            threads * 4 >= without * 3;
   });
 }
@@ -280,7 +279,7 @@ std::optional<int64_t> LayoutLearner::findExitState() const {
     size_t zombies = 0;
     return all([&](auto &task) {
              bool dead = task.number(mm_, word_) == 0 &&
-                         !(task.number(flags_, 4) & kernelThread);
+                         !(task.number(flags_, 4) & kernelThreadFlag);
              zombies += dead;
              return task.number(at, 4) == (dead ? zombie : 0);
            }) &&

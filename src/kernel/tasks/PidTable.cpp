@@ -1,6 +1,7 @@
 #include "kernel/tasks/PidTable.h"
 
 #include "kernel/context/FieldTable.h"
+#include "kernel/context/TaskLimits.h"
 
 #include "llvm/ADT/DenseSet.h"
 
@@ -66,10 +67,8 @@ private:
       tasks_.push_back(*link - pidLinks_.offset);
   }
 
-  /// PID_MAX_LIMIT of 64-bit kernels. More nodes or tasks are a tree that
-  /// somebody made up.
+  /// More nodes or tasks are a tree that somebody made up.
   bool isFull() const {
-    constexpr size_t maxPids = 4 * 1024 * 1024;
     return nodes_.size() >= maxPids || tasks_.size() >= maxPids;
   }
 

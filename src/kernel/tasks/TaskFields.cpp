@@ -1,13 +1,13 @@
 #include "kernel/tasks/TaskFields.h"
 
 #include "kernel/context/FieldTable.h"
+#include "kernel/context/TaskLimits.h"
 
 namespace vmpt {
 
 namespace {
 
-constexpr uint64_t workqueueWorker = 0x20;    ///< PF_WQ_WORKER
-constexpr uint64_t kernelThread = 0x00200000; ///< PF_KTHREAD
+constexpr uint64_t workqueueWorker = 0x20; ///< PF_WQ_WORKER
 /// linux fs/proc/array.c proc_task_name(): char tcomm[64].
 constexpr size_t maxName = 63;
 
@@ -76,7 +76,7 @@ llvm::Expected<std::string> TaskNames::read(VirtAddr task,
                                             uint64_t flags) const {
   const StructReader &reader = debug_.reader();
   llvm::Expected<std::string> comm = reader.text(task, fields_.comm);
-  if (!comm || !(flags & kernelThread))
+  if (!comm || !(flags & kernelThreadFlag))
     return comm;
   std::optional<uint64_t> kthread = reader.tryNumber(task, kthread_);
   if (!kthread || !*kthread)

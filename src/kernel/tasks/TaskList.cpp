@@ -1,5 +1,8 @@
 #include "kernel/tasks/TaskList.h"
 
+#include "kernel/context/ListWalk.h"
+#include "kernel/context/Problems.h"
+#include "kernel/context/TaskLimits.h"
 #include "kernel/tasks/PidTable.h"
 #include "kernel/tasks/TaskFields.h"
 
@@ -9,10 +12,6 @@
 namespace vmpt {
 
 namespace {
-
-constexpr uint64_t kernelThreadFlag = 0x00200000; ///< PF_KTHREAD
-/// PID_MAX_LIMIT of 64-bit kernels: no more tasks than that can be.
-constexpr size_t maxTasks = 4 * 1024 * 1024;
 
 /// linux include/linux/sched.h TASK_REPORT and task_state_index(): the
 /// highest bit names the letter, but I is a sleep of two bits.
@@ -60,20 +59,13 @@ public:
   llvm::Expected<TaskList> read(const TaskListOptions &options);
 
 private:
-  /// The members of a ring of list_heads, without its head: forward, and
-  /// where that breaks, backward from the head.
-  std::vector<VirtAddr> readRing(VirtAddr head, llvm::StringRef what);
-  /// Adds members along one link of each, until the head or one of \p known;
-  /// "", or what the ring is broken by.
-  std::string followRing(VirtAddr head, uint64_t link, const Addresses &known,
-                         std::vector<VirtAddr> &members) const;
+  /// The members of a list of \p what; how it is torn is a problem.
+  std::vector<VirtAddr> readRing(VirtAddr head, const llvm::Twine &what);
   void addProcesses(VirtAddr initTask);
   void addThreads(VirtAddr leader);
   void addFromPids(bool withThreads);
   /// False if it cannot be a task.
   bool add(VirtAddr task, bool isUnlinked);
-  /// A dump can be made to have one for each of millions of pointers.
-  void addProblem(std::string text);
   llvm::Error readTask(VirtAddr at, Task &task);
   void markRunning();
 
@@ -82,60 +74,16 @@ private:
   const TaskFields &fields_;
   TaskNames names_;
   TaskList list_;
-  size_t droppedProblems_ = 0;
+  Problems problems_;
   Addresses seen_;
 };
 
-void TaskListReader::addProblem(std::string text) {
-  constexpr size_t maxProblems = 100;
-  if (list_.problems.size() < maxProblems)
-    list_.problems.push_back(std::move(text));
-  else
-    ++droppedProblems_;
-}
-
-std::string TaskListReader::followRing(VirtAddr head, uint64_t link,
-                                       const Addresses &known,
-                                       std::vector<VirtAddr> &members) const {
-  Addresses visited;
-  const size_t before = members.size();
-  for (VirtAddr at = head; members.size() < maxTasks;) {
-    llvm::Expected<uint64_t> next = reader_.word(at + link);
-    if (!next) {
-      if (members.size() > before)
-        members.pop_back(); // what cannot be read is no member
-      return llvm::toString(next.takeError());
-    }
-    if (*next == head.value || known.count(*next))
-      return "";
-    if (!visited.insert(*next).second)
-      return "it leads back to " + hex(*next) + " before its head";
-    at = VirtAddr(*next);
-    members.push_back(at);
-  }
-  return "it has more members than there can be tasks";
-}
-
 std::vector<VirtAddr> TaskListReader::readRing(VirtAddr head,
-                                               llvm::StringRef what) {
-  struct {
-    const char *name;
-    uint64_t link; ///< list_head is {next, prev}.
-  } const directions[] = {{"forward", 0}, {"backward", reader_.wordBytes()}};
-  std::vector<VirtAddr> members;
-  Addresses known;
-  for (const auto &[name, link] : directions) {
-    const size_t before = members.size();
-    std::string problem = followRing(head, link, known, members);
-    if (problem.empty())
-      break; // all the way round, or to where the other direction came
-    addProblem(what.str() + " is broken after " +
-               std::to_string(members.size() - before) + " members (" + name +
-               "): " + problem);
-    for (VirtAddr member : members)
-      known.insert(member.value);
-  }
-  return members;
+                                               const llvm::Twine &what) {
+  ListMembers members = followList(reader_, head, maxPids, what);
+  for (const std::string &problem : members.problems)
+    problems_.add(problem);
+  return std::move(members.links);
 }
 
 llvm::Error TaskListReader::readTask(VirtAddr at, Task &task) {
@@ -158,7 +106,7 @@ llvm::Error TaskListReader::readTask(VirtAddr at, Task &task) {
       stateLetter(state, reader_.tryNumber(at, fields_.exitState).value_or(0));
   task.isKernelThread = flags & kernelThreadFlag;
   task.mm = VirtAddr(mm);
-  if (pid > maxTasks || tgid > maxTasks)
+  if (pid > maxPids || tgid > maxPids)
     return llvm::make_error<LookupError>("pid " + hex(pid) +
                                          " is no process number");
   llvm::Expected<std::string> comm = names_.read(at, flags);
@@ -186,8 +134,8 @@ bool TaskListReader::add(VirtAddr at, bool isUnlinked) {
   Task task;
   task.isUnlinked = isUnlinked;
   if (llvm::Error error = readTask(at, task)) {
-    addProblem("no task at " + hex(at) + ": " +
-               llvm::toString(std::move(error)));
+    problems_.add("no task at " + hex(at) + ": " +
+                  llvm::toString(std::move(error)));
     return false;
   }
   if (task.pid == 0)
@@ -206,8 +154,8 @@ void TaskListReader::addProcesses(VirtAddr initTask) {
 void TaskListReader::addThreads(VirtAddr leader) {
   llvm::Expected<VirtAddr> signal = reader_.pointer(leader, *fields_.signal);
   if (!signal) {
-    addProblem("the threads of the task at " + hex(leader) + ": " +
-               llvm::toString(signal.takeError()));
+    problems_.add("the threads of the task at " + hex(leader) + ": " +
+                  llvm::toString(signal.takeError()));
     return;
   }
   if (!signal->value)
@@ -221,8 +169,8 @@ void TaskListReader::addThreads(VirtAddr leader) {
 void TaskListReader::addFromPids(bool withThreads) {
   llvm::Expected<std::vector<VirtAddr>> known = readPidTable(debug_);
   if (!known) {
-    addProblem("the pid structures cannot be followed: " +
-               llvm::toString(known.takeError()));
+    problems_.add("the pid structures cannot be followed: " +
+                  llvm::toString(known.takeError()));
     return;
   }
   size_t before = list_.tasks.size();
@@ -236,8 +184,8 @@ void TaskListReader::addFromPids(bool withThreads) {
                        [](const Task &task) { return !task.isLeader(); }),
         list_.tasks.end());
   if (size_t found = list_.tasks.size() - before)
-    addProblem(std::to_string(found) +
-               " tasks are in the pid structures but not in the lists");
+    problems_.add(std::to_string(found) +
+                  " tasks are in the pid structures but not in the lists");
 }
 
 /// on_cpu is set for the task that runs on a CPU; panic_cpu names the CPU
@@ -262,8 +210,8 @@ llvm::Expected<TaskList> TaskListReader::read(const TaskListOptions &options) {
   const bool knowsThreads =
       fields_.signal && fields_.threadHead && fields_.threadNode;
   if (options.withThreads && !knowsThreads)
-    addProblem("threads are not listed: where a process keeps them is not "
-               "known; pass --vmlinux");
+    problems_.add("threads are not listed: where a process keeps them is not "
+                  "known; pass --vmlinux");
   if (options.withThreads && knowsThreads) {
     std::vector<VirtAddr> leaders;
     for (const Task &task : list_.tasks)
@@ -272,12 +220,10 @@ llvm::Expected<TaskList> TaskListReader::read(const TaskListOptions &options) {
       addThreads(leader);
   }
   addFromPids(options.withThreads);
-  if (droppedProblems_)
-    list_.problems.push_back(std::to_string(droppedProblems_) +
-                             " further problems of this kind");
   markRunning();
   std::stable_sort(list_.tasks.begin(), list_.tasks.end(),
                    [](const Task &a, const Task &b) { return a.pid < b.pid; });
+  list_.problems = problems_.take();
   return std::move(list_);
 }
 
