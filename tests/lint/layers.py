@@ -21,6 +21,7 @@ RANKS = [
     ["kernel/find"],
     ["kernel/context"],
     ["kernel/arch"],
+    ["kernel/modules"],
     ["kernel/tasks", "kernel/areas", "kernel/pages", "kernel/log"],
     ["listing"],
     ["analysis"],

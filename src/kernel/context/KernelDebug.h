@@ -64,6 +64,8 @@ public:
   const TypeSources &types() const { return types_; }
   const StructReader &reader() const { return reader_; }
   const Evidence &evidence() const { return evidence_; }
+  /// The dump's own, or null.
+  const Kallsyms *kallsyms() const { return kallsyms_.get(); }
 
   /// The address of a symbol.
   llvm::Expected<VirtAddr> address(llvm::StringRef name) const;

@@ -97,7 +97,10 @@ std::optional<NearestSymbol> Kallsyms::findNearest(VirtAddr address) const {
   size_t index = size_t(place - addresses_.begin());
   std::string buffer;
   llvm::StringRef text = expand(findPacked(index), buffer);
-  return NearestSymbol{makeSymbol(index, text), address.value - *place};
+  NearestSymbol nearest{makeSymbol(index, text), address.value - *place, {}};
+  if (after != addresses_.end())
+    nearest.sizeBytes = *after - *place;
+  return nearest;
 }
 
 void Kallsyms::forEach(llvm::function_ref<bool(const Symbol &)> visit) const {

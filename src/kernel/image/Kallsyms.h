@@ -86,6 +86,8 @@ struct KallsymsMachine {
 struct NearestSymbol {
   Symbol symbol;
   uint64_t offset = 0;
+  /// Bytes up to the next symbol's start, nothing for the last one.
+  std::optional<uint64_t> sizeBytes;
 };
 
 /// Immutable; holds a copy of the names and addresses (about 4 MB), so
