@@ -92,7 +92,9 @@ const ArchTraits &getTraits(Arch arch) { return *traitsOf[size_t(arch)]; }
 
 llvm::StringRef getArchName(Arch arch) { return names[size_t(arch)]; }
 
-std::string listArchNames() { return llvm::join(std::begin(names), std::end(names), ", "); }
+std::string listArchNames() {
+  return llvm::join(std::begin(names), std::end(names), ", ");
+}
 
 std::optional<Arch> parseArch(llvm::StringRef name) {
   for (Arch arch : allArchs)
