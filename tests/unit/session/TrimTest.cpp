@@ -56,7 +56,7 @@ TEST_F(TrimTest, TheListingStaysAndPagesGo) {
 TEST_F(TrimTest, WithoutATaskListItFailsAndLeavesNothing) {
   writeKernelFile(makeRiscV64Kernel(), folder / "dump");
   EXPECT_THAT(textOf(trim(*open("dump"), "out", {true})),
-              HasSubstr("init_task"));
+              HasSubstr("task_struct"));
   EXPECT_FALSE(std::filesystem::exists(folder / "out"));
 }
 
