@@ -12,7 +12,7 @@ using namespace vmpt::testing;
 
 namespace {
 
-constexpr uint64_t imageVirtual = 0xffff'ffc0'8000'0000,
+constexpr uint64_t imageVirtual = 0xffff'fff0'8000'0000,
                    imagePhysical = 0x4020'0000;
 /// In the image: text at +0, swapper_pg_dir at +1 MiB, data at +2 MiB.
 constexpr uint64_t rootOffset = 0x10'0000, dataOffset = 0x20'0000;
