@@ -70,35 +70,43 @@ llvm::Expected<std::string> AddressSpace::readString(VirtAddr at,
                                        std::to_string(limit) + " bytes");
 }
 
-std::vector<MappedRun> AddressSpace::mappedRuns(VirtAddr first, VirtAddr last,
-                                                size_t limit) const {
-  std::vector<MappedRun> runs;
-  const Coverage &coverage = mode_.coverage;
-  // Each step passes over at least one page; a hostile range of billions of
-  // scattered pages ends at the limit of steps, not of runs alone.
-  for (size_t steps = 0; steps < limit * 16 && runs.size() < limit; ++steps) {
-    std::optional<VirtAddr> at = coverage.firstFrom(first);
-    if (!at || *at > last)
-      break;
-    const VirtAddr end = std::min(last, coverage.lastFrom(*at));
-    Translation found = find(*at);
+void AddressSpace::addRuns(VirtAddr first, VirtAddr last, size_t limit,
+                           size_t &steps, std::vector<MappedRun> &runs) const {
+  for (; steps && runs.size() < limit; --steps) {
+    Translation found = find(first);
     // One less than what is left in the page: that may be all 2^64 bytes.
-    const uint64_t more = std::min(
-        found.pageBytes - 1 - (at->value & (found.pageBytes - 1)), end - *at);
+    const uint64_t inPage = found.pageBytes - 1;
+    const uint64_t more =
+        std::min(inPage - (first.value & inPage), last - first);
     if (found.isMapped()) {
       const TranslationStep &step = found.steps.back();
       MappedRun *previous = runs.empty() ? nullptr : &runs.back();
-      if (previous && previous->start + previous->size == *at &&
+      if (previous && previous->start + previous->size == first &&
           previous->physical + previous->size == found.address &&
-          mode_.attributesOf(previous->entry, step.level) ==
-              mode_.attributesOf(step.entry, step.level))
+          mode_.haveSameAttributes(step.entry, previous->entry, step.level))
         previous->size += more + 1;
       else
-        runs.push_back({*at, found.address, more + 1, step.entry});
+        runs.push_back({first, found.address, more + 1, step.entry});
     }
-    if (last - *at <= more)
+    if (last - first <= more)
+      return;
+    first += more + 1;
+  }
+}
+
+std::vector<MappedRun> AddressSpace::mappedRuns(VirtAddr first, VirtAddr last,
+                                                size_t limit) const {
+  std::vector<MappedRun> runs;
+  // Each step passes over at least one page; a hostile range of billions of
+  // scattered pages ends at the limit of steps, not of runs alone.
+  size_t steps = limit * 16;
+  for (std::optional<VirtAddr> at = mode_.coverage.firstFrom(first);
+       at && *at <= last;) {
+    const VirtAddr end = std::min(last, mode_.coverage.lastFrom(*at));
+    addRuns(*at, end, limit, steps, runs);
+    if (end == last)
       break;
-    first = *at + more + 1;
+    at = mode_.coverage.firstFrom(end + 1);
   }
   return runs;
 }

@@ -58,6 +58,10 @@ public:
                                     size_t limit = 1 << 16) const;
 
 private:
+  /// Of addresses that are all covered.
+  void addRuns(VirtAddr first, VirtAddr last, size_t limit, size_t &steps,
+               std::vector<MappedRun> &runs) const;
+
   const PhysicalMemory *memory_;
   PagingMode mode_;
   PhysAddr root_;

@@ -96,10 +96,11 @@ struct PagingMode {
                    : PhysAddr(alignDown(tableAddress(entry, level).value,
                                         entrySpan(level)));
   }
-  /// All of a page's entry but the address.
-  constexpr uint64_t attributesOf(uint64_t entry, unsigned level) const {
+  /// Do two entries of pages agree in all but the address?
+  constexpr bool haveSameAttributes(uint64_t entry, uint64_t other,
+                                    unsigned level) const {
     const AddressBits &address = levels[level].entries.find(entry).address;
-    return entry & ~(address.lowMask | address.highMask);
+    return !((entry ^ other) & ~(address.lowMask | address.highMask));
   }
   /// Where the root's entries keep the addresses of tables.
   constexpr AddressBits rootAddressBits() const {
