@@ -1,31 +1,14 @@
 #include "cli/Main.h"
 
 #include "cli/CommandLine.h"
+#include "dump/storage/FileFaults.h"
 
-#include <csignal>
 #include <fcntl.h>
 #include <unistd.h>
 
 namespace vmpt {
 
 namespace {
-
-/// Files are mapped: one that shrinks, or a disk that fails, is a signal at
-/// whatever instruction reads it. Nothing but write(2) is safe here.
-void endOnUnreadableFile(int) {
-  static constexpr char message[] =
-      "vmpt: error: a file cannot be read any more: it became shorter while "
-      "it was in use, or its disk has an error\n";
-  [[maybe_unused]] ssize_t written =
-      ::write(STDERR_FILENO, message, sizeof(message) - 1);
-  ::_exit(2);
-}
-
-void handleUnreadableFiles() {
-  struct sigaction action = {};
-  action.sa_handler = endOnUnreadableFile;
-  ::sigaction(SIGBUS, &action, nullptr);
-}
 
 /// A stream that is closed leaves its number to the next file that is opened:
 /// warnings would go into the output file. What is opened here in its place
@@ -51,7 +34,6 @@ llvm::Error finishOutput(llvm::raw_fd_ostream &out) {
 
 int runProgram(int argc, char **argv) {
   occupyStandardStreams();
-  handleUnreadableFiles();
   llvm::raw_fd_ostream &out = llvm::outs();
   Messages messages(out);
   const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
@@ -60,6 +42,12 @@ int runProgram(int argc, char **argv) {
     llvm::consumeError(finishOutput(out));
   else
     error = finishOutput(out);
+  // Whatever else went wrong, this is why.
+  if (std::optional<std::string> fault = describeLastFault()) {
+    llvm::consumeError(std::move(error));
+    error = llvm::make_error<UsageError>(
+        "a file " + *fault + "; what was printed is not to be trusted");
+  }
   if (!error)
     return messages.hasGap() ? 1 : 0;
   messages.fail(std::move(error));

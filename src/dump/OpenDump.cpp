@@ -18,9 +18,13 @@
 #include "dump/formats/Vmware.h"
 #include "dump/formats/XenCore.h"
 
+#include <elf.h>
+
 namespace vmpt {
 
 namespace {
+
+using Sources = std::vector<std::shared_ptr<FileSource>>;
 
 /// Recognised by content, first match wins; what none claims is a raw image.
 struct Container {
@@ -37,76 +41,128 @@ constexpr Container containers[] = {
     {isRefused, refuse},
 };
 
+/// Readers of these want all of the file in memory; \p start is how it begins.
+/// The sections of a Xen core are at its end; it has no program headers.
+bool wantsMapping(Bytes start) {
+  const bool isSections =
+      isElf(start) && start.size() >= sizeof(Elf64_Ehdr) &&
+      start.at<uint16_t>(offsetof(Elf64_Ehdr, e_phnum)) == 0;
+  return isSections || isVirtualBox(start) || isLime(start) ||
+         isQemuMigration(start) || isVmware(start);
+}
+
+/// Copies what is read, not mapped, and whose reader cannot work so.
+llvm::Error mapWhereWanted(Sources &files) {
+  for (std::shared_ptr<FileSource> &file : files) {
+    if (!file->isRead())
+      continue;
+    const FileView start = file->borrow(0, FileSource::blockBytes);
+    if (!wantsMapping(start.bytes()))
+      continue;
+    auto mapped = file->makeMapped();
+    if (!mapped)
+      return mapped.takeError();
+    file = std::move(*mapped);
+  }
+  return llvm::Error::success();
+}
+
 /// kdump, split or not, and whatever is flattened: formats that do not care
 /// how their bytes are stored, nor in how many files.
-llvm::Expected<bool> readImages(llvm::ArrayRef<Bytes> files, Dump &dump) {
+llvm::Expected<bool> readImages(const Sources &files, Dump &dump) {
   std::vector<std::unique_ptr<FileImage>> images;
-  for (Bytes file : files) {
+  for (const std::shared_ptr<FileSource> &file : files) {
     auto image = createFileImage(file);
     if (!image)
       return image.takeError();
     images.push_back(std::move(*image));
   }
   const FileImage &first = *images.front();
+  const bool isFlattened = FlattenedImage::matches(*files.front());
   if (isKdump(first)) {
     if (llvm::Error error = readKdump(std::move(images), dump))
       return error;
-    return true;
-  }
-  if (!FlattenedImage::matches(files.front()))
+  } else if (isFlattened) {
+    uint8_t magic[4] = {};
+    if (!first.tryRead(0, magic) || !isElf(Bytes(magic)))
+      return llvm::make_error<UnsupportedError>(
+          "flattened file holds neither a kdump-compressed nor an ELF file: it "
+          "begins with " +
+          hex(loadUnaligned<uint32_t>(magic, ByteOrder::big)));
+    if (llvm::Error error = readElfCore(first, dump))
+      return error;
+    llvm::append_range(dump.quirks, first.quirks());
+  } else {
     return false;
-  uint8_t magic[4] = {};
-  if (!first.tryRead(0, magic) || !isElf(Bytes(magic)))
-    return llvm::make_error<UnsupportedError>(
-        "flattened file holds neither a kdump-compressed nor an ELF file: it "
-        "begins with " +
-        hex(loadUnaligned<uint32_t>(magic, ByteOrder::big)));
-  if (llvm::Error error = readElfCore(first, dump))
-    return error;
-  llvm::append_range(dump.quirks, first.quirks());
+  }
+  if (isFlattened)
+    dump.format = "flattened " + dump.format;
   return true;
+}
+
+void readRaw(const std::shared_ptr<FileSource> &file,
+             const OpenOptions &options, Dump &dump) {
+  auto image = std::make_shared<PlainImage>(file);
+  std::string reason = options.rawReason;
+  if (options.rawLayout) {
+    readRawLayout(*image, *options.rawLayout, dump);
+    if (reason.empty())
+      reason = "the layout is the one that was asked for";
+  } else {
+    readRawImage(*image, options.rawBase.value_or(PhysAddr()), dump);
+    if (!options.rawBase && reason.empty())
+      dump.unplacedImage = std::move(image);
+  }
+  if (!reason.empty())
+    dump.quirks.push_back(std::move(reason));
+}
+
+/// Fills \p dump from \p files, which it keeps.
+llvm::Error readDump(Sources files, const OpenOptions &options, Dump &dump) {
+  if (llvm::Error error = mapWhereWanted(files))
+    return error;
+  dump.files = files;
+  llvm::Expected<bool> done = readImages(files, dump);
+  if (!done || *done)
+    return done.takeError();
+  const FileView start = files.front()->borrow(0, ~uint64_t(0));
+  const Bytes file = start.bytes();
+  if (isVmware(file) && files.size() <= 2) {
+    std::optional<Bytes> memory;
+    if (files.size() == 2)
+      memory = files.back()->bytes();
+    return readVmware(file, memory, dump);
+  }
+  if (files.size() > 1)
+    return llvm::make_error<UsageError>(
+        "further files are given, but only kdump-compressed dumps are split");
+  if (files.front()->isRead() && isElf(file))
+    return readElfCore(PlainImage(files.front()), dump);
+  for (const Container &container : containers)
+    if (container.matches(file))
+      return container.read(file, dump);
+  readRaw(files.front(), options, dump);
+  return llvm::Error::success();
 }
 
 } // namespace
 
 llvm::Expected<Dump> openDump(llvm::ArrayRef<Bytes> files,
                               const OpenOptions &options) {
+  Sources sources;
+  for (Bytes file : files)
+    sources.push_back(std::make_shared<FileSource>(file));
   Dump dump;
-  llvm::Expected<bool> done = readImages(files, dump);
-  if (!done)
-    return done.takeError();
-  Bytes file = files.front();
-  if (*done) {
-    if (FlattenedImage::matches(file))
-      dump.format = "flattened " + dump.format;
-    return dump;
-  }
-  if (isVmware(file) && files.size() <= 2) {
-    std::optional<Bytes> memory;
-    if (files.size() == 2)
-      memory = files.back();
-    if (llvm::Error error = readVmware(file, memory, dump))
-      return error;
-    return dump;
-  }
-  if (files.size() > 1)
-    return llvm::make_error<UsageError>(
-        "further files are given, but only kdump-compressed dumps are split");
-  for (const Container &container : containers)
-    if (container.matches(file)) {
-      if (llvm::Error error = container.read(file, dump))
-        return error;
-      return dump;
-    }
-  if (options.rawLayout) {
-    readRawLayout(file, *options.rawLayout, dump);
-    dump.quirks.push_back("the layout is the one that was asked for");
-    return dump;
-  }
-  readRawImage(file, options.rawBase.value_or(PhysAddr()), dump);
-  if (!options.rawBase)
-    dump.unplacedImage = file;
+  if (llvm::Error error = readDump(std::move(sources), options, dump))
+    return error;
   return dump;
+}
+
+llvm::Expected<Dump> reopenDump(Dump dump, const OpenOptions &options) {
+  Dump again;
+  if (llvm::Error error = readDump(std::move(dump.files), options, again))
+    return error;
+  return again;
 }
 
 std::vector<std::string> listDumpFiles(const std::string &path,
@@ -135,13 +191,11 @@ llvm::Expected<Dump> openDump(const std::string &path,
       return error;
     return dump;
   }
-  std::vector<std::unique_ptr<MappedFile>> files;
-  std::vector<Bytes> contents;
+  Sources files;
   auto add = [&](const std::string &name) -> llvm::Error {
-    llvm::Expected<std::unique_ptr<MappedFile>> file = MappedFile::open(name);
+    llvm::Expected<std::shared_ptr<FileSource>> file = FileSource::open(name);
     if (!file)
       return file.takeError();
-    contents.push_back((*file)->bytes());
     files.push_back(std::move(*file));
     return llvm::Error::success();
   };
@@ -151,13 +205,12 @@ llvm::Expected<Dump> openDump(const std::string &path,
     if (llvm::Error error = add(part))
       return llvm::createFileError(part, std::move(error));
   // Only a state that needs the file beside it says that it is missing.
-  if (options.parts.empty() && isVmware(contents.front()))
+  if (options.parts.empty() && isVmware(files.front()->borrow(0, 4).bytes()))
     llvm::consumeError(add(getVmemPath(path)));
-  llvm::Expected<Dump> dump = openDump(contents, options);
-  if (!dump)
-    return dump;
-  dump->files = std::move(files);
-  for (const std::string &warning : dump->warnings)
+  Dump dump;
+  if (llvm::Error error = readDump(std::move(files), options, dump))
+    return error;
+  for (const std::string &warning : dump.warnings)
     diagnostics.warn("'" + path + "': " + warning);
   return dump;
 }

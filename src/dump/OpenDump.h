@@ -23,6 +23,9 @@ struct OpenOptions {
   /// Where the pieces of a raw image lie, if not all from one address on; see
   /// findRawLayout in dump/formats/RawLayout.h.
   const RawLayout *rawLayout = nullptr;
+  /// Why a raw image lies where it does, for Dump::quirks; an image with such a
+  /// reason is not an unplaced one.
+  std::string rawReason;
 };
 
 /// The files that openDump() would read for \p path: also those beside it.
@@ -34,6 +37,10 @@ std::vector<std::string> listDumpFiles(const std::string &path,
 llvm::Expected<Dump> openDump(const std::string &path,
                               const OpenOptions &options,
                               Diagnostics &diagnostics);
+
+/// Opens the files of \p dump, which nothing may read any more, with other
+/// \p options.
+llvm::Expected<Dump> reopenDump(Dump dump, const OpenOptions &options);
 
 /// The same from bytes in memory that outlive the dump: the dump itself, then
 /// the further parts of a split one. Does not look at \p options' file names.

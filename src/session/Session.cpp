@@ -24,7 +24,17 @@ llvm::Error Session::openFiles() {
   if (!dump)
     return withFileName(dump.takeError());
   dump_ = std::move(*dump);
-  placeRawImage(dump_, diagnostics_);
+  std::optional<RawPlacement> placement =
+      findRawPlacement(dump_, diagnostics_);
+  if (!placement)
+    return llvm::Error::success();
+  OpenOptions placed = request_.open;
+  placed.rawLayout = placement->layout;
+  placed.rawReason = std::move(placement->reason);
+  llvm::Expected<Dump> again = reopenDump(std::move(dump_), placed);
+  if (!again)
+    return withFileName(again.takeError());
+  dump_ = std::move(*again);
   return llvm::Error::success();
 }
 

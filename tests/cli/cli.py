@@ -104,7 +104,8 @@ def check_files(tap, vmpt, dump, folder):
     for name, path, message in (
         ("missing file", folder / "missing", "No such file"),
         ("directory", folder, "directory"),
-        ("FIFO", fifo, "neither a regular file nor"),
+        ("FIFO that nobody writes to", fifo, "is empty"),
+        ("device", "/dev/zero", "is a device that is no disk"),
         ("empty file", empty, "empty"),
         ("not a dump", text, "no kernel page tables"),
     ):
@@ -379,6 +380,28 @@ def broken_problem(vmpt, path, listing, what):
     return None
 
 
+def check_pipes(tap, vmpt, dump, folder):
+    """What is no file: standard input, a named pipe, a file of /proc; each says what the file says."""
+    listing = run(vmpt, "kernel", dump).stdout
+    whole = dump.read_bytes()
+    for name, options in (("a pipe", {"input": whole}), ("a redirected file", {"stdin": open(dump, "rb")})):
+        result = subprocess.run([vmpt, "kernel", "/dev/stdin"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+        tap.report(first_difference(listing, result.stdout) or (None if result.returncode == 0 else repr(result.stderr)),
+                   f"kernel: {name} as standard input")
+    fifo = folder / "written-fifo"
+    os.mkfifo(fifo)
+    with subprocess.Popen(["sh", "-c", 'exec cat "$0" > "$1"', dump, fifo]):
+        reader = os.open(fifo, os.O_RDONLY)  # so that cat has opened it before vmpt looks
+        result = run(vmpt, "kernel", fifo)
+        os.close(reader)
+    tap.report(first_difference(listing, result.stdout), "kernel: a named pipe")
+    result = subprocess.run([vmpt, "info", "/dev/stdin"], input=whole, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            env={**os.environ, "TMPDIR": "/nowhere"})
+    check(tap, "a pipe that finds no room", result, 2, None, r"no copy can be made in '/nowhere' \(TMPDIR\)")
+    check(tap, "a file of /proc that is no dump", run(vmpt, "kernel", "/proc/version"), 2, None, "no kernel page tables")
+    check(tap, "a file of /proc that cannot be read", run(vmpt, "kernel", "/proc/self/mem"), 2, None, "cannot be read")
+
+
 def check_truncated(tap, vmpt, dump, folder):
     listing, whole = run(vmpt, "kernel", dump).stdout, dump.read_bytes()
     headers = 64 + 56 * int.from_bytes(whole[56:58], "little")
@@ -425,6 +448,7 @@ def main():
         check_read(tap, vmpt, dump)
         check_trim(tap, vmpt, dump, folder)
         check_convert(tap, vmpt, folder)
+        check_pipes(tap, vmpt, dump, folder)
         check_truncated(tap, vmpt, dump, folder)
     tap.end()
 

@@ -2,6 +2,13 @@
 
 namespace vmpt {
 
+std::optional<std::string> Dump::describeFault() const {
+  for (const auto &file : files)
+    if (std::optional<std::string> fault = file->describeFault())
+      return fault;
+  return std::nullopt;
+}
+
 void nameTruncations(Dump &dump) {
   constexpr unsigned named = 8;
   unsigned count = 0;

@@ -5,7 +5,7 @@
 //
 #pragma once
 
-#include "dump/storage/MappedFile.h"
+#include "dump/storage/FileImage.h"
 #include "memory/Machine.h"
 #include "memory/MemorySummary.h"
 #include "memory/PhysicalMemory.h"
@@ -31,9 +31,8 @@ struct ContainerFact {
 };
 
 struct Dump {
-  /// Keeps the files mapped that everything below points into. The first is
-  /// the dump itself.
-  std::vector<std::unique_ptr<MappedFile>> files;
+  /// What everything below points into. The first is the dump itself.
+  std::vector<std::shared_ptr<FileSource>> files;
   /// Decoded pieces that notes point into (a flattened dump's note segment).
   std::vector<std::unique_ptr<std::vector<uint8_t>>> buffers;
 
@@ -48,9 +47,9 @@ struct Dump {
   std::vector<std::string> warnings;
 
   std::unique_ptr<PhysicalMemory> memory;
-  /// The bytes of a raw image that is taken to start at 0 because nothing says
-  /// where its pieces lie.
-  std::optional<Bytes> unplacedImage;
+  /// A raw image that is taken to start at 0 because nothing says where its
+  /// pieces lie.
+  std::shared_ptr<const FileImage> unplacedImage;
   Machine machine;
   std::vector<Note> notes;
   /// The text of the VMCOREINFO note, where the container has one.
@@ -67,6 +66,10 @@ struct Dump {
   std::optional<std::vector<MemoryBlock>> wholeBlocks;
   bool trimmedZeroPages = false;
   uint64_t wholeZeroBytes = 0;
+
+  /// What became of a file since it was opened, a sentence that begins with a
+  /// verb: what was read from it may be wrong.
+  std::optional<std::string> describeFault() const;
 
   /// RAM as the dump, or the whole one it was cut from, has it.
   std::vector<MemoryBlock> memoryBlocks() const {

@@ -105,21 +105,7 @@ void addSegment(const GElf_Phdr &segment, const FileImage &image,
                 ExtentMemory &memory) {
   PhysAddr start(segment.p_paddr);
   uint64_t stored = std::min(segment.p_filesz, segment.p_memsz);
-  for (uint64_t done = 0; done < stored;) {
-    uint64_t rest = stored - done;
-    FileImage::Piece piece{FileImage::Kind::Missing, rest, nullptr};
-    if (segment.p_offset < image.size() &&
-        done < image.size() - segment.p_offset)
-      piece = image.pieceAt(segment.p_offset + done);
-    uint64_t size = std::min(piece.size, rest);
-    if (piece.kind == FileImage::Kind::Data)
-      memory.addData(start + done, {piece.data, size});
-    else if (piece.kind == FileImage::Kind::Zeros)
-      memory.addZeros(start + done, size);
-    else
-      memory.addAbsent(start + done, size, Absence::Truncated);
-    done += size;
-  }
+  memory.addImage(start, image, segment.p_offset, stored);
   if (segment.p_memsz <= stored)
     return;
   // QEMU writes offset -1 and size 0 for mapped device memory.

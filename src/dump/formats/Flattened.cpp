@@ -3,6 +3,7 @@
 #include "support/Bits.h"
 
 #include <algorithm>
+#include <array>
 #include <queue>
 
 namespace vmpt {
@@ -19,14 +20,16 @@ constexpr uint64_t maxOffset = ~uint64_t(0) >> 1;
 
 } // namespace
 
-bool FlattenedImage::matches(Bytes file) {
-  Bytes start = file.clip(0, signatureSize);
-  return start.size() == signatureSize && start.text().rtrim('\0') == signature;
+bool FlattenedImage::matches(const FileSource &file) {
+  const FileView start = file.borrow(0, signatureSize);
+  return start.bytes().size() == signatureSize &&
+         start.bytes().text().rtrim('\0') == signature;
 }
 
 llvm::Expected<std::unique_ptr<FlattenedImage>>
-FlattenedImage::create(Bytes file) {
-  Cursor cursor(file.withOrder(ByteOrder::big));
+FlattenedImage::create(std::shared_ptr<const FileSource> file) {
+  const FileView header = file->borrow(0, headerSize);
+  Cursor cursor(header.bytes().withOrder(ByteOrder::big));
   cursor.skip(signatureSize);
   uint64_t type = cursor.u64(), version = cursor.u64();
   cursor.seek(headerSize);
@@ -36,12 +39,11 @@ FlattenedImage::create(Bytes file) {
     return llvm::make_error<UnsupportedError>(
         "flattened format of type " + hex(type) + ", version " + hex(version) +
         ", expected type 0x1, version 0x1");
-  std::unique_ptr<FlattenedImage> image(
-      new FlattenedImage(file.withOrder(ByteOrder::big)));
+  std::unique_ptr<FlattenedImage> image(new FlattenedImage(std::move(file)));
   image->scan();
   if (image->records_.empty())
     return llvm::make_error<FormatError>(
-        "flattened file without a single record", file.origin() + headerSize);
+        "flattened file without a single record", FileOffset(headerSize));
   image->resolveOverlaps();
   return image;
 }
@@ -55,10 +57,12 @@ void FlattenedImage::scan() {
   };
   uint64_t at = headerSize;
   while (true) {
-    if (file_.size() - at < recordHeaderSize)
-      return stop(file_.size(), "ends");
-    uint64_t target = file_.at<uint64_t>(at);
-    uint64_t size = file_.at<uint64_t>(at + 8);
+    std::array<uint8_t, recordHeaderSize> raw;
+    if (!source().tryRead(at, raw))
+      return stop(source().size(), "ends");
+    const Bytes header(raw, ByteOrder::big);
+    uint64_t target = header.at<uint64_t>(0);
+    uint64_t size = header.at<uint64_t>(8);
     if (target == endMarker && size == endMarker) {
       complete_ = true;
       return;
@@ -67,7 +71,7 @@ void FlattenedImage::scan() {
       return stop(at, "has a record of " + hex(size) + " bytes for offset " +
                           hex(target));
     at += recordHeaderSize;
-    uint64_t present = std::min(size, file_.size() - at);
+    uint64_t present = std::min(size, source().size() - at);
     ++recordCount_;
     if (present) {
       records_.push_back({target, at, present});
@@ -132,17 +136,18 @@ FileImage::Piece FlattenedImage::pieceAt(uint64_t offset) const {
   if (after != records_.begin()) {
     const Record &record = *std::prev(after);
     if (offset < record.end())
-      return {Kind::Data, record.end() - offset,
-              file_.data() + record.stored + (offset - record.target)};
+      return makePiece(record.stored + (offset - record.target),
+                       record.end() - offset);
   }
   uint64_t end = after == records_.end() ? size_ : after->target;
   return {complete_ ? Kind::Zeros : Kind::Missing, end - offset, nullptr};
 }
 
-llvm::Expected<std::unique_ptr<FileImage>> createFileImage(Bytes file) {
-  if (FlattenedImage::matches(file))
-    return FlattenedImage::create(file);
-  return std::make_unique<PlainImage>(file);
+llvm::Expected<std::unique_ptr<FileImage>>
+createFileImage(std::shared_ptr<const FileSource> file) {
+  if (FlattenedImage::matches(*file))
+    return FlattenedImage::create(std::move(file));
+  return std::make_unique<PlainImage>(std::move(file));
 }
 
 } // namespace vmpt

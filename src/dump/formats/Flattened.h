@@ -14,14 +14,18 @@ namespace vmpt {
 class FlattenedImage final : public FileImage {
 public:
   /// True if \p file starts with the signature.
-  static bool matches(Bytes file);
-  /// Indexes the records. The bytes must outlive the image. A file that ends
+  static bool matches(const FileSource &file);
+  /// Indexes the records. A file that ends
   /// or breaks before the end marker keeps what came before, and says so in
   /// quirks(); gaps between records are then missing instead of zeros.
-  static llvm::Expected<std::unique_ptr<FlattenedImage>> create(Bytes file);
+  static llvm::Expected<std::unique_ptr<FlattenedImage>>
+  create(std::shared_ptr<const FileSource> file);
+  /// The same of bytes that outlive the image.
+  static llvm::Expected<std::unique_ptr<FlattenedImage>> create(Bytes file) {
+    return create(std::make_shared<FileSource>(file));
+  }
 
   uint64_t size() const override { return size_; }
-  uint64_t storedSize() const override { return file_.size(); }
   Piece pieceAt(uint64_t offset) const override;
   std::vector<std::string> quirks() const override { return quirks_; }
   uint64_t getRecordCount() const { return recordCount_; }
@@ -35,11 +39,11 @@ private:
     uint64_t end() const { return target + size; }
   };
 
-  explicit FlattenedImage(Bytes file) : file_(file) {}
+  explicit FlattenedImage(std::shared_ptr<const FileSource> file)
+      : FileImage(std::move(file)) {}
   void scan();
   void resolveOverlaps();
 
-  Bytes file_;
   std::vector<Record> records_; ///< Ascending and disjoint after `create`.
   uint64_t recordCount_ = 0;
   uint64_t size_ = 0;
@@ -48,6 +52,7 @@ private:
 };
 
 /// The content of a dump file: unwrapped if it is flattened, else as it is.
-llvm::Expected<std::unique_ptr<FileImage>> createFileImage(Bytes file);
+llvm::Expected<std::unique_ptr<FileImage>>
+createFileImage(std::shared_ptr<const FileSource> file);
 
 } // namespace vmpt

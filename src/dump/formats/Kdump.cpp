@@ -197,7 +197,7 @@ llvm::Error readKdump(std::vector<std::unique_ptr<FileImage>> files,
       return llvm::make_error<FormatError>(
           "parts of the split dump have different page bitmaps");
   }
-  RankDirectory dumped(bitmaps->dumped.array());
+  RankDirectory dumped(bitmaps->dumped.array(), bitmaps->dumpedParts);
   for (const Source &source : sources)
     if (llvm::Error error =
             checkKdumpBitmaps(*source.file, source.header, *bitmaps, dumped,
@@ -215,8 +215,8 @@ llvm::Error readKdump(std::vector<std::unique_ptr<FileImage>> files,
   for (const auto &file : files)
     llvm::append_range(dump.quirks, file->quirks());
   auto memory = std::make_unique<KdumpMemory>(
-      header, std::move(parts), bitmaps->ram.array(), std::move(dumped),
-      std::move(files), std::move(buffers));
+      header, std::move(parts), *bitmaps, std::move(dumped), std::move(files),
+      std::move(buffers));
   reportTruncation(*memory, dump);
   dump.memory = std::move(memory);
   return llvm::Error::success();

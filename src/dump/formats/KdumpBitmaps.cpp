@@ -124,10 +124,18 @@ llvm::Expected<KdumpBitmaps> readKdumpBitmaps(const FileImage &file,
                         header.order, "kdump bitmaps", buffers);
   if (!all)
     return all.takeError();
-  if (!header.hasTwoBitmaps())
-    return KdumpBitmaps{*all, *all};
-  uint64_t half = header.bitmapBytes() / 2;
-  return KdumpBitmaps{all->clip(0, half), all->clip(half, half)};
+  const bool two = header.hasTwoBitmaps();
+  const uint64_t size = two ? header.bitmapBytes() / 2 : header.bitmapBytes();
+  auto listParts = [&](uint64_t offset) {
+    std::vector<RankDirectory::Part> parts;
+    for (auto [first, last] :
+         file.listData(header.bitmapOffset() + offset, size))
+      parts.push_back({first, last});
+    return parts;
+  };
+  const uint64_t second = two ? size : 0;
+  return KdumpBitmaps{all->clip(0, size), all->clip(second, size), listParts(0),
+                      listParts(second)};
 }
 
 /// makedumpfile and QEMU store one page of zeros first and then the pages by

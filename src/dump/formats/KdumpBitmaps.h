@@ -15,6 +15,9 @@ namespace vmpt {
 /// Both bitmaps as bytes. A version 0 file has one for both purposes.
 struct KdumpBitmaps {
   Bytes ram, dumped;
+  /// Where they may have bits: bitmaps grow with the highest address, and are
+  /// holes in a sparse file where nobody has memory.
+  std::vector<RankDirectory::Part> ramParts, dumpedParts;
 };
 
 /// The bitmaps as they stand in the file; what has to be gathered goes into

@@ -66,14 +66,15 @@ uint64_t makeId() {
 
 KdumpMemory::KdumpMemory(const KdumpHeader &header,
                          std::vector<KdumpPart> parts,
-                         llvm::ArrayRef<uint8_t> ram, RankDirectory dumped,
+                         const KdumpBitmaps &bitmaps, RankDirectory dumped,
                          std::vector<std::unique_ptr<FileImage>> files,
                          Buffers buffers)
     : id_(makeId()), order_(header.order),
       blockShift_(unsigned(std::countr_zero(header.blockSize))),
       maxMapnr_(header.maxMapnr), descriptorOffset_(header.descriptorOffset()),
       mayExcludeZeroPages_(header.dumpLevel.value_or(0) & 1),
-      files_(std::move(files)), buffers_(std::move(buffers)), ramBitmap_(ram),
+      files_(std::move(files)), buffers_(std::move(buffers)),
+      ramBitmap_(bitmaps.ram.array()), ramParts_(bitmaps.ramParts),
       dumped_(std::move(dumped)),
       cache_(header.blockSize,
              std::min(cacheBudgetBytes,
@@ -181,6 +182,8 @@ KdumpMemory::readWithinPage(uint64_t pfn, uint64_t offset,
   if (page.isRaw()) {
     if (const uint8_t *view =
             page.part->file->tryView(page.offset, page.size)) {
+      if (isLost(view, page.size))
+        return Absence::Truncated;
       lastPage = {id_, pfn, view};
       std::memcpy(out.data(), view + offset, out.size());
       return std::nullopt;
@@ -190,6 +193,8 @@ KdumpMemory::readWithinPage(uint64_t pfn, uint64_t offset,
     return std::nullopt;
   }
   llvm::ArrayRef<uint8_t> whole = decompress(page);
+  if (page.part->file->wasLost(page.offset, page.size))
+    return Absence::Truncated;
   if (whole.empty())
     return Absence::Corrupt;
   lastPage = {id_, pfn, whole.data()};
@@ -226,7 +231,8 @@ const uint8_t *KdumpMemory::tryView(PhysAddr at, uint64_t size) const {
   Page page = locate(at.value >> blockShift_);
   if (page.absence || !page.isRaw())
     return nullptr;
-  return page.part->file->tryView(page.offset + offset, size);
+  const uint8_t *view = page.part->file->tryView(page.offset + offset, size);
+  return view && isLost(view, size) ? nullptr : view;
 }
 
 llvm::ArrayRef<MemoryRange> KdumpMemory::ranges() const {
@@ -243,7 +249,7 @@ uint64_t KdumpMemory::knownZeroBytes() const {
 /// bitmap has are passed over: their number is that of addresses, not of pages.
 void KdumpMemory::lookAtDescriptors() const {
   const uint64_t blockSize = uint64_t(1) << blockShift_;
-  const RankDirectory ram(ramBitmap_);
+  const RankDirectory ram(ramBitmap_, ramParts_);
   auto nextKnown = [&](uint64_t pfn) {
     return std::min({ram.nextSet(pfn).value_or(maxMapnr_),
                      dumped_.nextSet(pfn).value_or(maxMapnr_), maxMapnr_});

@@ -8,6 +8,7 @@
 //
 #pragma once
 
+#include "dump/formats/KdumpBitmaps.h"
 #include "dump/formats/KdumpHeader.h"
 #include "dump/storage/Decompress.h"
 #include "dump/storage/FileImage.h"
@@ -29,10 +30,10 @@ class KdumpMemory final : public PhysicalMemory {
 public:
   /// \p files and \p buffers are what the parts and bitmaps lie in; the object
   /// keeps them. The parts are ascending and without gaps from frame 0 to
-  /// max_mapnr. Bit n of \p ram: frame n exists; of \p dumped: it has a
-  /// descriptor.
+  /// max_mapnr. Bit n of the bitmap of RAM: frame n exists; of \p dumped: it
+  /// has a descriptor.
   KdumpMemory(const KdumpHeader &header, std::vector<KdumpPart> parts,
-              llvm::ArrayRef<uint8_t> ram, RankDirectory dumped,
+              const KdumpBitmaps &bitmaps, RankDirectory dumped,
               std::vector<std::unique_ptr<FileImage>> files, Buffers buffers);
 
   std::optional<AbsentByte>
@@ -87,6 +88,7 @@ private:
   std::vector<std::unique_ptr<FileImage>> files_;
   Buffers buffers_;
   llvm::ArrayRef<uint8_t> ramBitmap_;
+  std::vector<RankDirectory::Part> ramParts_;
   RankDirectory dumped_;
   std::vector<Part> parts_;
   mutable PageCache cache_;

@@ -1,5 +1,6 @@
 #include "dump/formats/QemuMemory.h"
 
+#include "dump/storage/FileFaults.h"
 #include "support/Bits.h"
 
 #include <algorithm>
@@ -94,9 +95,11 @@ QemuMemory::tryRead(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const {
     if (found.absence)
       return AbsentByte{at, *found.absence};
     uint64_t count = std::min<uint64_t>(out.size(), found.size);
-    if (found.data)
+    if (found.data) {
       std::memcpy(out.data(), found.data, count);
-    else
+      if (wasLost(found.data, count))
+        return AbsentByte{at, Absence::Truncated};
+    } else
       std::memset(out.data(), 0, count);
     out = out.drop_front(count);
     at += count;
@@ -121,7 +124,10 @@ uint64_t QemuMemory::knownZeroBytes() const {
 
 const uint8_t *QemuMemory::tryView(PhysAddr at, uint64_t size) const {
   Found found = find(at);
-  return !found.absence && size <= found.size ? found.data : nullptr;
+  if (found.absence || !found.data || size > found.size ||
+      isLost(found.data, size))
+    return nullptr;
+  return found.data;
 }
 
 } // namespace vmpt

@@ -6,9 +6,9 @@
 
 namespace vmpt {
 
-void readRawImage(Bytes file, PhysAddr base, Dump &dump) {
+void readRawImage(const FileImage &file, PhysAddr base, Dump &dump) {
   auto memory = std::make_unique<ExtentMemory>();
-  memory->addData(base, file.array());
+  memory->addImage(base, file, 0, file.size());
   memory->finish();
   dump.format = "raw image";
   dump.memory = std::move(memory);
@@ -19,11 +19,11 @@ void readRawImage(Bytes file, PhysAddr base, Dump &dump) {
 llvm::Error readMappings(llvm::ArrayRef<RawMapping> mappings, Dump &dump) {
   auto memory = std::make_unique<ExtentMemory>();
   for (const RawMapping &mapping : mappings) {
-    llvm::Expected<std::unique_ptr<MappedFile>> file =
-        MappedFile::open(mapping.path);
+    llvm::Expected<std::shared_ptr<FileSource>> file =
+        FileSource::open(mapping.path);
     if (!file)
       return llvm::createFileError(mapping.path, file.takeError());
-    Bytes all = (*file)->bytes();
+    const PlainImage all(*file);
     uint64_t length = mapping.length.value_or(
         all.size() - std::min(all.size(), mapping.fileOffset));
     if (!fits(mapping.fileOffset, length, all.size()))
@@ -31,8 +31,7 @@ llvm::Error readMappings(llvm::ArrayRef<RawMapping> mappings, Dump &dump) {
           "--map takes " + hex(length) + " bytes at offset " +
           hex(mapping.fileOffset) + " of '" + mapping.path +
           "', which has only " + hex(all.size()));
-    memory->addData(mapping.start,
-                    all.clip(mapping.fileOffset, length).array());
+    memory->addImage(mapping.start, all, mapping.fileOffset, length);
     dump.files.push_back(std::move(*file));
   }
   memory->finish();

@@ -14,7 +14,7 @@ struct RawMapping {
 };
 
 /// One file that is physical memory from \p base on.
-void readRawImage(Bytes file, PhysAddr base, Dump &dump);
+void readRawImage(const FileImage &file, PhysAddr base, Dump &dump);
 
 /// Opens the files of `--map FILE@PHYS[:LENGTH[:FILE_OFFSET]]` and makes their
 /// pieces the memory of \p dump.

@@ -98,10 +98,10 @@ llvm::Expected<const RawLayout *> findRawLayout(llvm::StringRef name) {
                                       "'; there are: " + known);
 }
 
-void readRawLayout(Bytes file, const RawLayout &layout, Dump &dump) {
+void readRawLayout(const FileImage &file, const RawLayout &layout, Dump &dump) {
   auto memory = std::make_unique<ExtentMemory>();
   for (const RawPiece &piece : layout.pieces(file.size())) {
-    memory->addData(piece.start, file.clip(piece.offset, piece.size).array());
+    memory->addImage(piece.start, file, piece.offset, piece.size);
     dump.facts.push_back({"piece", hex(piece.start) + "-" +
                                        hex(piece.start + (piece.size - 1)) +
                                        " from offset " + hex(piece.offset)});

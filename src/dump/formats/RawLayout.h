@@ -18,6 +18,7 @@
 namespace vmpt {
 
 struct Dump;
+class FileImage;
 
 /// A piece of an image and the physical address that it is the content of.
 struct RawPiece {
@@ -55,6 +56,6 @@ llvm::ArrayRef<RawLayout> rawLayouts();
 llvm::Expected<const RawLayout *> findRawLayout(llvm::StringRef name);
 
 /// Makes \p file the memory of \p dump, piece by piece.
-void readRawLayout(Bytes file, const RawLayout &layout, Dump &dump);
+void readRawLayout(const FileImage &file, const RawLayout &layout, Dump &dump);
 
 } // namespace vmpt

@@ -51,7 +51,8 @@ bool SnappyMemory::copyFrom(const Chunk &chunk, uint64_t offset,
     return true;
   std::vector<uint8_t> bytes(maxChunkSize);
   if (!decompressPage(PageCompression::Snappy, {chunk.block, chunk.blockSize},
-                      {bytes.data(), chunk.size}))
+                      {bytes.data(), chunk.size}) ||
+      wasLost(chunk.block, chunk.blockSize))
     return false;
   cache_.insert(key, bytes);
   std::memcpy(out.data(), bytes.data() + chunk.skip + offset, out.size());
@@ -67,7 +68,9 @@ SnappyMemory::tryRead(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const {
       const Chunk &chunk = *std::prev(next);
       count = std::min<uint64_t>(count, chunk.last() - at + 1);
       if (!copyFrom(chunk, at - chunk.start, out.take_front(count)))
-        return AbsentByte{at, Absence::Corrupt};
+        return AbsentByte{at, wasLost(chunk.block, chunk.blockSize)
+                                  ? Absence::Truncated
+                                  : Absence::Corrupt};
     } else {
       if (next != chunks_.end())
         count = std::min<uint64_t>(count, next->start - at);

@@ -17,15 +17,51 @@ void ExtentMemory::add(Extent extent) {
 }
 
 void ExtentMemory::addData(PhysAddr start, llvm::ArrayRef<uint8_t> data) {
-  add({start, data.size(), Kind::Data, {}, data.data()});
+  Extent extent(start, data.size(), Kind::Data);
+  extent.data = data.data();
+  add(extent);
+}
+
+void ExtentMemory::addImage(PhysAddr start, const FileImage &image,
+                            uint64_t offset, uint64_t size) {
+  for (uint64_t done = 0; done < size;) {
+    const uint64_t rest = size - done;
+    FileImage::Piece piece{FileImage::Kind::Missing, rest};
+    if (offset < image.size() && done < image.size() - offset)
+      piece = image.pieceAt(offset + done);
+    const uint64_t count = std::min(piece.size, rest);
+    switch (piece.kind) {
+    case FileImage::Kind::Data:
+      addData(start + done, {piece.data, count});
+      break;
+    case FileImage::Kind::Stored: {
+      if (sources_.empty() || sources_.back() != &image.source())
+        sources_.push_back(&image.source());
+      Extent extent(start + done, count, Kind::Stored);
+      extent.source = uint32_t(sources_.size() - 1);
+      extent.offset = piece.sourceOffset;
+      add(extent);
+      break;
+    }
+    case FileImage::Kind::Zeros:
+      addZeros(start + done, count);
+      break;
+    case FileImage::Kind::Missing:
+      addAbsent(start + done, count, Absence::Truncated);
+      break;
+    }
+    done += count;
+  }
 }
 
 void ExtentMemory::addZeros(PhysAddr start, uint64_t size) {
-  add({start, size, Kind::Zeros, {}, nullptr});
+  add(Extent(start, size, Kind::Zeros));
 }
 
 void ExtentMemory::addAbsent(PhysAddr start, uint64_t size, Absence absence) {
-  add({start, size, Kind::Absent, absence, nullptr});
+  Extent extent(start, size, Kind::Absent);
+  extent.absence = absence;
+  add(extent);
 }
 
 void ExtentMemory::finish() {
@@ -53,8 +89,10 @@ void ExtentMemory::finish() {
         Extent piece = extent;
         piece.start = at;
         piece.size = freeLast - at + 1;
-        if (piece.data)
+        if (piece.kind == Kind::Data)
           piece.data += at - extent.start;
+        else if (piece.kind == Kind::Stored)
+          piece.offset += at - extent.start;
         placed.emplace(at, piece);
       }
       if (next == placed.end() || next->second.last() >= last)
@@ -83,6 +121,19 @@ const ExtentMemory::Extent *ExtentMemory::find(PhysAddr at) const {
   return &*std::prev(after);
 }
 
+/// False if the file has lost these bytes.
+bool ExtentMemory::copyFrom(const Extent &extent, uint64_t skipped,
+                            llvm::MutableArrayRef<uint8_t> out) const {
+  if (extent.kind == Kind::Data) {
+    std::memcpy(out.data(), extent.data + skipped, out.size());
+    return !wasLost(extent.data + skipped, out.size());
+  }
+  if (extent.kind == Kind::Stored)
+    return sources_[extent.source]->tryRead(extent.offset + skipped, out);
+  std::memset(out.data(), 0, out.size());
+  return true;
+}
+
 std::optional<AbsentByte>
 ExtentMemory::tryRead(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const {
   while (!out.empty()) {
@@ -93,10 +144,8 @@ ExtentMemory::tryRead(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const {
       return AbsentByte{at, extent->absence};
     uint64_t skipped = at - extent->start;
     uint64_t count = std::min<uint64_t>(out.size(), extent->size - skipped);
-    if (extent->kind == Kind::Data)
-      std::memcpy(out.data(), extent->data + skipped, count);
-    else
-      std::memset(out.data(), 0, count);
+    if (!copyFrom(*extent, skipped, out.take_front(count)))
+      return AbsentByte{at, Absence::Truncated};
     out = out.drop_front(count);
     at += count;
   }
@@ -116,7 +165,8 @@ const uint8_t *ExtentMemory::tryView(PhysAddr at, uint64_t size) const {
   if (!extent || extent->kind != Kind::Data ||
       extent->size - (at - extent->start) < size)
     return nullptr;
-  return extent->data + (at - extent->start);
+  const uint8_t *view = extent->data + (at - extent->start);
+  return isLost(view, size) ? nullptr : view;
 }
 
 } // namespace vmpt

@@ -1,4 +1,4 @@
-//===- ExtentMemory.h - physical memory as sorted pieces of mapped files --===//
+//===- ExtentMemory.h - physical memory as sorted pieces of files ---------===//
 //
 // The model of every container whose pages lie uncompressed in a file: ELF,
 // raw, LiME, VMware, Xen, ... A reader adds extents in any order, `finish`
@@ -6,6 +6,7 @@
 //
 #pragma once
 
+#include "dump/storage/FileImage.h"
 #include "memory/PhysicalMemory.h"
 
 #include <vector>
@@ -17,6 +18,10 @@ public:
   /// Bytes that are there: all of \p data, from \p start on. The data must
   /// outlive this object.
   void addData(PhysAddr start, llvm::ArrayRef<uint8_t> data);
+  /// [offset, offset + size) of \p image, whose source must outlive this
+  /// object; what is not there is Absence::Truncated.
+  void addImage(PhysAddr start, const FileImage &image, uint64_t offset,
+                uint64_t size);
   /// Bytes that are zero by the container's contract.
   void addZeros(PhysAddr start, uint64_t size);
   /// RAM that is not in the file.
@@ -36,20 +41,29 @@ public:
   uint64_t knownZeroBytes() const override;
 
 private:
-  enum class Kind : uint8_t { Data, Zeros, Absent };
+  enum class Kind : uint8_t { Data, Stored, Zeros, Absent };
   struct Extent {
     PhysAddr start;
     uint64_t size;
     Kind kind;
-    Absence absence;     ///< Kind::Absent only.
-    const uint8_t *data; ///< Kind::Data only.
+    Absence absence = {}; ///< Kind::Absent only.
+    uint32_t source = 0;  ///< Kind::Stored only: which of sources_.
+    union {
+      const uint8_t *data = nullptr; ///< Kind::Data only.
+      uint64_t offset;               ///< Kind::Stored only.
+    };
+    Extent(PhysAddr start, uint64_t size, Kind kind)
+        : start(start), size(size), kind(kind) {}
     PhysAddr last() const { return start + (size - 1); }
   };
 
   void add(Extent extent);
+  bool copyFrom(const Extent &extent, uint64_t skipped,
+                llvm::MutableArrayRef<uint8_t> out) const;
   const Extent *find(PhysAddr at) const;
 
   std::vector<Extent> extents_;
+  std::vector<const FileSource *> sources_; ///< Files that are read.
   std::vector<MemoryRange> ranges_;
   bool mayExcludeZeroPages_ = false;
 };

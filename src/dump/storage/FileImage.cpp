@@ -6,6 +6,13 @@ namespace vmpt {
 
 FileImage::~FileImage() = default;
 
+uint64_t FileImage::storedSize() const {
+  // Where a size is a claim; bitmaps of 16 TiB of RAM are a gigabyte.
+  constexpr uint64_t mostToGather = uint64_t(4) << 30;
+  return source_->isRead() ? std::min(source_->size(), mostToGather)
+                           : source_->size();
+}
+
 bool FileImage::has(uint64_t offset, uint64_t wanted) const {
   if (!fits(offset, wanted, size()))
     return false;
@@ -29,10 +36,10 @@ bool FileImage::tryRead(uint64_t offset,
     uint64_t count = std::min<uint64_t>(piece.size, out.size());
     if (piece.kind == Kind::Missing)
       return false;
-    if (piece.kind == Kind::Data)
-      std::memcpy(out.data(), piece.data, count);
-    else
+    if (piece.kind == Kind::Zeros)
       std::memset(out.data(), 0, count);
+    else if (!source_->tryRead(piece.sourceOffset, out.take_front(count)))
+      return false;
     out = out.drop_front(count);
     offset += count;
   }

@@ -2,57 +2,46 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace vmpt {
 
-namespace {
-
-llvm::Error systemError(const char *what) {
-  return llvm::make_error<UsageError>(llvm::Twine(what) + ": " +
-                                      std::strerror(errno));
+std::unique_ptr<MappedFile> MappedFile::map(OpenFile &file) {
+  if (!file.isSeekable())
+    return nullptr;
+  void *data =
+      ::mmap(nullptr, file.size(), PROT_READ, MAP_SHARED, file.fd(), 0);
+  if (data == MAP_FAILED)
+    return nullptr;
+  return std::unique_ptr<MappedFile>(
+      new MappedFile(std::move(file), static_cast<const uint8_t *>(data)));
 }
 
-/// The descriptor is only needed until the mapping stands.
-struct Descriptor {
-  int fd;
-  ~Descriptor() {
-    if (fd >= 0)
-      ::close(fd);
-  }
-};
-
-} // namespace
+llvm::Expected<std::unique_ptr<MappedFile>>
+MappedFile::mapCopy(const OpenFile &file) {
+  llvm::Expected<OpenFile> copy = file.spool();
+  if (!copy)
+    return copy.takeError();
+  if (std::unique_ptr<MappedFile> mapped = map(*copy))
+    return mapped;
+  return llvm::make_error<UsageError>(
+      llvm::Twine("cannot be mapped, nor can a copy of it: ") +
+      std::strerror(errno));
+}
 
 llvm::Expected<std::unique_ptr<MappedFile>>
 MappedFile::open(const std::string &path) {
-  // O_NONBLOCK: opening a pipe that nobody writes must not hang.
-  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  if (file.fd < 0)
-    return systemError("cannot open");
-  struct stat status;
-  if (::fstat(file.fd, &status) != 0)
-    return systemError("cannot stat");
-  if (S_ISDIR(status.st_mode))
-    return llvm::make_error<UsageError>("is a directory, not a dump file");
-  if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))
-    return llvm::make_error<UsageError>(
-        "is neither a regular file nor a block device");
-  off_t size = ::lseek(file.fd, 0, SEEK_END);
-  if (size < 0)
-    return systemError("cannot find its size");
-  if (size == 0)
-    return llvm::make_error<UsageError>("is empty");
-  void *data = ::mmap(nullptr, size_t(size), PROT_READ, MAP_SHARED, file.fd, 0);
-  if (data == MAP_FAILED)
-    return systemError("cannot map into memory");
-  return std::unique_ptr<MappedFile>(
-      new MappedFile(path, static_cast<const uint8_t *>(data), size_t(size)));
+  llvm::Expected<OpenFile> file = OpenFile::open(path);
+  if (!file)
+    return file.takeError();
+  if (std::unique_ptr<MappedFile> mapped = map(*file))
+    return mapped;
+  return mapCopy(*file);
 }
 
-MappedFile::~MappedFile() { ::munmap(const_cast<uint8_t *>(data_), size_); }
+MappedFile::~MappedFile() {
+  watch_.reset();
+  ::munmap(const_cast<uint8_t *>(data_), file_.size());
+}
 
 } // namespace vmpt

@@ -1,6 +1,8 @@
 //===- MappedFile.h - a whole file, read-only, as bytes -------------------===//
 #pragma once
 
+#include "dump/storage/FileFaults.h"
+#include "dump/storage/OpenFile.h"
 #include "support/Bytes.h"
 
 #include <memory>
@@ -8,28 +10,41 @@
 
 namespace vmpt {
 
-/// Owns a read-only memory mapping of a regular file or block device. The
-/// mapping stays valid for the life of the object; reading it never copies.
+/// Owns a read-only memory mapping of a file. The mapping stays valid for the
+/// life of the object; reading it never copies. Bytes that the file loses
+/// meanwhile read as zeros: see wasLost().
 class MappedFile {
 public:
-  /// Fails for directories, pipes, unreadable and empty files. The message
-  /// does not name the file.
+  /// What cannot be mapped (pipes, files of /proc) is copied to a file without
+  /// a name first. Fails for directories, devices, unreadable and empty files.
+  /// The message does not name the file.
   static llvm::Expected<std::unique_ptr<MappedFile>>
   open(const std::string &path);
+  /// Maps \p file, or null if its file system cannot.
+  static std::unique_ptr<MappedFile> map(OpenFile &file);
+  /// The same of a copy of \p file.
+  static llvm::Expected<std::unique_ptr<MappedFile>>
+  mapCopy(const OpenFile &file);
   ~MappedFile();
   MappedFile(const MappedFile &) = delete;
   MappedFile &operator=(const MappedFile &) = delete;
 
-  Bytes bytes() const { return Bytes({data_, size_}); }
-  const std::string &path() const { return path_; }
+  Bytes bytes() const { return Bytes({data_, file_.size()}); }
+  const OpenFile &file() const { return file_; }
+  /// See MappingWatch::describe().
+  std::optional<std::string> describeFault() const {
+    return watch_->describe();
+  }
 
 private:
-  MappedFile(std::string path, const uint8_t *data, size_t size)
-      : path_(std::move(path)), data_(data), size_(size) {}
+  MappedFile(OpenFile file, const uint8_t *data)
+      : file_(std::move(file)), data_(data),
+        watch_(std::make_unique<MappingWatch>(
+            llvm::makeArrayRef(data, file_.size()), file_.fd())) {}
 
-  std::string path_;
+  OpenFile file_;
   const uint8_t *data_;
-  size_t size_;
+  std::unique_ptr<MappingWatch> watch_; ///< Ends before the mapping does.
 };
 
 } // namespace vmpt

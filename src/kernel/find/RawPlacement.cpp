@@ -1,6 +1,5 @@
 #include "kernel/find/RawPlacement.h"
 
-#include "dump/formats/RawLayout.h"
 #include "kernel/find/DirectMap.h"
 #include "kernel/find/KernelArch.h"
 #include "kernel/find/RootCheck.h"
@@ -20,7 +19,7 @@ struct Placement {
   bool directMapFits = false; ///< It can be read and ends where RAM does.
 };
 
-Dump layOut(Bytes image, const RawLayout &layout) {
+Dump layOut(const FileImage &image, const RawLayout &layout) {
   Dump dump;
   readRawLayout(image, layout, dump);
   return dump;
@@ -77,7 +76,7 @@ uint64_t findDirectMapEnd(const Dump &dump, const Vmcoreinfo &info,
   return use.absentTables || use.isCut ? 0 : use.physicalEnd;
 }
 
-void checkDirectMap(Bytes image, Placement &placement) {
+void checkDirectMap(const FileImage &image, Placement &placement) {
   placement.directMapEnd = findDirectMapEnd(layOut(image, *placement.layout),
                                             *placement.kernel, image.size());
   const RawPiece last = placement.layout->pieces(image.size()).back();
@@ -117,7 +116,7 @@ std::vector<Vmcoreinfo> listKernels(const Dump &dump,
 }
 
 /// The direct map is asked only where roots leave a choice.
-std::optional<Placement> findBest(Bytes image,
+std::optional<Placement> findBest(const FileImage &image,
                                   llvm::ArrayRef<Vmcoreinfo> kernels) {
   std::vector<Placement> possible;
   for (const RawLayout *layout : listLayouts(image.size()))
@@ -138,33 +137,31 @@ std::optional<Placement> findBest(Bytes image,
 
 } // namespace
 
-void placeRawImage(Dump &dump, Diagnostics &diagnostics) {
+std::optional<RawPlacement> findRawPlacement(const Dump &dump,
+                                             Diagnostics &diagnostics) {
   if (!dump.unplacedImage)
-    return;
-  const Bytes image = *dump.unplacedImage;
+    return std::nullopt;
+  const FileImage &image = *dump.unplacedImage;
   const std::vector<Vmcoreinfo> kernels = listKernels(dump, diagnostics);
   const std::optional<Placement> best = findBest(image, kernels);
   if (!best)
-    return;
+    return std::nullopt;
   if (best->layout == &rawLayouts().front()) {
-    if (best->directMapEnd && !best->directMapFits)
-      dump.quirks.push_back(
-          "the kernel's direct map ends at " + hex(best->directMapEnd) +
-          ", beyond the image, and no layout is known in which RAM ends there: "
-          "pass --map");
-    return;
+    if (!best->directMapEnd || best->directMapFits)
+      return std::nullopt;
+    return RawPlacement{
+        nullptr,
+        "the kernel's direct map ends at " + hex(best->directMapEnd) +
+            ", beyond the image, and no layout is known in which RAM ends "
+            "there: pass --map"};
   }
-  Dump placed = layOut(image, *best->layout);
-  dump.format = std::move(placed.format);
-  dump.facts = std::move(placed.facts);
-  dump.memory = std::move(placed.memory);
-  dump.quirks = std::move(placed.quirks);
-  dump.quirks.push_back(
+  return RawPlacement{
+      best->layout,
       "laid out so because then the kernel's root table maps itself to itself" +
-      (best->directMapFits
-           ? " and its direct map, up to " + hex(best->directMapEnd) +
-                 ", ends where RAM does"
-           : std::string()));
+          (best->directMapFits
+               ? " and its direct map, up to " + hex(best->directMapEnd) +
+                     ", ends where RAM does"
+               : std::string())};
 }
 
 } // namespace vmpt

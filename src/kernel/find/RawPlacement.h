@@ -8,13 +8,24 @@
 #pragma once
 
 #include "dump/formats/Dump.h"
+#include "dump/formats/RawLayout.h"
 #include "support/Diagnostics.h"
 
 namespace vmpt {
 
-/// Gives a raw image that no option places (Dump::unplacedImage) the layout of
-/// rawLayouts() that suits the kernel in it. It stays at 0 where that suits as
-/// well, or where no kernel tells: none whose VMCOREINFO starts a page.
-void placeRawImage(Dump &dump, Diagnostics &diagnostics);
+/// What the kernel in a raw image says of where the image lies.
+struct RawPlacement {
+  /// Null: it stays at 0, and there is something to say of that.
+  const RawLayout *layout = nullptr;
+  /// Why, or what: a sentence for Dump::quirks.
+  std::string reason;
+};
+
+/// The layout of rawLayouts() that suits the kernel in a raw image that no
+/// option places (Dump::unplacedImage), for whoever opens it again. Nothing
+/// where 0 suits as well, or where no kernel tells: none whose VMCOREINFO
+/// starts a page.
+std::optional<RawPlacement> findRawPlacement(const Dump &dump,
+                                             Diagnostics &diagnostics);
 
 } // namespace vmpt

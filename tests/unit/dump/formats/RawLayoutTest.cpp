@@ -74,7 +74,8 @@ TEST(RawLayout, ReadsThroughALayout) {
     file.insert(file.end(), bytes.begin(), bytes.end());
   }
   Dump dump;
-  readRawLayout(Bytes(file), *valueOf(findRawLayout("qemu-arm-virt")), dump);
+  readRawLayout(PlainImage(Bytes(file)),
+                *valueOf(findRawLayout("qemu-arm-virt")), dump);
   EXPECT_EQ(dump.memory->ranges().size(), 1u);
   std::vector<uint8_t> read(file.size());
   EXPECT_FALSE(dump.memory->tryRead(PhysAddr(0x40000000), read));

@@ -109,11 +109,23 @@ std::unique_ptr<BuiltKernel> buildX86(PhysAddr physical, uint64_t lowBytes,
   return kernel;
 }
 
-/// What placeRawImage makes of it; the kernel's first page is where it was.
-Dump place(const Image &image, const BuiltKernel &kernel) {
-  Dump dump = image.open();
+/// The dump, opened again as the kernel in it says.
+Dump placed(Dump dump) {
   Diagnostics silent;
-  placeRawImage(dump, silent);
+  std::optional<RawPlacement> placement = findRawPlacement(dump, silent);
+  if (!placement)
+    return dump;
+  OpenOptions options;
+  options.rawLayout = placement->layout;
+  options.rawReason = placement->reason;
+  Dump again = valueOf(reopenDump(std::move(dump), options));
+  EXPECT_FALSE(findRawPlacement(again, silent));
+  return again;
+}
+
+/// What the placement makes of it; the kernel's first page is where it was.
+Dump place(const Image &image, const BuiltKernel &kernel) {
+  Dump dump = placed(image.open());
   std::vector<uint8_t> wanted(4096), found(4096);
   const PhysAddr at = kernel.physical + BuiltKernel::dataOffset;
   EXPECT_FALSE(kernel.memory->tryRead(at, wanted));
@@ -208,17 +220,13 @@ TEST(RawPlacement, WhatAnOptionPlacesStaysThere) {
   image.fill(*kernel->memory, "qemu-q35");
   OpenOptions options;
   options.rawBase = PhysAddr(0);
-  Dump dump = image.open(options);
-  Diagnostics silent;
-  placeRawImage(dump, silent);
+  Dump dump = placed(image.open(options));
   EXPECT_EQ(dump.format, "raw image");
 }
 
 TEST(RawPlacement, WithoutAKernelNothingIsGuessed) {
   Image image(q35Split);
-  Dump dump = image.open();
-  Diagnostics silent;
-  placeRawImage(dump, silent);
+  Dump dump = placed(image.open());
   EXPECT_EQ(dump.format, "raw image");
   EXPECT_EQ(dump.quirks.size(), 1u);
 }
