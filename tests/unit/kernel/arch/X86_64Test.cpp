@@ -83,7 +83,7 @@ TEST(X86_64Kernel, TheEncryptionBitIsNoAddressBit) {
   built.dump.vmcoreinfo = built.info(
       "6.1.0", "NUMBER(phys_base)=0\nNUMBER(sme_mask)=140737488355328\n");
   KernelImage kernel = valueOf(built.find());
-  EXPECT_EQ(kernel.mode->address.lowMask, bits(51, 12) & ~bit(47));
+  EXPECT_EQ(kernel.mode->rootAddressBits().all(), bits(51, 12) & ~bit(47));
 }
 
 } // namespace

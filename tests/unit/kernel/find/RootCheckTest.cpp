@@ -36,8 +36,9 @@ protected:
     return valueOf(tryFind());
   }
   llvm::Expected<vmpt::KernelImage> tryFind() {
-    Diagnostics diagnostics(
-        [this](llvm::StringRef text) { warnings.push_back(text.str()); });
+    Diagnostics diagnostics([this](const Finding &finding) {
+      warnings.push_back(finding.sentence);
+    });
     return findKernel(built.dump, *built.dump.memory, built.overrides,
                       diagnostics);
   }
