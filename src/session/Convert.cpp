@@ -46,7 +46,6 @@ llvm::Error describeKernel(Session &session, CoreContents &contents,
   llvm::Expected<const KernelImage &> kernel = session.kernel();
   if (kernel) {
     contents.arch = kernel->arch->arch;
-    contents.order = kernel->order;
     if (!kernel->vmcoreinfo.text().empty())
       vmcoreinfo = kernel->vmcoreinfo.text();
     directMap = findDirectMap(*kernel, session.memory());

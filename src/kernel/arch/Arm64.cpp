@@ -258,6 +258,21 @@ constexpr NonPresentFormat nonPresentFormats[] = {
       .offsetBits = 50}},
 };
 
+/// linux v4.19 arch/arm64/mm/dump.c to v6.12 arch/arm64/mm/ptdump.c. The image
+/// lies in the vmalloc area.
+constexpr RegionMarker regionMarkers[] = {
+    {"Linear Mapping start", Region::DirectMap},
+    {"Linear Mapping", Region::DirectMap}, // up to 5.3
+    {"Kasan shadow start", Region::KasanShadow},
+    {"Modules start", Region::Modules},
+    {"vmalloc() area", Region::Vmalloc},
+    {"vmalloc() Area", Region::Vmalloc},
+    {"Fixmap start", Region::Fixmap},
+    {"PCI I/O start", Region::PciIo},
+    {"vmemmap start", Region::Vmemmap},
+    {"vmemmap", Region::Vmemmap},
+};
+
 } // namespace
 
 const KernelArch kernelArchArm64 = {
@@ -268,6 +283,7 @@ const KernelArch kernelArchArm64 = {
     .guessRoots = guessRoots,
     .mapImage = mappedImage,
     .complete = complete,
+    .regionMarkers = regionMarkers,
     .lastUserAddress = lastUserAddress,
     .nonPresentFormats = nonPresentFormats,
     .tasksMapKernel = false,

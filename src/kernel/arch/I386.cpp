@@ -90,11 +90,11 @@ void addMarkers(const RootQuery &query, KernelImage &image) {
                      "PTDUMP), and the others cannot be computed");
 }
 
-/// Up to PAGE_OFFSET, where "Kernel Mapping" starts.
+/// Up to PAGE_OFFSET, where the direct map starts.
 VirtAddr lastUserAddress(const KernelImage &image) {
-  for (const AddressMarker &marker : image.markers)
-    if (marker.name == "Kernel Mapping" && marker.start)
-      return VirtAddr(marker.start - 1);
+  const KernelRegion *map = image.findRegion(Region::DirectMap);
+  if (map && map->first != VirtAddr(0))
+    return map->first - 1;
   return VirtAddr(pageOffsets[0] - 1);
 }
 
@@ -127,6 +127,16 @@ PhysAddr userRoot(const KernelDebug &debug, PhysAddr kernelRoot) {
 constexpr NonPresentFormat nonPresentFormats[] = {x86::wideEntries,
                                                   x86::narrowEntries};
 
+/// linux v6.1 arch/x86/mm/dump_pagetables.c, address_markers[].
+constexpr RegionMarker regionMarkers[] = {
+    {"Kernel Mapping", Region::DirectMap},
+    {"vmalloc() Area", Region::Vmalloc},
+    {"Persistent kmap() Area", Region::PersistentKmap},
+    {"LDT remap", Region::LdtRemap},
+    {"CPU entry area", Region::CpuEntryArea},
+    {"Fixmap Area", Region::Fixmap},
+};
+
 } // namespace
 
 const KernelArch kernelArchI386 = {
@@ -137,6 +147,7 @@ const KernelArch kernelArchI386 = {
     .guessRoots = guessRoots,
     .mapImage = mapKernelImage,
     .complete = addMarkers,
+    .regionMarkers = regionMarkers,
     .lastUserAddress = lastUserAddress,
     .nonPresentFormats = nonPresentFormats,
     .userRoot = userRoot,

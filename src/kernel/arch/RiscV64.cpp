@@ -213,6 +213,18 @@ constexpr NonPresentFormat nonPresentFormats[] = {
       .offsetBits = 57}},
 };
 
+/// linux v5.17 to v6.12 arch/riscv/mm/ptdump.c, address_markers[].
+constexpr RegionMarker regionMarkers[] = {
+    {"Fixmap start", Region::Fixmap},
+    {"PCI I/O start", Region::PciIo},
+    {"vmemmap start", Region::Vmemmap},
+    {"vmalloc() area", Region::Vmalloc},
+    {"Linear mapping", Region::DirectMap},
+    {"Kasan shadow start", Region::KasanShadow},
+    {"Modules/BPF mapping", Region::Modules},
+    {"Kernel mapping", Region::KernelImage},
+};
+
 } // namespace
 
 const KernelArch kernelArchRiscV64 = {
@@ -223,6 +235,7 @@ const KernelArch kernelArchRiscV64 = {
     .guessRoots = guessRoots,
     .mapImage = mapKernelImage,
     .complete = complete,
+    .regionMarkers = regionMarkers,
     .lastUserAddress = lastUserAddress,
     .nonPresentFormats = nonPresentFormats,
     .hasNamelessVdso = true,

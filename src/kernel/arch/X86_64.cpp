@@ -216,6 +216,22 @@ PhysAddr userRoot(const KernelDebug &debug, PhysAddr kernelRoot) {
 
 constexpr NonPresentFormat nonPresentFormats[] = {x86::wideEntries};
 
+/// linux v6.12 arch/x86/mm/dump_pagetables.c, address_markers[]; EFI's 64 GiB:
+/// Documentation/arch/x86/x86_64/mm.rst.
+constexpr RegionMarker regionMarkers[] = {
+    {"LDT remap", Region::LdtRemap},
+    {"Low Kernel Mapping", Region::DirectMap},
+    {"vmalloc() Area", Region::Vmalloc},
+    {"Vmemmap", Region::Vmemmap},
+    {"KASAN shadow", Region::KasanShadow},
+    {"CPU entry Area", Region::CpuEntryArea},
+    {"ESPfix Area", Region::Espfix},
+    {"EFI Runtime Services", Region::EfiRuntime, uint64_t(64) << 30},
+    {"High Kernel Mapping", Region::KernelImage},
+    {"Modules", Region::Modules},
+    {"Fixmap Area", Region::Fixmap},
+};
+
 } // namespace
 
 const KernelArch kernelArchX86_64 = {
@@ -226,6 +242,7 @@ const KernelArch kernelArchX86_64 = {
     .guessRoots = guessRoots,
     .mapImage = mapImage,
     .complete = complete,
+    .regionMarkers = regionMarkers,
     .lastUserAddress = lastUserAddress,
     .nonPresentFormats = nonPresentFormats,
     .userRoot = userRoot,

@@ -21,8 +21,8 @@ struct DirectMap {
   }
 };
 
-/// What the kernel's own tables map in the section that its markers name so.
-/// Nothing if there is no such section, or it maps nothing.
+/// What the kernel's own tables map in that region. Nothing if there is none,
+/// or it maps nothing.
 std::optional<DirectMap> findDirectMap(const KernelImage &kernel,
                                        const PhysicalMemory &memory);
 

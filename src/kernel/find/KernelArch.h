@@ -60,6 +60,8 @@ struct KernelArch {
   std::vector<MappedRun> (*mapImage)(const RootQuery &, const AddressSpace &);
   /// Everything else: offsets, masks, markers, each with its evidence.
   void (*complete)(const RootQuery &, KernelImage &);
+  /// The sections of address_markers[], by the names of every version.
+  llvm::ArrayRef<RegionMarker> regionMarkers;
   /// Last user address of a process: the user half ends there.
   VirtAddr (*lastUserAddress)(const KernelImage &);
   /// How entries that are not present are written, the newest first.

@@ -331,6 +331,43 @@ std::string KernelFinder::describeArchSource(const KernelArch &arch) const {
   return source;
 }
 
+/// The part of what is mapped around the top table that lies in memory as it
+/// is linked: modules and vmalloc areas do not.
+std::optional<KernelRegion> findImageRegion(const KernelImage &image) {
+  auto symbols =
+      findImageSymbols(*image.arch, VmcoreinfoSymbols(image.vmcoreinfo));
+  if (!symbols)
+    return std::nullopt;
+  std::optional<KernelRegion> region;
+  for (const MappedRun &run : image.imageRuns) {
+    if (run.start - symbols->self != run.physical - image.root)
+      continue;
+    if (!region)
+      region = {Region::KernelImage, run.start, run.start,
+                "mapped around the root table, at its distance"};
+    region->last = run.start + (run.size - 1);
+  }
+  return region;
+}
+
+void addRegions(KernelImage &image) {
+  std::string source;
+  for (const Fact &fact : image.evidence.facts())
+    if (fact.name == "address markers")
+      source = fact.source;
+  const VirtAddr top(lowBits(8 * image.wordBytes()));
+  image.regions =
+      makeRegions(image.markers, image.arch->regionMarkers, top, source);
+  if (!image.findRegion(Region::KernelImage))
+    if (std::optional<KernelRegion> region = findImageRegion(image))
+      image.regions.push_back(std::move(*region));
+  image.regions.push_back({Region::User, VirtAddr(0),
+                           image.arch->lastUserAddress(image),
+                           "the size of the address space"});
+  llvm::stable_sort(image.regions,
+                    [](auto &a, auto &b) { return a.first < b.first; });
+}
+
 KernelImage KernelFinder::makeImage(const KernelCandidate &chosen) const {
   KernelImage image;
   image.arch = chosen.arch;
@@ -362,6 +399,7 @@ KernelImage KernelFinder::makeImage(const KernelCandidate &chosen) const {
   const RootQuery query = queryFor(chosen.text);
   image.imageRuns = chosen.arch->mapImage(query, image.addressSpace(memory_));
   chosen.arch->complete(query, image);
+  addRegions(image);
   return image;
 }
 

@@ -3,6 +3,7 @@
 
 #include "dump/formats/Dump.h"
 #include "kernel/find/Evidence.h"
+#include "kernel/find/Regions.h"
 #include "kernel/image/AddressMarkers.h"
 #include "kernel/image/KernelVersion.h"
 #include "kernel/image/Vmcoreinfo.h"
@@ -28,7 +29,6 @@ struct KernelOverrides {
 
 struct KernelImage {
   const KernelArch *arch = nullptr;
-  ByteOrder order = ByteOrder::little;
   Vmcoreinfo vmcoreinfo;
   /// "6.1.0-56-amd64" out of linux_banner; only where there is no VMCOREINFO.
   std::string bannerRelease;
@@ -47,6 +47,8 @@ struct KernelImage {
   /// kernel for 52 bits runs on hardware with 48. 0: the mode's.
   unsigned virtualBits = 0;
   std::vector<AddressMarker> markers;
+  /// Ascending; the kernel's image may lie in another region.
+  std::vector<KernelRegion> regions;
   /// What the kernel image maps: text, rodata, data. Looked through for what
   /// nothing names.
   std::vector<MappedRun> imageRuns;
@@ -72,11 +74,19 @@ struct KernelImage {
     return known.value_or(KernelVersion{~0u, 0});
   }
 
+  /// The lowest of that kind, or null.
+  const KernelRegion *findRegion(Region wanted) const {
+    for (const KernelRegion &region : regions)
+      if (region.region == wanted)
+        return &region;
+    return nullptr;
+  }
+
   unsigned wordBytes() const { return mode->virtualBits > 32 ? 8 : 4; }
 
   /// Kernel memory through the root. \p memory may be a recording one.
   AddressSpace addressSpace(const PhysicalMemory &memory) const {
-    return AddressSpace(memory, *mode, root, order);
+    return AddressSpace(memory, *mode, root);
   }
 };
 
