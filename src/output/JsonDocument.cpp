@@ -43,7 +43,7 @@ public:
     json_->endKey();
   }
   void context(llvm::StringRef key, const Value &value) override {
-    member(key, value);
+    context_.add(key, value);
   }
 
   void beginList(const ListShape &shape) override {
@@ -73,6 +73,7 @@ public:
     open_.push_back(Scope::Group);
   }
   void endGroup() override {
+    begin();
     json_->endObject();
     open_.pop_back();
   }
@@ -90,18 +91,21 @@ public:
 private:
   enum class Scope : uint8_t { List, Group };
 
+  /// The document, and the context of what follows.
   void begin() {
-    if (json_)
-      return;
-    json_.emplace(os_).beginObject();
-    json_->attribute("schema", jsonSchema);
-    json_->attribute("command", llvm::StringRef(command_));
+    if (!json_) {
+      json_.emplace(os_).beginObject();
+      json_->attribute("schema", jsonSchema);
+      json_->attribute("command", llvm::StringRef(command_));
+    }
+    writeMembers(*json_, std::exchange(context_, {}));
   }
 
   const std::string command_;
   llvm::raw_ostream &os_;
   std::optional<JsonWriter> json_;
   std::vector<Scope> open_;
+  Record context_; ///< Not yet written.
   std::string line_;
   bool isFinished_ = false;
 };

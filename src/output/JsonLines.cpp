@@ -32,7 +32,6 @@ public:
       scopes_.back().members.add(key, value);
   }
   void context(llvm::StringRef key, const Value &value) override {
-    isBegun_ = true;
     scopes_.back().context.add(key, value);
   }
 

@@ -67,7 +67,8 @@ public:
   /// Something that the document, or the group, says of itself. Text shows
   /// only what columns name.
   virtual void member(llvm::StringRef key, const Value &value) = 0;
-  /// The same, and the records that follow inside belong to it: a pid.
+  /// The same, and the records that follow inside belong to it: a pid. Written
+  /// with what follows.
   virtual void context(llvm::StringRef key, const Value &value) = 0;
 
   virtual void beginList(const ListShape &shape) = 0;

@@ -235,7 +235,8 @@ TEST(RecordWriter, FindingsComeLast) {
 TEST(RecordWriter, NothingIsWrittenBeforeTheFirstCall) {
   for (auto format :
        {OutputFormat::Text, OutputFormat::Json, OutputFormat::JsonLines})
-    EXPECT_EQ(written(format, [](RecordWriter &) {}), "");
+    EXPECT_EQ(written(format, [](RecordWriter &w) { w.context("pid", 1u); }),
+              "");
 }
 
 TEST(RecordWriter, WithoutAnEndTheDocumentSaysSo) {
