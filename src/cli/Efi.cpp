@@ -14,9 +14,13 @@ public:
     kernel_.add(parser);
     symbols_.add(parser);
     listing_.add(parser);
+    output_.add(parser);
   }
 
   llvm::Error run(const CommandContext &context) override {
+    auto writer = output_.createWriter("efi", context.out());
+    if (!writer)
+      return writer.takeError();
     auto session = context.open(dump_, kernel_, symbols_);
     if (!session)
       return session.takeError();
@@ -29,8 +33,9 @@ public:
     llvm::Expected<ListingPlan> plan = planEfiListing(debug->image(), *root);
     if (!plan)
       return (*session)->withFileName(plan.takeError());
-    if (llvm::Error error = printListing(**session, listing_, *plan))
+    if (llvm::Error error = writeListing(**session, listing_, *plan, **writer))
       return (*session)->withFileName(std::move(error));
+    (*writer)->finish((*session)->diagnostics().findings());
     return llvm::Error::success();
   }
 
@@ -39,6 +44,7 @@ private:
   KernelOptions kernel_;
   SymbolOptions symbols_;
   ListingOptions listing_;
+  OutputOptions output_;
 };
 
 } // namespace

@@ -12,9 +12,13 @@ public:
     dump_.add(parser);
     kernel_.add(parser);
     listing_.add(parser);
+    output_.add(parser);
   }
 
   llvm::Error run(const CommandContext &context) override {
+    auto writer = output_.createWriter("kernel", context.out());
+    if (!writer)
+      return writer.takeError();
     auto session = context.open(dump_, kernel_);
     if (!session)
       return session.takeError();
@@ -24,8 +28,9 @@ public:
     llvm::Expected<ListingPlan> plan = planKernelListing(*kernel);
     if (!plan)
       return (*session)->withFileName(plan.takeError());
-    if (llvm::Error error = printListing(**session, listing_, *plan))
+    if (llvm::Error error = writeListing(**session, listing_, *plan, **writer))
       return (*session)->withFileName(std::move(error));
+    (*writer)->finish((*session)->diagnostics().findings());
     return llvm::Error::success();
   }
 
@@ -33,6 +38,7 @@ private:
   DumpOptions dump_;
   KernelOptions kernel_;
   ListingOptions listing_;
+  OutputOptions output_;
 };
 
 } // namespace

@@ -1,5 +1,7 @@
 #include "cli/ListingOutput.h"
 
+#include "views/Listing.h"
+
 namespace vmpt {
 
 namespace {
@@ -35,17 +37,23 @@ void reportGaps(Session &session, const ListingResult &result) {
 
 } // namespace
 
-llvm::Error printListing(Session &session, const ListingOptions &options,
-                         const ListingPlan &plan) {
-  TextPrinter printer(plan.wording, plan.context, session.out());
+llvm::Error writeListing(Session &session, const ListingOptions &options,
+                         const ListingPlan &plan, RecordWriter &writer) {
+  llvm::raw_ostream *os = writer.text();
+  TextPrinter text(plan.wording, plan.context, os ? *os : llvm::nulls());
+  ListingRecords records(plan.wording, plan.context, writer);
+  RunSink &sink = os ? static_cast<RunSink &>(text) : records;
   const uint64_t maxLines = options.maxLines.value_or(defaultMaxLines);
   llvm::Expected<ListingResult> result =
-      runListing(plan, session.memory(), printer, maxLines);
+      runListing(plan, session.memory(), sink, maxLines);
   if (!result)
     return result.takeError();
+  if (!os)
+    records.finish();
   if (result->isCut) {
-    session.out() << "--- the listing ends here: " << maxLines
-                  << " lines, see --max-lines ---\n";
+    if (os)
+      *os << "--- the listing ends here: " << maxLines
+          << " lines, see --max-lines ---\n";
     session.gap("listing-cut", "the listing was ended after " +
                                    llvm::Twine(maxLines) +
                                    " lines; --max-lines sets the limit");

@@ -2,85 +2,17 @@
 #include "views/Maps.h"
 #include "cli/Commands.h"
 #include "cli/TaskChoice.h"
-#include "output/JsonWriter.h"
-#include "support/Text.h"
 
 namespace vmpt {
 
 namespace {
 
-/// Files and pipes get the kernel's bytes. A terminal does not: names in a
-/// dump must not steer it.
-void printText(llvm::raw_ostream &out, const KernelImage &kernel,
-               const MapsListing &listing, bool pages) {
-  const bool isTerminal = out.is_displayed();
-  for (const MapsRow &row : listing.rows) {
-    std::string line;
-    llvm::raw_string_ostream os(line);
-    printMapsRow(os, row, kernel.wordBytes());
-    os.flush();
-    if (isTerminal)
-      out << printable(llvm::StringRef(line).drop_back()) << '\n';
-    else
-      out << line;
-    if (pages)
-      printPages(out, row, *kernel.mode);
-  }
+void print(RecordWriter &writer, const KernelImage &kernel, const Task &task,
+           const MapsListing &listing) {
+  writer.context("pid", task.pid);
+  writer.context("comm", task.comm);
+  writeMaps(writer, listing, *kernel.mode, kernel.wordBytes());
 }
-
-/// The members of an object that has begun.
-void printJson(JsonWriter &json, const KernelImage &kernel, const Task &task,
-               const MapsListing &listing) {
-  json.attribute("pid", uint64_t(task.pid));
-  json.attribute("comm", llvm::StringRef(task.comm));
-  json.key("maps");
-  writeMapsJson(json, listing, *kernel.mode);
-  json.endKey();
-  json.beginArrayAttribute("problems");
-  for (const std::string &problem : listing.problems)
-    json.value(llvm::StringRef(problem));
-  json.endArrayAttribute();
-}
-
-/// The listings of several tasks, one after the other.
-class Printer {
-public:
-  Printer(llvm::raw_ostream &out, const KernelImage &kernel, bool json,
-          bool pages, bool hasSeveral)
-      : out_(out), kernel_(kernel), pages_(pages), hasSeveral_(hasSeveral) {
-    if (!json)
-      return;
-    json_.emplace(out).beginObject();
-    if (hasSeveral)
-      json_->beginArrayAttribute("processes");
-  }
-  ~Printer() {
-    if (json_ && hasSeveral_)
-      json_->endArrayAttribute();
-    if (json_)
-      json_->endObject();
-  }
-
-  void print(const Task &task, const MapsListing &listing) {
-    if (!json_) {
-      if (hasSeveral_)
-        out_ << "=== " << nameOf(task) << " ===\n";
-      return printText(out_, kernel_, listing, pages_);
-    }
-    if (hasSeveral_)
-      json_->beginObject();
-    printJson(*json_, kernel_, task, listing);
-    if (hasSeveral_)
-      json_->endObject();
-  }
-
-private:
-  llvm::raw_ostream &out_;
-  const KernelImage &kernel_;
-  const bool pages_;
-  const bool hasSeveral_;
-  std::optional<JsonWriter> json_;
-};
 
 class MapsCommand final : public Command {
 public:
@@ -96,9 +28,9 @@ public:
   llvm::Error run(const CommandContext &context) override {
     if (llvm::Error error = task_.check("maps"))
       return error;
-    llvm::Expected<Format> format = output_.getFormat("maps");
-    if (!format)
-      return format.takeError();
+    auto writer = output_.createWriter("maps", context.out());
+    if (!writer)
+      return writer.takeError();
     auto session = context.open(dump_, kernel_, symbols_);
     if (!session)
       return session.takeError();
@@ -114,14 +46,15 @@ public:
     llvm::Expected<std::vector<const Task *>> tasks = chooseTasks(task_, *list);
     if (!tasks)
       return (*session)->withFileName(tasks.takeError());
-    return printAll(**session, *debug, *tasks, *format == Format::Json);
+    return printAll(**session, *debug, *tasks, **writer);
   }
 
 private:
   llvm::Expected<MapsListing> readListing(Session &session, MapsReader &reader,
                                           const Task &task) const;
   llvm::Error printAll(Session &session, const KernelDebug &debug,
-                       llvm::ArrayRef<const Task *> tasks, bool json) const;
+                       llvm::ArrayRef<const Task *> tasks,
+                       RecordWriter &writer) const;
 
   DumpOptions dump_;
   KernelOptions kernel_;
@@ -156,18 +89,17 @@ llvm::Expected<MapsListing> MapsCommand::readListing(Session &session,
 
 llvm::Error MapsCommand::printAll(Session &session, const KernelDebug &debug,
                                   llvm::ArrayRef<const Task *> tasks,
-                                  bool json) const {
+                                  RecordWriter &writer) const {
   llvm::Expected<MapsReader> reader = MapsReader::create(debug);
   if (!reader)
     return session.withFileName(reader.takeError());
-  std::optional<Printer> printer;
+  const bool hasSeveral = tasks.size() > 1;
+  if (hasSeveral)
+    writer.beginList({"processes", "process"});
   for (const Task *task : tasks) {
     llvm::Expected<MapsListing> listing = readListing(session, *reader, *task);
-    if (!listing && tasks.size() == 1)
+    if (!listing && !hasSeveral)
       return session.withFileName(listing.takeError());
-    if (!printer)
-      printer.emplace(session.out(), debug.image(), json, pages_,
-                      tasks.size() > 1);
     Subject subject;
     subject.pid = task->pid;
     if (!listing) {
@@ -176,10 +108,17 @@ llvm::Error MapsCommand::printAll(Session &session, const KernelDebug &debug,
                   subject);
       continue;
     }
-    printer->print(*task, *listing);
+    if (hasSeveral)
+      writer.beginGroup(nameOf(*task));
+    print(writer, debug.image(), *task, *listing);
+    if (hasSeveral)
+      writer.endGroup();
     for (const std::string &problem : listing->problems)
       session.gap("areas-of-task", nameOf(*task) + ": " + problem, subject);
   }
+  if (hasSeveral)
+    writer.endList();
+  writer.finish(session.diagnostics().findings());
   return llvm::Error::success();
 }
 

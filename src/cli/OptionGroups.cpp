@@ -166,17 +166,14 @@ void OutputOptions::add(OptionParser &parser) {
   parser.addText("--format", "FORMAT", "text (default), json or jsonl", format);
 }
 
-llvm::Expected<Format> OutputOptions::getFormat(llvm::StringRef command) const {
-  const std::string name = format.value_or("text");
-  if (name == "text")
-    return Format::Text;
-  if (name == "json")
-    return Format::Json;
-  if (name == "jsonl")
-    return llvm::make_error<UnsupportedError>(
-        command + " writes text or json, and no jsonl");
-  return llvm::make_error<UsageError>("--format '" + name +
-                                      "' is none of text, json and jsonl");
+llvm::Expected<std::unique_ptr<RecordWriter>>
+OutputOptions::createWriter(llvm::StringRef command,
+                            llvm::raw_ostream &os) const {
+  llvm::Expected<OutputFormat> known =
+      parseOutputFormat(format.value_or("text"));
+  if (!known)
+    return known.takeError();
+  return RecordWriter::create(*known, command, os);
 }
 
 void ListingOptions::add(OptionParser &parser) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "cli/OptionParser.h"
+#include "output/RecordWriter.h"
 #include "session/Output.h"
 
 namespace vmpt {
@@ -69,15 +70,15 @@ struct TaskOptions {
                     std::optional<bool> root = std::nullopt) const;
 };
 
-enum class Format : uint8_t { Text, Json, Jsonl };
-
 /// How the result is written.
 struct OutputOptions {
   std::optional<std::string> format;
 
   void add(OptionParser &parser);
-  /// A UsageError for another word, \p command in its message.
-  llvm::Expected<Format> getFormat(llvm::StringRef command) const;
+  /// For the result of \p command; \p os must outlive it. A UsageError for an
+  /// unknown format.
+  llvm::Expected<std::unique_ptr<RecordWriter>>
+  createWriter(llvm::StringRef command, llvm::raw_ostream &os) const;
 };
 
 /// How long a page-table listing may get.

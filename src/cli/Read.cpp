@@ -1,33 +1,11 @@
 //===- Read.cpp - vmpt read: bytes of physical memory ---------------------===//
 #include "cli/Commands.h"
 #include "support/Text.h"
-
-#include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/Format.h"
+#include "views/Bytes.h"
 
 namespace vmpt {
 
 namespace {
-
-constexpr size_t lineBytes = 16, groupBytes = 8;
-
-/// One line as `xxd -g8` prints it.
-void printHexLine(llvm::raw_ostream &os, PhysAddr at,
-                  llvm::ArrayRef<uint8_t> bytes) {
-  os << llvm::format("%08llx: ", (unsigned long long)at.value);
-  for (size_t i = 0; i < lineBytes; ++i) {
-    if (i < bytes.size())
-      os << llvm::format("%02x", bytes[i]);
-    else
-      os << "  ";
-    if (i % groupBytes == groupBytes - 1)
-      os << ' ';
-  }
-  os << ' ';
-  for (uint8_t byte : bytes)
-    os << (llvm::isPrint(char(byte)) ? char(byte) : '.');
-  os << '\n';
-}
 
 class ReadCommand final : public Command {
 public:
@@ -36,6 +14,7 @@ public:
     parser.addPair("--physical", "ADDR LENGTH", "which bytes: start and length",
                    physical_);
     parser.addFlag("--binary", "raw bytes instead of a hex dump", binary_);
+    output_.add(parser);
   }
 
   llvm::Error run(const CommandContext &context) override {
@@ -47,35 +26,46 @@ public:
     llvm::Expected<uint64_t> length = parseNumber(physical_->second, "LENGTH");
     if (!length)
       return length.takeError();
+    auto writer = output_.createWriter("read", context.out());
+    if (!writer)
+      return writer.takeError();
+    if (binary_ && !(*writer)->text())
+      return llvm::make_error<UsageError>(
+          "--binary writes bytes as they are; leave out --format");
     auto session = context.open(dump_);
     if (!session)
       return session.takeError();
-    print(**session, PhysAddr(*start), *length);
+    BytesView view(**writer);
+    print(**session, PhysAddr(*start), *length, view);
+    view.finish();
+    (*writer)->finish((*session)->diagnostics().findings());
     return llvm::Error::success();
   }
 
 private:
-  void print(Session &session, PhysAddr at, uint64_t left) const;
-  void printBytes(llvm::raw_ostream &os, PhysAddr at,
-                  llvm::ArrayRef<uint8_t> bytes) const;
+  void print(Session &session, PhysAddr at, uint64_t left,
+             BytesView &view) const;
+  void printBytes(Session &session, PhysAddr at, llvm::ArrayRef<uint8_t> bytes,
+                  BytesView &view) const;
 
   DumpOptions dump_;
+  OutputOptions output_;
   std::optional<std::pair<std::string, std::string>> physical_;
   bool binary_ = false;
 };
 
-void ReadCommand::printBytes(llvm::raw_ostream &os, PhysAddr at,
-                             llvm::ArrayRef<uint8_t> bytes) const {
-  if (binary_) {
-    os.write(reinterpret_cast<const char *>(bytes.data()), bytes.size());
-    return;
-  }
-  for (size_t i = 0; i < bytes.size(); i += lineBytes)
-    printHexLine(os, at + i,
-                 bytes.slice(i, std::min(lineBytes, bytes.size() - i)));
+void ReadCommand::printBytes(Session &session, PhysAddr at,
+                             llvm::ArrayRef<uint8_t> bytes,
+                             BytesView &view) const {
+  if (binary_)
+    session.out().write(reinterpret_cast<const char *>(bytes.data()),
+                        bytes.size());
+  else
+    view.add(at, bytes);
 }
 
-void ReadCommand::print(Session &session, PhysAddr at, uint64_t left) const {
+void ReadCommand::print(Session &session, PhysAddr at, uint64_t left,
+                        BytesView &view) const {
   constexpr size_t chunkBytes = 64 * 1024;
   std::vector<uint8_t> chunk;
   while (left) {
@@ -85,7 +75,7 @@ void ReadCommand::print(Session &session, PhysAddr at, uint64_t left) const {
       // Up to the first absent byte all is there.
       chunk.resize(absent->address - at);
       if (!chunk.empty() && !session.memory().tryRead(at, chunk))
-        printBytes(session.out(), at, chunk);
+        printBytes(session, at, chunk, view);
       Subject subject;
       subject.physical = absent->address;
       session.gap(
@@ -95,7 +85,7 @@ void ReadCommand::print(Session &session, PhysAddr at, uint64_t left) const {
           subject);
       return;
     }
-    printBytes(session.out(), at, chunk);
+    printBytes(session, at, chunk, view);
     at += chunk.size();
     left -= chunk.size();
   }

@@ -3,6 +3,7 @@
 #include "cli/ListingOutput.h"
 #include "cli/TaskChoice.h"
 #include "kernel/find/KernelArch.h"
+#include "views/Listing.h"
 
 namespace vmpt {
 
@@ -31,54 +32,70 @@ public:
                    userPgd_);
     parser.addFlag("--user-only", "only the user half", userOnly_);
     listing_.add(parser);
+    output_.add(parser);
   }
 
   llvm::Error run(const CommandContext &context) override {
     if (llvm::Error error = task_.check("task", root_.has_value()))
       return error;
+    auto writer = output_.createWriter("task", context.out());
+    if (!writer)
+      return writer.takeError();
     auto session = context.open(dump_, kernel_, symbols_);
     if (!session)
       return session.takeError();
     llvm::Expected<const KernelDebug &> debug = (*session)->debug();
     if (!debug)
       return debug.takeError();
-    if (root_)
-      return listRoot(**session, *debug, PhysAddr(*root_));
-    const bool threads = task_.pid.has_value();
-    llvm::Expected<TaskList> list = readTaskList(*debug, {threads});
-    if (!list)
-      return (*session)->withFileName(list.takeError());
-    for (const std::string &problem : list->problems)
-      (*session)->warn("task-list", problem);
-    llvm::Expected<std::vector<const Task *>> tasks = chooseTasks(task_, *list);
-    if (!tasks)
-      return (*session)->withFileName(tasks.takeError());
-    if (tasks->size() == 1)
-      return listOne(**session, *debug, *tasks->front());
-    listSeveral(**session, *debug, *tasks);
+    if (llvm::Error error =
+            root_ ? listRoot(**session, *debug, PhysAddr(*root_), **writer)
+                  : listTasks(**session, *debug, **writer))
+      return error;
+    (*writer)->finish((*session)->diagnostics().findings());
     return llvm::Error::success();
   }
 
 private:
   llvm::Error listRoot(Session &session, const KernelDebug &debug,
-                       PhysAddr root) const;
+                       PhysAddr root, RecordWriter &writer) const;
   llvm::Error listOne(Session &session, const KernelDebug &debug,
-                      const Task &task) const;
+                      const Task &task, RecordWriter &writer) const;
+  llvm::Error listTasks(Session &session, const KernelDebug &debug,
+                        RecordWriter &writer) const;
   void listSeveral(Session &session, const KernelDebug &debug,
-                   llvm::ArrayRef<const Task *> tasks) const;
+                   llvm::ArrayRef<const Task *> tasks,
+                   RecordWriter &writer) const;
 
   DumpOptions dump_;
   KernelOptions kernel_;
   SymbolOptions symbols_;
   TaskOptions task_;
   ListingOptions listing_;
+  OutputOptions output_;
   std::optional<uint64_t> root_;
   bool userPgd_ = false;
   bool userOnly_ = false;
 };
 
+llvm::Error TaskCommand::listTasks(Session &session, const KernelDebug &debug,
+                                   RecordWriter &writer) const {
+  const bool threads = task_.pid.has_value();
+  llvm::Expected<TaskList> list = readTaskList(debug, {threads});
+  if (!list)
+    return session.withFileName(list.takeError());
+  for (const std::string &problem : list->problems)
+    session.warn("task-list", problem);
+  llvm::Expected<std::vector<const Task *>> tasks = chooseTasks(task_, *list);
+  if (!tasks)
+    return session.withFileName(tasks.takeError());
+  if (tasks->size() == 1)
+    return listOne(session, debug, *tasks->front(), writer);
+  listSeveral(session, debug, *tasks, writer);
+  return llvm::Error::success();
+}
+
 llvm::Error TaskCommand::listRoot(Session &session, const KernelDebug &debug,
-                                  PhysAddr root) const {
+                                  PhysAddr root, RecordWriter &writer) const {
   auto userRoot = debug.image().arch->userRoot;
   if (userPgd_ && userRoot)
     root = userRoot(debug, root);
@@ -86,33 +103,38 @@ llvm::Error TaskCommand::listRoot(Session &session, const KernelDebug &debug,
       planTaskListing(debug.image(), root, userOnly_);
   if (!plan)
     return session.withFileName(plan.takeError());
-  if (llvm::Error error = printListing(session, listing_, *plan))
+  if (llvm::Error error = writeListing(session, listing_, *plan, writer))
     return session.withFileName(std::move(error));
   return llvm::Error::success();
 }
 
 llvm::Error TaskCommand::listOne(Session &session, const KernelDebug &debug,
-                                 const Task &task) const {
+                                 const Task &task, RecordWriter &writer) const {
+  writer.context("pid", task.pid);
+  writer.context("comm", task.comm);
   if (task.root)
-    return listRoot(session, debug, *task.root);
+    return listRoot(session, debug, *task.root, writer);
   return session.withFileName(
       llvm::make_error<LookupError>(nameOf(task) + ": " + explainNoRoot(task)));
 }
 
 void TaskCommand::listSeveral(Session &session, const KernelDebug &debug,
-                              llvm::ArrayRef<const Task *> tasks) const {
+                              llvm::ArrayRef<const Task *> tasks,
+                              RecordWriter &writer) const {
   size_t done = 0;
+  writer.beginList({"processes", "process"});
   for (const Task *task : tasks) {
-    session.out() << "=== " << nameOf(*task) << " ===\n";
+    writer.beginGroup(nameOf(*task));
     Subject subject;
     subject.pid = task->pid;
-    if (!task->root)
-      session.gap("root-of-task", nameOf(*task) + ": " + explainNoRoot(*task),
-                  subject);
-    else if (llvm::Error error = listRoot(session, debug, *task->root))
+    if (llvm::Error error = listOne(session, debug, *task, writer)) {
       session.gap("root-of-task", std::move(error), subject);
+      writeNoListing(writer);
+    }
+    writer.endGroup();
     session.diagnostics().progress("listings", ++done, tasks.size());
   }
+  writer.endList();
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 //===- Vmcoreinfo.cpp - vmpt vmcoreinfo -----------------------------------===//
 #include "cli/Commands.h"
+#include "views/Bytes.h"
 
 namespace vmpt {
 
@@ -10,30 +11,41 @@ public:
   void addOptions(OptionParser &parser) override {
     dump_.add(parser);
     kernel_.addVmcoreinfo(parser);
+    output_.add(parser);
   }
 
   llvm::Error run(const CommandContext &context) override {
+    auto writer = output_.createWriter("vmcoreinfo", context.out());
+    if (!writer)
+      return writer.takeError();
     auto session = context.open(dump_, kernel_);
     if (!session)
       return session.takeError();
-    if (const auto &text = (*session)->dump().vmcoreinfo) {
-      context.out() << *text;
-      return llvm::Error::success();
-    }
-    llvm::Expected<const KernelImage &> kernel = (*session)->kernel();
-    if (!kernel)
-      return kernel.takeError();
-    if (kernel->vmcoreinfo.text().empty())
-      return (*session)->withFileName(llvm::make_error<LookupError>(
-          "no VMCOREINFO in the notes, nor at the start of any page of "
-          "memory"));
-    context.out() << kernel->vmcoreinfo.text();
+    llvm::Expected<std::string> text = findText(**session);
+    if (!text)
+      return text.takeError();
+    writeVmcoreinfo(**writer, *text);
+    (*writer)->finish((*session)->diagnostics().findings());
     return llvm::Error::success();
   }
 
 private:
+  static llvm::Expected<std::string> findText(Session &session) {
+    if (const auto &text = session.dump().vmcoreinfo)
+      return *text;
+    llvm::Expected<const KernelImage &> kernel = session.kernel();
+    if (!kernel)
+      return kernel.takeError();
+    if (kernel->vmcoreinfo.text().empty())
+      return session.withFileName(llvm::make_error<LookupError>(
+          "no VMCOREINFO in the notes, nor at the start of any page of "
+          "memory"));
+    return kernel->vmcoreinfo.text().str();
+  }
+
   DumpOptions dump_;
   KernelOptions kernel_;
+  OutputOptions output_;
 };
 
 } // namespace

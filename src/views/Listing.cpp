@@ -5,19 +5,28 @@
 
 namespace vmpt {
 
-ListingRecords::ListingRecords(const Wording &wording,
-                               const PrintContext &context,
-                               RecordWriter &writer)
-    : wording_(wording), context_(context), writer_(writer) {
-  writer_.beginList({"ranges", "range"});
+static void writeSkipped(RecordWriter &writer, llvm::ArrayRef<Record> skipped) {
+  writer.beginList({"skipped", "skipped"});
+  for (const Record &record : skipped)
+    writer.record(record);
+  writer.endList();
+}
+
+void ListingRecords::begin() {
+  if (!std::exchange(isBegun_, true))
+    writer_.beginList({"ranges", "range"});
 }
 
 void ListingRecords::finish() {
+  begin();
   writer_.endList();
-  writer_.beginList({"skipped", "skipped"});
-  for (const Record &record : skipped_)
-    writer_.record(record);
-  writer_.endList();
+  writeSkipped(writer_, skipped_);
+}
+
+void writeNoListing(RecordWriter &writer) {
+  writer.beginList({"ranges", "range"});
+  writer.endList();
+  writeSkipped(writer, {});
 }
 
 void ListingRecords::section(llvm::StringRef name) { section_ = name.str(); }
@@ -54,6 +63,7 @@ void ListingRecords::addMeanings(Record &record, const Run &run) const {
 void ListingRecords::run(const Run &run) {
   if (!run.isAbsent() && !run.state.attributes && !wording_.printsEmptyRuns)
     return;
+  begin();
   Record record;
   addRange(record, run);
   const int level = run.isAbsent() ? run.absentTableLevel() : run.state.level;

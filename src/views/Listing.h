@@ -13,9 +13,11 @@ namespace vmpt {
 
 class ListingRecords final : public RunSink {
 public:
-  /// Begins the list; all must outlive the object.
+  /// All must outlive the object. The list begins with the first of it, or
+  /// with finish().
   ListingRecords(const Wording &wording, const PrintContext &context,
-                 RecordWriter &writer);
+                 RecordWriter &writer)
+      : wording_(wording), context_(context), writer_(writer) {}
   /// Ends the list, and names the sections that are cut short.
   void finish();
 
@@ -30,8 +32,14 @@ private:
   const Wording &wording_;
   const PrintContext &context_;
   RecordWriter &writer_;
+  void begin();
+
+  bool isBegun_ = false;
   std::optional<std::string> section_;
   std::vector<Record> skipped_;
 };
+
+/// The lists of a listing that could not be made.
+void writeNoListing(RecordWriter &writer);
 
 } // namespace vmpt

@@ -1,6 +1,6 @@
 #include "views/Maps.h"
 
-#include "output/JsonWriter.h"
+#include "support/Text.h"
 
 #include "llvm/Support/Format.h"
 
@@ -102,44 +102,62 @@ void printPages(llvm::raw_ostream &os, const MapsRow &row,
   os << '\n';
 }
 
-static void writePagesJson(JsonWriter &json, const MapsRow &row,
-                           const PagingMode &mode) {
-  json.key("pages");
-  json.beginObject();
-  json.attribute("total", row.pages->pageCount);
-  for (unsigned kind = 0; kind < entryKindCount; ++kind)
-    if (uint64_t count = row.pages->byKind[kind])
-      json.attribute(nameOf(EntryKind(kind), row), count);
-  for (unsigned level = 0; level < mode.lastLevel(); ++level)
-    if (uint64_t count = row.pages->presentByLevel[level])
-      json.attribute("in " + nameOfSize(mode.levels[level].shift) + " pages",
-                     count);
-  json.endObject();
-  json.endKey();
+/// Files and pipes get the kernel's bytes. A terminal does not: names in a
+/// dump must not steer it.
+static void printMaps(llvm::raw_ostream &os, const MapsListing &listing,
+                      const PagingMode &mode, unsigned wordBytes) {
+  const bool isTerminal = os.is_displayed();
+  for (const MapsRow &row : listing.rows) {
+    std::string line;
+    llvm::raw_string_ostream text(line);
+    printMapsRow(text, row, wordBytes);
+    text.flush();
+    if (isTerminal)
+      os << printable(llvm::StringRef(line).drop_back()) << '\n';
+    else
+      os << line;
+    printPages(os, row, mode);
+  }
 }
 
-void writeMapsJson(JsonWriter &json, const MapsListing &listing,
-                   const PagingMode &mode) {
-  json.beginArray();
-  for (const MapsRow &row : listing.rows) {
-    json.beginObject();
-    json.address("start", row.start.value);
-    json.address("end", row.end.value);
-    json.attribute("perms", llvm::StringRef(formatPermissions(row.flags)));
-    json.address("flags", row.flags);
-    json.attribute("offset", row.offset);
-    if (row.device) {
-      json.attribute("dev_major", uint64_t(*row.device >> minorBits));
-      json.attribute("dev_minor", uint64_t(*row.device & lowBits(minorBits)));
-    }
-    if (row.inode)
-      json.attribute("inode", *row.inode);
-    json.attribute("name", llvm::StringRef(row.name));
-    if (row.pages)
-      writePagesJson(json, row, mode);
-    json.endObject();
-  }
-  json.endArray();
+static Record makePagesRecord(const MapsRow &row, const PagingMode &mode) {
+  Record record;
+  record.add("total", row.pages->pageCount);
+  for (unsigned kind = 0; kind < entryKindCount; ++kind)
+    if (uint64_t count = row.pages->byKind[kind])
+      record.add(nameOf(EntryKind(kind), row), count);
+  for (unsigned level = 0; level < mode.lastLevel(); ++level)
+    if (uint64_t count = row.pages->presentByLevel[level])
+      record.add("in " + nameOfSize(mode.levels[level].shift) + " pages",
+                 count);
+  return record;
+}
+
+static Record makeRecord(const MapsRow &row, const PagingMode &mode) {
+  Record record;
+  record.add("start", row.start).add("end", row.end);
+  record.add("perms", formatPermissions(row.flags));
+  record.add("flags", Value::Hex{row.flags}).add("offset", row.offset);
+  if (row.device)
+    record.add("dev_major", *row.device >> minorBits)
+        .add("dev_minor", *row.device & unsigned(lowBits(minorBits)));
+  if (row.inode)
+    record.add("inode", *row.inode);
+  record.add("name", row.name);
+  if (row.pages)
+    record.add("pages", makePagesRecord(row, mode));
+  return record;
+}
+
+void writeMaps(RecordWriter &writer, const MapsListing &listing,
+               const PagingMode &mode, unsigned wordBytes) {
+  if (llvm::raw_ostream *os = writer.text())
+    return printMaps(*os, listing, mode, wordBytes);
+  writer.beginList({"maps", "area"});
+  for (const MapsRow &row : listing.rows)
+    writer.record(makeRecord(row, mode));
+  writer.endList();
+  writer.member("problems", makeArray(listing.problems));
 }
 
 } // namespace vmpt

@@ -10,12 +10,11 @@
 #pragma once
 
 #include "analysis/MapsReader.h"
+#include "output/RecordWriter.h"
 
 #include "llvm/Support/raw_ostream.h"
 
 namespace vmpt {
-
-class JsonWriter;
 
 /// The line with its line feed. \p wordBytes of the kernel: 8 or 4.
 void printMapsRow(llvm::raw_ostream &os, const MapsRow &row,
@@ -24,8 +23,9 @@ void printMapsRow(llvm::raw_ostream &os, const MapsRow &row,
 ///   "    16 pages: 12 present (8 in 2M pages), 1 prot-none, 3 untouched".
 void printPages(llvm::raw_ostream &os, const MapsRow &row,
                 const PagingMode &mode);
-/// An array of objects, one per row.
-void writeMapsJson(JsonWriter &json, const MapsListing &listing,
-                   const PagingMode &mode);
+/// Text, or a list of areas and what is missing from it. \p wordBytes of the
+/// kernel: 8 or 4.
+void writeMaps(RecordWriter &writer, const MapsListing &listing,
+               const PagingMode &mode, unsigned wordBytes);
 
 } // namespace vmpt

@@ -1,6 +1,5 @@
 #include "views/Maps.h"
 
-#include "output/JsonWriter.h"
 #include "paging/modes/X86_64.h"
 
 #include "gtest/gtest.h"
@@ -127,17 +126,19 @@ TEST(MapsJson, SaysWhatTheTextSays) {
   listing.rows[1].inode.reset();
   std::string text;
   llvm::raw_string_ostream os(text);
-  {
-    JsonWriter json(os, 0);
-    writeMapsJson(json, listing, x86_64::fourLevel);
-  }
+  auto writer = RecordWriter::create(OutputFormat::JsonLines, "maps", os);
+  writer->context("pid", 1u);
+  writeMaps(*writer, listing, x86_64::fourLevel, 8);
+  writer->finish({});
   EXPECT_EQ(os.str(),
-            R"([{"start":"0x400000","end":"0x401000","perms":"r-xp",)"
-            R"("flags":"0x5","offset":4096,"dev_major":8,"dev_minor":17,)"
-            R"("inode":4711,"name":"/bin/x","pages":{"total":3,)"
-            R"("untouched":3}},{"start":"0x400000","end":"0x401000",)"
-            R"("perms":"r-xp","flags":"0x5","offset":4096,)"
-            R"("name":"/bin/x"}])"
+            R"({"schema":1,"record":"area","pid":1,"start":"0x400000",)"
+            R"("end":"0x401000","perms":"r-xp","flags":"0x5","offset":4096,)"
+            R"("dev_major":8,"dev_minor":17,"inode":4711,"name":"/bin/x",)"
+            R"("pages":{"total":3,"untouched":3}})"
+            "\n"
+            R"({"schema":1,"record":"area","pid":1,"start":"0x400000",)"
+            R"("end":"0x401000","perms":"r-xp","flags":"0x5","offset":4096,)"
+            R"("name":"/bin/x"})"
             "\n");
 }
 
