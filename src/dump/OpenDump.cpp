@@ -1,8 +1,6 @@
 //===- OpenDump.cpp - which container is it? ------------------------------===//
 //
-// To add a container: write dump/X.h with `bool isX(Bytes)` and
-// `llvm::Error readX(Bytes, Dump &)`, add a row to `containers`, a page to
-// docs/formats/, a writer to tests/support/, and a row to docs/support.md.
+// docs/architecture.md has the recipe for a new one.
 //
 #include "dump/OpenDump.h"
 #include "dump/formats/ElfCore.h"
