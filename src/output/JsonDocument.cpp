@@ -137,11 +137,11 @@ void write(JsonWriter &json, const Value &value) {
 }
 
 void writeMembers(JsonWriter &json, const Record &record) {
-  for (const RecordMember &member : record.members()) {
-    if (member.isCell)
+  for (size_t i = 0; i < record.keys().size(); ++i) {
+    if (record.keys()[i].isCell)
       continue;
-    json.key(member.key);
-    write(json, member.value);
+    json.key(record.keys()[i].name);
+    write(json, record.valueAt(i));
     json.endKey();
   }
 }

@@ -75,7 +75,7 @@ private:
 
   void flushMembers() {
     Scope &scope = scopes_.back();
-    if (!scope.members.members().empty())
+    if (!scope.members.keys().empty())
       writeLine(scope.kind, std::exchange(scope.members, {}));
   }
   void writeLine(llvm::StringRef kind, const Record &record) {

@@ -1,24 +1,24 @@
 #include "output/Record.h"
 
-#include <algorithm>
-
 namespace vmpt {
 
 Record &Record::add(llvm::StringRef key, Value value) {
-  members_.push_back({key.str(), std::move(value), false});
+  keys_.push_back({key.str(), false});
+  values_.push_back(std::move(value));
   return *this;
 }
 
 Record &Record::addCell(llvm::StringRef key, std::string text) {
-  members_.push_back({key.str(), Value(std::move(text)), true});
+  keys_.push_back({key.str(), true});
+  values_.push_back(Value(std::move(text)));
   return *this;
 }
 
 const Value *Record::find(llvm::StringRef key) const {
-  auto found = std::find_if(
-      members_.begin(), members_.end(),
-      [&](const RecordMember &member) { return member.key == key; });
-  return found == members_.end() ? nullptr : &found->value;
+  for (size_t i = 0; i < keys_.size(); ++i)
+    if (keys_[i].name == key)
+      return &values_[i];
+  return nullptr;
 }
 
 } // namespace vmpt

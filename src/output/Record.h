@@ -7,6 +7,7 @@
 
 #include "support/Address.h"
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 
 #include <concepts>
@@ -20,7 +21,6 @@
 namespace vmpt {
 
 class Value;
-struct RecordMember;
 using Array = std::vector<Value>;
 
 /// Members in the order in which they are written.
@@ -32,12 +32,19 @@ public:
   /// member.
   Record &addCell(llvm::StringRef key, std::string text);
 
-  const std::vector<RecordMember> &members() const { return members_; }
+  struct Key {
+    std::string name;
+    bool isCell = false;
+  };
+  llvm::ArrayRef<Key> keys() const { return keys_; }
+  /// Of the key at the same place.
+  const Value &valueAt(size_t index) const;
   /// Null if there is none.
   const Value *find(llvm::StringRef key) const;
 
 private:
-  std::vector<RecordMember> members_;
+  std::vector<Key> keys_;
+  std::vector<Value> values_;
 };
 
 /// Null, truth, number, address, text, array or object. Text may be any bytes:
@@ -82,11 +89,9 @@ private:
       content_;
 };
 
-struct RecordMember {
-  std::string key;
-  Value value;
-  bool isCell = false; ///< See Record::addCell().
-};
+inline const Value &Record::valueAt(size_t index) const {
+  return values_[index];
+}
 
 /// Texts, numbers or addresses as an array.
 template <class Range> Array makeArray(const Range &values) {
