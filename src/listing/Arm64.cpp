@@ -136,7 +136,7 @@ const Generation generations[] = {
 /// stable branches backport, but the array is what this kernel was built with.
 KernelVersion versionOf(const KernelImage &kernel) {
   KernelVersion version = kernel.version();
-  if (!kernel.hasOwnMarkers)
+  if (!kernel.dumper)
     return version;
   auto indexOf = [&](llvm::StringRef name) {
     return std::find_if(

@@ -111,9 +111,12 @@ EntryRules makeEntryRules(unsigned levelCount) {
 
 ListingPlan planKernel(const KernelImage &kernel) {
   const PagingMode &mode = *kernel.mode;
-  const bool isNew = kernel.hasDumperText("RSW(%d)").value_or(
-      kernel.version() >= KernelVersion{6, 7});
-  ListingPlan plan(mode, kernel.root, isNew ? newWording : oldWording);
+  std::optional<bool> isNew;
+  if (kernel.dumper)
+    isNew = kernel.dumper->wordsRswAsNumber;
+  if (!isNew)
+    isNew = kernel.version() >= KernelVersion{6, 7};
+  ListingPlan plan(mode, kernel.root, *isNew ? newWording : oldWording);
   plan.context.levelNames = levelNames(mode.levelCount);
   plan.context.physicalOf = physicalOf;
   plan.markers = kernel.markers;

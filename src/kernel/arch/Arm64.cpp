@@ -169,19 +169,14 @@ std::vector<MappedRun> mappedImage(const RootQuery &query,
   return memory.mappedRuns(VirtAddr(from), VirtAddr(to));
 }
 
-bool takeMarkerArray(const RootQuery &query, KernelImage &image) {
+bool takeOwnMarkers(const RootQuery &query, KernelImage &image) {
   AddressSpace memory = image.addressSpace(query.memory);
   for (const llvm::StringLiteral &name : firstMarkers) {
     // In __init data, or where the array is a copy, a template with zeros for
     // the run-time values can be met first.
     const MarkerArrayShape shape = {.firstName = name, .lowestStart = -bit(52)};
     if (auto array = findMarkerArray(memory, image.imageRuns, shape)) {
-      image.evidence.add("address markers",
-                         std::to_string(array->markers.size()) + " sections",
-                         "address_markers[] in the kernel's memory at " +
-                             hex(array->address));
-      image.markers = std::move(array->markers);
-      image.hasOwnMarkers = true;
+      takeMarkerArray(std::move(*array), image);
       return true;
     }
   }
@@ -189,7 +184,7 @@ bool takeMarkerArray(const RootQuery &query, KernelImage &image) {
 }
 
 void addMarkers(const RootQuery &query, KernelImage &image) {
-  if (takeMarkerArray(query, image))
+  if (takeOwnMarkers(query, image))
     return;
   const Vmcoreinfo &info = query.vmcoreinfo;
   arm64::LayoutNumbers numbers;

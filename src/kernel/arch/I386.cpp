@@ -75,10 +75,7 @@ void addMarkers(const RootQuery &query, KernelImage &image) {
   };
   if (auto array = findMarkerArray(image.addressSpace(query.memory),
                                    image.imageRuns, shape)) {
-    image.evidence.add(
-        "address markers", std::to_string(array->markers.size()) + " sections",
-        "address_markers[] in the kernel's memory at " + hex(array->address));
-    image.markers = std::move(array->markers);
+    takeMarkerArray(std::move(*array), image);
     return;
   }
   // The rest depends on the size of memory and on the configuration.

@@ -76,13 +76,13 @@ public:
 
   std::vector<AddressMarker> makeMarkers();
   /// What was not in VMCOREINFO: " PAGE_OFFSET VMEMMAP_START".
-  const std::string &reckoned() const { return reckoned_; }
+  const std::string &unnamed() const { return unnamed_; }
 
 private:
   uint64_t get(llvm::StringRef name, uint64_t otherwise) {
     if (auto value = info_.number(name))
       return *value;
-    reckoned_ += (" " + name).str();
+    unnamed_ += (" " + name).str();
     return otherwise;
   }
   uint64_t usualPageOffset() const;
@@ -90,7 +90,7 @@ private:
 
   const Vmcoreinfo &info_;
   const PagingMode &mode_;
-  std::string reckoned_;
+  std::string unnamed_;
 };
 
 /// linux v5.17 to v6.6 and v6.12 to v7.3 arch/riscv/include/asm/page.h.
@@ -116,7 +116,7 @@ uint64_t Layout::imageStart() {
     return *link + *kaslr;
   if (auto text = info_.symbol("_stext"))
     return alignDown(*text, bit(21));
-  reckoned_ += " KERNEL_LINK_ADDR";
+  unnamed_ += " KERNEL_LINK_ADDR";
   return link.value_or(0xffffffff80000000);
 }
 
@@ -158,19 +158,16 @@ void addMarkers(const RootQuery &query, KernelImage &image) {
   static constexpr MarkerArrayShape shape = {.firstName = "Fixmap start"};
   AddressSpace memory = image.addressSpace(query.memory);
   if (auto array = findMarkerArray(memory, image.imageRuns, shape)) {
-    image.evidence.add(
-        "address markers", std::to_string(array->markers.size()) + " sections",
-        "address_markers[] in the kernel's memory at " + hex(array->address));
-    image.markers = std::move(array->markers);
-    noteDumperText(memory, image.imageRuns, "RSW(%d)", image);
+    takeMarkerArray(std::move(*array), image);
+    image.dumper->wordsRswAsNumber = hasDumperText(memory, "RSW(%d)", image);
     return;
   }
   Layout layout(query.vmcoreinfo, *image.mode);
   image.markers = layout.makeMarkers();
   std::string source = "VMCOREINFO and formulas: the kernel carries no "
                        "address_markers[] (built without PTDUMP)";
-  if (!layout.reckoned().empty())
-    source += "; not in VMCOREINFO:" + layout.reckoned();
+  if (!layout.unnamed().empty())
+    source += "; not in VMCOREINFO:" + layout.unnamed();
   image.evidence.add("address markers",
                      std::to_string(image.markers.size()) + " sections",
                      source);

@@ -161,10 +161,7 @@ void addMarkers(const RootQuery &query, KernelImage &image) {
   };
   AddressSpace memory = image.addressSpace(query.memory);
   if (auto array = findMarkerArray(memory, image.imageRuns, shape)) {
-    image.evidence.add(
-        "address markers", std::to_string(array->markers.size()) + " sections",
-        "address_markers[] in the kernel's memory at " + hex(array->address));
-    image.markers = std::move(array->markers);
+    takeMarkerArray(std::move(*array), image);
     return;
   }
   std::string source;

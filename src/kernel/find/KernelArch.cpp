@@ -40,10 +40,18 @@ std::optional<bool> findControlBit(const Machine &machine, uint64_t mask) {
   return isSet;
 }
 
-void noteDumperText(const AddressSpace &memory, llvm::ArrayRef<MappedRun> runs,
-                    llvm::StringRef text, KernelImage &image) {
+void takeMarkerArray(MarkerArray array, KernelImage &image) {
+  image.evidence.add(
+      "address markers", std::to_string(array.markers.size()) + " sections",
+      "address_markers[] in the kernel's memory at " + hex(array.address));
+  image.dumper = KernelDumper{array.address, std::nullopt};
+  image.markers = std::move(array.markers);
+}
+
+bool hasDumperText(const AddressSpace &memory, llvm::StringRef text,
+                   KernelImage &image) {
   std::vector<VirtAddr> found =
-      findBytes(memory, runs, text.str() + '\0', /*limit=*/1);
+      findBytes(memory, image.imageRuns, text.str() + '\0', /*limit=*/1);
   bool isThere = false;
   if (!found.empty()) {
     // Once more through \p memory, so that a recording sees it.
@@ -52,10 +60,10 @@ void noteDumperText(const AddressSpace &memory, llvm::ArrayRef<MappedRun> runs,
     isThere = bool(again);
     llvm::consumeError(again.takeError());
   }
-  image.dumperTexts[text.str()] = isThere;
   image.evidence.add(
       "wording", isThere ? "has \"" + text + "\"" : "has no \"" + text + "\"",
       "strings in the kernel's memory");
+  return isThere;
 }
 
 } // namespace vmpt

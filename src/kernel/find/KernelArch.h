@@ -97,10 +97,13 @@ std::vector<MappedRun> mapKernelImage(const RootQuery &query,
 /// Nothing if the dump has no CR4.
 std::optional<bool> findControlBit(const Machine &machine, uint64_t mask);
 
-/// Notes in \p image whether \p text, a format string of the kernel's dumper,
-/// is among the strings in \p runs.
-void noteDumperText(const AddressSpace &memory, llvm::ArrayRef<MappedRun> runs,
-                    llvm::StringRef text, KernelImage &image);
+/// Makes the kernel's own array the markers of \p image, with its evidence.
+void takeMarkerArray(MarkerArray array, KernelImage &image);
+
+/// Is \p text, a format string of the kernel's dumper, among the strings of
+/// its image? Adds the answer to the evidence.
+bool hasDumperText(const AddressSpace &memory, llvm::StringRef text,
+                   KernelImage &image);
 
 // Defined in kernel/arch/.
 #define VMPT_ARCH(X, x) extern const KernelArch kernelArch##X;

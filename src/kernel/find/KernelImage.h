@@ -27,6 +27,14 @@ struct KernelOverrides {
   std::optional<std::string> vmcoreinfoText; ///< Of --vmcoreinfo FILE.
 };
 
+/// The dumper of page tables that is in the kernel: `markers` are its own
+/// array, whose order and names tell its version.
+struct KernelDumper {
+  VirtAddr markerArray;
+  /// riscv: does it word both software bits as a number, "RSW(%d)" (6.7)?
+  std::optional<bool> wordsRswAsNumber;
+};
+
 struct KernelImage {
   const KernelArch *arch = nullptr;
   Vmcoreinfo vmcoreinfo;
@@ -52,18 +60,9 @@ struct KernelImage {
   /// What the kernel image maps: text, rodata, data. Looked through for what
   /// nothing names.
   std::vector<MappedRun> imageRuns;
-  /// The markers are the kernel's own array, so its order tells the version.
-  bool hasOwnMarkers = false;
-  /// Format strings that tell one version of the kernel's dumper from another:
-  /// is it in the kernel's rodata? Empty where the kernel has no dumper.
-  std::map<std::string, bool> dumperTexts;
+  /// Empty where the kernel has no dumper: the markers are then by formula.
+  std::optional<KernelDumper> dumper;
   Evidence evidence;
-
-  std::optional<bool> hasDumperText(const std::string &text) const {
-    auto found = dumperTexts.find(text);
-    return found == dumperTexts.end() ? std::nullopt
-                                      : std::optional<bool>(found->second);
-  }
 
   /// From OSRELEASE, else from linux_banner. A kernel that does not say is
   /// taken for a new one: new wordings are the common case, and `info` shows

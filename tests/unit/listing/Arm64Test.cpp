@@ -29,7 +29,7 @@ protected:
         Vmcoreinfo::parse(std::string("OSRELEASE=") + release + "\n");
     memory = SparseMemory();
     tables.emplace(memory, mode);
-    image.hasOwnMarkers = false;
+    image.dumper.reset();
     image.virtualBits = 0;
     image.root = tables->root();
     base = VirtAddr(-bit(mode.virtualBits));
@@ -399,14 +399,14 @@ TEST_F(Arm64Listing, TwoHeadersCanFollowEachOther) {
 TEST_F(Arm64Listing, TheKernelsOwnArrayGoesBeforeItsVersion) {
   // A release that says nothing true; the array tells 5.6 to 5.14.
   use(arm64::granule4K39, "9.9.9");
-  image.hasOwnMarkers = true;
+  image.dumper.emplace();
   image.markers.push_back({0xffffffc000000000, "BPF start"});
   EXPECT_EQ(list(), "0x0000000000000000-0xffffffc000000000   17179868928G PGD\n"
                     "---[ BPF start ]---\n"
                     "0xffffffc000000000-0x0000000000000000         256G PGD\n");
   // vmemmap before the fixmap: 6.9 or later.
   use(arm64::granule64K42, "5.4.0-vendor");
-  image.hasOwnMarkers = true;
+  image.dumper.emplace();
   image.markers.push_back({0xfffffffe00000000, "vmemmap start"});
   image.markers.push_back({0xffffffff00000000, "Fixmap start"});
   tables->map(base, PhysAddr(0), valid | af, 0);

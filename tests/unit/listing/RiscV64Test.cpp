@@ -68,11 +68,11 @@ TEST(RiscV64Listing, EachBitHasItsColumnFrom6_7On) {
 TEST(RiscV64Listing, TheKernelsOwnFormatStringGoesBeforeItsVersion) {
   BuiltListing built = sv39("6.6.0");
   built.tables.setEntry(VirtAddr(sv39Start), 2, valid);
-  built.image.dumperTexts["RSW(%d)"] = true;
+  built.image.dumper = KernelDumper{.wordsRswAsNumber = true};
   EXPECT_NE(built.text().find(" .   ..     ..   . . . . . . . V"),
             std::string::npos);
   built.image.vmcoreinfo = Vmcoreinfo::parse("OSRELEASE=6.12.0\n");
-  built.image.dumperTexts["RSW(%d)"] = false;
+  built.image.dumper->wordsRswAsNumber = false;
   EXPECT_NE(built.text().find("PTE     . . . . . . . V"), std::string::npos);
 }
 

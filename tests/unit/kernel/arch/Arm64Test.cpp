@@ -150,7 +150,7 @@ void writeMarkers(TestKernel &test, uint64_t arrayOffset, uint64_t textOffset,
 TEST(Arm64Kernel, TheMarkersAreTheKernelsOwnArray) {
   TestKernel test(arm64::granule4K48);
   test.setInfo(voffset + t1sz(48));
-  EXPECT_FALSE(valueOf(test.find()).hasOwnMarkers);
+  EXPECT_FALSE(valueOf(test.find()).dumper);
   // The template that the array was made from comes first and is passed over.
   writeMarkers(test, dataOffset, dataOffset + 0x1000,
                {{0xffff000000000000, "Linear Mapping start"},
@@ -164,7 +164,7 @@ TEST(Arm64Kernel, TheMarkersAreTheKernelsOwnArray) {
                 {0xffff800000000000, "Linear Mapping end"},
                 {0xffff800000000000, "Modules start"}});
   KernelImage kernel = valueOf(test.find());
-  EXPECT_TRUE(kernel.hasOwnMarkers);
+  EXPECT_TRUE(kernel.dumper);
   ASSERT_EQ(kernel.markers.size(), 3u);
   EXPECT_EQ(kernel.markers[1].start, 0xffff800000000000);
   EXPECT_EQ(kernel.markers[2].name, "Modules start");
