@@ -24,8 +24,7 @@ llvm::Error Session::openFiles() {
   if (!dump)
     return withFileName(dump.takeError());
   dump_ = std::move(*dump);
-  std::optional<RawPlacement> placement =
-      findRawPlacement(dump_, diagnostics_);
+  std::optional<RawPlacement> placement = findRawPlacement(dump_, diagnostics_);
   if (!placement)
     return llvm::Error::success();
   OpenOptions placed = request_.open;

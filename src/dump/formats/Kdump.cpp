@@ -26,10 +26,11 @@ llvm::Error sortSources(std::vector<Source> &sources) {
         "not a part of a split dump, but " + llvm::Twine(sources.size() - 1) +
         " further part(s) are given; leave them out");
   for (size_t i = 1; i < sources.size(); ++i)
-    if (!sources[i].header.agreesWith(first))
+    if (const char *field = sources[i].header.findDifference(first))
       return llvm::make_error<FormatError>(
           "part " + llvm::Twine(i + 1) +
-          " as given is of another dump than part 1: the headers differ");
+          " as given is of another dump than part 1: the headers differ in " +
+          field);
   std::stable_sort(sources.begin(), sources.end(),
                    [](const Source &a, const Source &b) {
                      return std::tie(a.header.startPfn, a.header.endPfn) <

@@ -253,12 +253,22 @@ bool KdumpHeader::hasTwoBitmaps() const {
 
 const char *KdumpHeader::getLayoutName() const { return layout->name; }
 
-bool KdumpHeader::agreesWith(const KdumpHeader &other) const {
-  auto key = [](const KdumpHeader &h) {
-    return std::tie(h.layout, h.order, h.version, h.identity, h.blockSize,
-                    h.subHeaderBlocks, h.bitmapBlocks, h.maxMapnr, h.isSplit);
-  };
-  return key(*this) == key(other);
+const char *KdumpHeader::findDifference(const KdumpHeader &other) const {
+  if (layout != other.layout || order != other.order)
+    return "layout";
+  if (version != other.version)
+    return "header_version";
+  if (identity != other.identity)
+    return "utsname or timestamp";
+  if (blockSize != other.blockSize)
+    return "block_size";
+  if (subHeaderBlocks != other.subHeaderBlocks)
+    return "sub_hdr_size";
+  if (bitmapBlocks != other.bitmapBlocks)
+    return "bitmap_blocks";
+  if (maxMapnr != other.maxMapnr)
+    return "max_mapnr";
+  return isSplit != other.isSplit ? "split" : nullptr;
 }
 
 bool isKdump(const FileImage &file) {

@@ -59,8 +59,9 @@ struct KdumpHeader {
   uint64_t descriptorOffset() const { return bitmapOffset() + bitmapBytes(); }
   /// "64-bit", "32-bit packed", "32-bit padded".
   const char *getLayoutName() const;
-  /// True if \p other can be a part of the same split dump.
-  bool agreesWith(const KdumpHeader &other) const;
+  /// The field that shows that \p other is no part of the same split dump; null
+  /// if none does.
+  const char *findDifference(const KdumpHeader &other) const;
 };
 
 /// True if \p file starts with the signature.

@@ -3,6 +3,7 @@
 #include "dump/formats/SnappyMemory.h"
 #include "support/Bits.h"
 
+#include <cstring>
 #include <snappy-c.h>
 
 namespace vmpt {
@@ -54,13 +55,35 @@ bool startsRecord(Bytes file, uint64_t offset) {
   return next == file.size() || parseHeader(file, next);
 }
 
-/// The first record at \p from or some steps behind it, but below \p limit;
+/// The first record at \p from or some pages behind it, but below \p limit;
 /// else the limit.
-uint64_t findRecord(Bytes file, uint64_t from, uint64_t limit, uint64_t step) {
-  for (uint64_t at = from; at < limit; at += step)
+uint64_t findRecordAtPage(Bytes file, uint64_t from, uint64_t limit) {
+  for (uint64_t at = from; at < limit; at += 4096)
     if (startsRecord(file, at))
       return at;
   return limit;
+}
+
+/// The first record at \p from or behind it, else the end of the file. All of
+/// what is left may have to be looked at, so memmem() looks for the magics.
+uint64_t findRecord(Bytes file, uint64_t from) {
+  const llvm::StringRef magics[] = {"EMiL", "AVML"};
+  uint64_t next[] = {from, from};
+  auto advance = [&](unsigned which, uint64_t start) {
+    const void *found = ::memmem(file.data() + start, file.size() - start,
+                                 magics[which].data(), magics[which].size());
+    next[which] =
+        found ? uint64_t(static_cast<const uint8_t *>(found) - file.data())
+              : file.size();
+  };
+  advance(0, from);
+  advance(1, from);
+  while (true) {
+    const unsigned first = next[0] <= next[1] ? 0 : 1;
+    if (next[first] >= file.size() || startsRecord(file, next[first]))
+      return next[first];
+    advance(first, next[first] + 1);
+  }
 }
 
 class Reader {
@@ -102,7 +125,7 @@ uint64_t Reader::readPlain(const Record &record, uint64_t data) {
   uint64_t stored = inside ? record.lengthMinusOne() + 1 : room;
   if (!inside || (next != file_.size() && !parseHeader(file_, next))) {
     // LiME writes page by page, so a range that it gave up ends at a page.
-    next = findRecord(file_, data, next, 4096);
+    next = findRecordAtPage(file_, data, next);
     stored = next - data;
   }
   memory_->plain().addData(record.first, file_.clip(data, stored).array());
@@ -179,9 +202,9 @@ uint64_t Reader::readCompressed(const Record &record, uint64_t data) {
              hex(end - data));
       return trailer.offset();
     }
-    return findRecord(file_, end, file_.size(), 1);
+    return findRecord(file_, end);
   }
-  uint64_t next = findRecord(file_, end, file_.size(), 1);
+  uint64_t next = findRecord(file_, end);
   bool cut = next == file_.size();
   memory_->plain().addAbsent(at, record.last - at + 1,
                              cut ? Absence::Truncated : Absence::Corrupt);
@@ -253,7 +276,7 @@ llvm::Error Reader::run() {
   while (offset < file_.size()) {
     std::optional<Record> record = parseHeader(file_, offset);
     if (!record) {
-      uint64_t next = findRecord(file_, offset, file_.size(), 1);
+      uint64_t next = findRecord(file_, offset);
       damage("the " + hex(next - offset) + " bytes at offset " + hex(offset) +
              " are no record and were left out");
       offset = next;

@@ -21,7 +21,10 @@ constexpr llvm::StringLiteral withNul(const char (&text)[N]) {
 // Magic numbers: gzip RFC 1952; zstd RFC 8878; xz-file-format 1.2; lz4 frame
 // format; bzip2 and lzop sources; snappy framing_format.txt; LKCD and sadump
 // from the crash utility's headers; Windows from MS-DMP as QEMU writes it;
-// qcow2 from qemu docs/interop/qcow2.txt;
+// qcow2 from qemu docs/interop/qcow2.txt; zip APPNOTE.TXT 4.3.7; 7zFormat.txt;
+// tar from POSIX ustar and GNU's old form; EWF from libewf's documentation;
+// VMDK and VHDX from their published specifications; a sadump medium has a
+// header of one block, of 4096 bytes, before the partition's (crash sadump.c);
 // s390 from linux v6.12 drivers/s390/char/zcore.c; Hyper-V: HyperVStorage
 // header. LiME's compress=1 is one zlib stream with a 2 KiB window (RFC 1950:
 // 38 8d).
@@ -68,6 +71,30 @@ constexpr RefusedFormat refusedFormats[] = {
     {"QFI\xfb", 0,
      "a qcow2 disk image; for the memory in a snapshot of it start QEMU with "
      "'-loadvm NAME -S' and take the dump with dump-guest-memory"},
+    {"PK\x03\x04", 0,
+     "a zip archive (AFF4 images are such, too); unpack the memory image in it "
+     "with 'unzip', or export it with an AFF4 tool"},
+    {"7z\xbc\xaf\x27\x1c", 0, "a 7z archive; unpack it first with '7z x'"},
+    {withNul("ustar\0"), 257, "a tar archive; unpack it first with 'tar -xf'"},
+    {"ustar  ", 257, "a tar archive; unpack it first with 'tar -xf'"},
+    {withNul("EVF\x09\x0d\x0a\xff\0"), 0,
+     "an EWF (E01) image; write the raw image in it with 'ewfexport -f raw', "
+     "or mount it with 'ewfmount'"},
+    {withNul("EVF2\x0d\x0a\x81\0"), 0,
+     "an EWF (Ex01) image; write the raw image in it with 'ewfexport -f raw'"},
+    {"KDMV", 0,
+     "a VMDK disk image; the memory of a VMware guest is in its .vmss, .vmsn "
+     "and .vmem files"},
+    {"# Disk DescriptorFile", 0,
+     "the description of a VMDK disk image; the memory of a VMware guest is in "
+     "its .vmss, .vmsn and .vmem files"},
+    {"vhdxfile", 0,
+     "a VHDX disk image; take the memory inside the guest with AVML or LiME"},
+    {"conectix", 0,
+     "a VHD disk image; take the memory inside the guest with AVML or LiME"},
+    {withNul("sadump\0\0"), 4096,
+     "a Fujitsu sadump file on a medium of its own; convert it first with "
+     "'makedumpfile -d 0'"},
     {"LibvirtQemudPart", 0,
      "an unfinished libvirt save file; take the dump with 'virsh dump "
      "--memory-only'"},

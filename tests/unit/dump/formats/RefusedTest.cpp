@@ -19,6 +19,12 @@ std::vector<uint8_t> startingWith(const char *text) {
   return file;
 }
 
+std::vector<uint8_t> having(llvm::StringRef text, uint64_t offset) {
+  std::vector<uint8_t> file(offset + 512);
+  llvm::copy(text, file.begin() + long(offset));
+  return file;
+}
+
 TEST(Refused, EveryFormatHasItsSentence) {
   const std::pair<std::vector<uint8_t>, const char *> cases[] = {
       {startingWith({0x1f, 0x8b, 8}), "compressed with gzip"},
@@ -41,6 +47,17 @@ TEST(Refused, EveryFormatHasItsSentence) {
       {startingWith({0x14, 0x20, 0x28, 1}), "a Hyper-V saved state"},
       {startingWith({'Q', 'F', 'I', 0xfb, 0, 0, 0, 3}), "a qcow2 disk image"},
       {startingWith("LibvirtQemudPart"), "an unfinished libvirt save"},
+      {startingWith({'P', 'K', 3, 4}), "a zip archive (AFF4"},
+      {startingWith({'7', 'z', 0xbc, 0xaf, 0x27, 0x1c}), "a 7z archive"},
+      {having("ustar", 257), "a tar archive"},
+      {having("ustar  ", 257), "a tar archive"},
+      {startingWith({'E', 'V', 'F', 9, 13, 10, 0xff, 0}), "an EWF (E01)"},
+      {startingWith({'E', 'V', 'F', '2', 13, 10, 0x81, 0}), "an EWF (Ex01)"},
+      {startingWith("KDMV"), "a VMDK disk image"},
+      {startingWith("# Disk DescriptorFile"), "the description of a VMDK"},
+      {startingWith("vhdxfile"), "a VHDX disk image"},
+      {startingWith("conectix"), "a VHD disk image"},
+      {having("sadump", 4096), "a Fujitsu sadump file on a medium"},
   };
   for (const auto &[file, sentence] : cases) {
     EXPECT_TRUE(isRefused(Bytes(file))) << sentence;
