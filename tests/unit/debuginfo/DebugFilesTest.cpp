@@ -54,6 +54,7 @@ extern "C" {
 extern const unsigned vmptSampleConstant;
 const unsigned vmptSampleConstant = VMPT_SAMPLE_ANONYMOUS;
 int vmptSampleVariable = VMPT_SAMPLE_FIRST;
+int vmptSampleFunction(vmpt_sample_t *sample);
 int vmptSampleFunction(vmpt_sample_t *sample) {
   return int(sample->low) + sample->choice + vmptSampleVariable;
 }
