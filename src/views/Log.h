@@ -10,6 +10,7 @@
 #pragma once
 
 #include "kernel/log/LogRecord.h"
+#include "output/RecordWriter.h"
 
 #include <string>
 
@@ -35,6 +36,24 @@ private:
 
   const LogStyle style_;
   bool lastWasPiece_ = false, lastEndedLine_ = true;
+};
+
+/// The records of a log as they come.
+class LogWriter {
+public:
+  LogWriter(RecordWriter &writer, const LogStyle &style)
+      : writer_(writer), style_(style), text_(style) {}
+
+  void begin();
+  void write(const LogRecord &record);
+  void end(llvm::ArrayRef<std::string> problems);
+
+private:
+  void writeText(llvm::StringRef lines);
+
+  RecordWriter &writer_;
+  const LogStyle style_;
+  LogText text_;
 };
 
 } // namespace vmpt

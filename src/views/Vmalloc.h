@@ -10,8 +10,7 @@
 
 #include "kernel/areas/Vmalloc.h"
 #include "kernel/modules/AddressNames.h"
-
-#include "llvm/Support/raw_ostream.h"
+#include "output/RecordWriter.h"
 
 namespace vmpt {
 
@@ -19,5 +18,8 @@ namespace vmpt {
 void printVmallocArea(llvm::raw_ostream &os, const VmallocArea &area,
                       AddressNames &names, unsigned wordBytes,
                       unsigned physicalDigits, bool hasNode);
+
+void writeVmalloc(RecordWriter &writer, const VmallocList &list,
+                  AddressNames &names, unsigned wordBytes);
 
 } // namespace vmpt

@@ -34,7 +34,9 @@ public:
                                               {"kallsyms", 8},
                                               {"source_list", "list_head"},
                                               {"refcnt", "atomic_t"},
-                                              {"pad2", 4}};
+                                              {"pad2", 4},
+                                              {"init", 8},
+                                              {"exit", 8}};
     if (hasParts) {
       parts.push_back({"mem", 8, 14}); // seven times struct module_memory
     } else {

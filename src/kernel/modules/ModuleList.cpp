@@ -109,6 +109,8 @@ llvm::Expected<ModuleReader> ModuleReader::create(const TypeSources &types,
   modules.taints_ = findOptionalField(types, "module", {"taints"});
   // An atomic_t since 3.19, counters of each CPU before.
   modules.references_ = findOptionalField(types, "module", {"refcnt.counter"});
+  modules.start_ = findOptionalField(types, "module", {"init"});
+  modules.exit_ = findOptionalField(types, "module", {"exit"});
   modules.users_ = findOptionalField(types, "module", {"source_list"});
   modules.userLink_ = findOptionalField(types, "module_use", {"source_list"});
   modules.userModule_ = findOptionalField(types, "module_use", {"source"});
@@ -210,6 +212,8 @@ llvm::Expected<Module> ModuleReader::read(VirtAddr at) const {
   // MODULE_REF_BASE, 1, is the module's own.
   if (auto count = reader_->tryNumber(at, references_))
     module.references = *count ? *count - 1 : 0;
+  module.isPermanent = reader_->tryNumber(at, start_).value_or(0) != 0 &&
+                       reader_->tryNumber(at, exit_) == uint64_t(0);
   return module;
 }
 

@@ -43,6 +43,7 @@ struct Module {
   /// Nothing where the kernel cannot unload modules or cannot tell.
   std::optional<uint64_t> references;
   std::vector<std::string> users; ///< Modules that use this one.
+  bool isPermanent = false;       ///< Cannot be unloaded: it has no exit.
   uint64_t taints = 0;            ///< Bit n is TAINT_ number n.
   std::vector<ModuleRange> ranges;
 
@@ -91,7 +92,8 @@ private:
 
   const StructReader *reader_;
   Field list_, name_, state_;
-  std::optional<Field> taints_, references_, users_, userLink_, userModule_;
+  std::optional<Field> taints_, references_, start_, exit_;
+  std::optional<Field> users_, userLink_, userModule_;
   /// 6.4 and later: mem[], and where its parts stand.
   std::optional<Field> parts_;
   Field partBase_, partSize_;

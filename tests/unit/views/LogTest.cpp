@@ -3,6 +3,7 @@
 #include "gmock/gmock.h"
 
 using namespace vmpt;
+using ::testing::HasSubstr;
 
 namespace {
 
@@ -84,6 +85,29 @@ TEST(LogTextTest, ALineThatBeginsWhereAPieceIsOpen) {
   std::string all = text.print(open);
   all += text.print(next);
   EXPECT_EQ(all, "[    1.234567] a[    1.234567] b\n");
+}
+
+std::string write(OutputFormat format, const LogStyle &style) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  auto writer = RecordWriter::create(format, "log", os);
+  LogWriter log(*writer, style);
+  log.begin();
+  log.write(record("hello"));
+  log.end({});
+  writer->finish({});
+  os.flush();
+  return text;
+}
+
+TEST(LogWriterTest, Text) {
+  EXPECT_EQ(write(OutputFormat::Text, {}), "[    1.234567] hello\n");
+}
+
+TEST(LogWriterTest, Json) {
+  const std::string text = write(OutputFormat::JsonLines, {.hasCallers = true});
+  EXPECT_THAT(text, HasSubstr("\"time_ns\":1234567891"));
+  EXPECT_THAT(text, HasSubstr("\"caller\":\"T42\",\"text\":\"hello\""));
 }
 
 } // namespace

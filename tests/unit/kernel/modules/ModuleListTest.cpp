@@ -104,6 +104,20 @@ TEST(ModuleListTest, Users) {
   EXPECT_THAT(list.problems, IsEmpty());
 }
 
+TEST(ModuleListTest, WithoutAnExitItStays) {
+  ModuleObjects made(true);
+  VirtAddr permanent = made.add("permanent", 0), other = made.add("other", 0),
+           built = made.add("without_init", 0);
+  made.set(permanent, "init", 0xffffffffc0000000);
+  made.set(other, "init", 0xffffffffc0001000);
+  made.set(other, "exit", 0xffffffffc0001100);
+  made.link({permanent, other, built});
+  ModuleList list = read(made);
+  EXPECT_TRUE(list.modules.at(0).isPermanent);
+  EXPECT_FALSE(list.modules.at(1).isPermanent);
+  EXPECT_FALSE(list.modules.at(2).isPermanent);
+}
+
 TEST(ModuleListTest, TornItIsFollowedBackward) {
   ModuleObjects made(true);
   std::vector<VirtAddr> modules = {made.add("a", 0), made.add("b", 0),
