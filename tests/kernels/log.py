@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""The judge of `vmpt log`, `modules` and `vmalloc`: real dumps against the guest.
+
+Cases are folders with case.json. Crashed guests are in $VMPT_CRASHES, else in
+../shared/crashes beside the source root; their dumps are made by the script
+`unpack` there, or are CASE.elf in $VMPT_CRASH_DUMPS. The full cases of
+$VMPT_TRUTH have /proc/modules and /proc/vmallocinfo.
+
+  log      each line of console.log, oops.txt (with their times) and sys/dmesg
+  modules  sys/modules, the text of /proc/modules
+  vmalloc  sys/vmallocinfo without its addresses, which that kernel hashed
+
+Usage: log.py VMPT SOURCE_ROOT [WORD...]         (prints TAP; WORDs choose cases)
+"""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from cases import find_cases, find_dumps, find_types, truth_cases
+from tap import Tap, run
+
+LOG_LINE = re.compile(rb"^(<\d+>)?\[ *\d+\.\d{6}\]")
+# Came and went between the guest's look at its vmalloc space and the dump: the
+# stacks of processes, programs of BPF, and what waits to be unmapped.
+TRANSIENT = re.compile(r" (kernel_clone|bpf_\w+)\+| unpurged vm_area$")
+
+
+def failed(result):
+    return f"exit status {result.returncode}: {result.stderr.decode(errors='replace')}"
+
+
+def log_lines(path):
+    """The lines of a captured log that have a time; serial lines end with \\r\\n."""
+    lines = path.read_bytes().replace(b"\r", b"").split(b"\n")
+    return [line for line in lines if LOG_LINE.match(line)]
+
+
+def check_log(tap, vmpt, name, dump, types, case):
+    for captured, options in (("console.log", []), ("oops.txt", []), ("sys/dmesg", ["--raw"])):
+        if not (case / captured).exists():
+            continue
+        result = run(vmpt, "log", dump, *types, *options)
+        printed = set(result.stdout.split(b"\n"))
+        missing = [line for line in log_lines(case / captured) if line not in printed]
+        problem = None
+        if result.returncode:
+            problem = failed(result)
+        elif missing:
+            problem = f"{len(missing)} lines are missing; the first: {missing[0]!r}"
+        tap.report(problem, f"{name}: {captured}")
+
+
+def read_modules(text):
+    """[(name, size, references, users, state, base, taints)] of /proc/modules."""
+    modules = []
+    for line in text.splitlines():
+        name, size, references, users, state, base, *taints = line.split()
+        modules.append((name, int(size), int(references),
+                        tuple(user for user in users.split(",") if user not in ("", "-")),
+                        state, int(base, 16), taints[0].strip("()") if taints else ""))
+    return modules
+
+
+def check_modules(tap, vmpt, name, dump, types, case):
+    result = run(vmpt, "modules", dump, *types, "--format", "json")
+    if result.returncode:
+        return tap.report(failed(result), f"{name}: modules")
+    got = [(m["name"], m["bytes"], m["references"],
+            (*m["used_by"], *(["[permanent]"] if m["permanent"] else [])),
+            m["state"], int(m["base"], 16), m["taints"])
+           for m in json.loads(result.stdout)["modules"]]
+    wanted = read_modules((case / "sys/modules").read_text())
+    problem = None if got == wanted else f"the guest had {wanted}, vmpt {got}"
+    tap.report(problem, f"{name}: modules")
+
+
+def lasting(text):
+    """The lines without their addresses, in order."""
+    lines = [line.split(" ", 1)[1] for line in text.splitlines()]
+    return [line for line in lines if not TRANSIENT.search(" " + line.strip())]
+
+
+def check_vmalloc(tap, vmpt, name, dump, types, case):
+    result = run(vmpt, "vmalloc", dump, *types)
+    if result.returncode:
+        return tap.report(failed(result), f"{name}: vmalloc")
+    got = Counter(lasting(result.stdout.decode()))
+    wanted = Counter(lasting((case / "sys/vmallocinfo").read_text()))
+    lines = [f"guest: {line}" for line in (wanted - got)] + [f"vmpt: {line}" for line in (got - wanted)]
+    tap.report("\n".join(lines) or None, f"{name}: vmalloc")
+
+
+def check_dump(tap, vmpt, name, dump, types, case):
+    check_log(tap, vmpt, name, dump, types, case)
+    if types is None:
+        return
+    if (case / "sys/modules").exists():
+        check_modules(tap, vmpt, name, dump, types, case)
+    if (case / "sys/vmallocinfo").exists():
+        check_vmalloc(tap, vmpt, name, dump, types, case)
+
+
+def check_truth(tap, vmpt, source, chosen):
+    for case in truth_cases(tap, source):
+        if not chosen(case):
+            continue
+        with tempfile.TemporaryDirectory(prefix="vmpt-log-") as folder:
+            types, why = find_types(case, Path(folder))
+            for dump_name, dump in find_dumps(case, Path(folder)):
+                name = f"{case.parent.name}/{case.name} {dump_name}"
+                # Of the log of these guests nothing was kept; it must be whole.
+                result = run(vmpt, "log", dump, *(types or []))
+                whole = result.returncode == 0 and b"Linux version " in result.stdout.split(b"\n")[0]
+                learned = why and result.returncode == 1 and b"no struct layouts" in result.stderr
+                tap.report(None if whole or learned else failed(result), f"{name}: log")
+                if not why:
+                    check_dump(tap, vmpt, name, dump, types, case)
+
+
+def check_crashes(tap, vmpt, source, chosen):
+    folder = Path(os.environ.get("VMPT_CRASHES") or source / "../shared/crashes").resolve()
+    cases = [case for case in find_cases(folder) if chosen(case)]
+    if not cases or not shutil.which("zstd"):
+        return tap.skip("crashed guests", f"none at {folder} (VMPT_CRASHES), or no zstd to unpack them")
+    with tempfile.TemporaryDirectory(prefix="vmpt-crashes-") as temporary:
+        unpacked = Path(os.environ.get("VMPT_CRASH_DUMPS") or temporary)
+        bases = {(case / "base").read_text().strip() for case in cases if (case / "base").exists()}
+        for case in cases:
+            dump = unpacked / f"{case.name}.elf"
+            if not dump.exists():
+                dump = Path(temporary) / dump.name
+                subprocess.run([folder / "unpack", temporary, case.name], check=True)
+            check_dump(tap, vmpt, f"{folder.name}/{case.name}", dump, [], case)
+            if dump.parent == Path(temporary) and case.name not in bases:
+                dump.unlink()
+
+
+def main():
+    vmpt, source, words = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
+    tap = Tap()
+
+    def chosen(case):
+        return not words or any(word in case.name for word in words)
+
+    check_truth(tap, vmpt, source, chosen)
+    check_crashes(tap, vmpt, source, chosen)
+    tap.end()
+
+
+main()
