@@ -117,7 +117,9 @@ def check_truth(tap, vmpt, source, chosen):
                 name = f"{case.parent.name}/{case.name} {dump_name}"
                 # Of the log of these guests nothing was kept; it must be whole.
                 result = run(vmpt, "log", dump, *(types or []))
-                whole = result.returncode == 0 and b"Linux version " in result.stdout.split(b"\n")[0]
+                # arm64 first says on which CPU it boots.
+                start = b"".join(result.stdout.split(b"\n")[:2])
+                whole = result.returncode == 0 and b"Linux version " in start
                 learned = why and result.returncode == 1 and b"no struct layouts" in result.stderr
                 tap.report(None if whole or learned else failed(result), f"{name}: log")
                 if not why:

@@ -145,8 +145,8 @@ protected:
 /// The entry of a kind with all of its address bits set.
 uint64_t makeEntry(const EntryFormat &format, const EntryPattern &kind) {
   uint64_t entry = kind.bits | kind.address.lowMask | kind.address.highMask;
-  // RISC-V: without R, W, X it would be a table.
-  for (unsigned n = 1; n < 4 && &format.find(entry) != &kind; ++n)
+  // RISC-V: without R, W, X it would be a table; x86: without PS.
+  for (unsigned n = 1; n < 8 && &format.find(entry) != &kind; ++n)
     entry |= bit(n);
   EXPECT_EQ(&format.find(entry), &kind) << hex(entry);
   return entry;
