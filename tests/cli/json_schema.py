@@ -29,7 +29,7 @@ KINDS = {
     "tasks": "task", "maps": "area", "ranges": "range", "skipped": "skipped", "blocks": "block",
     "cpus": "cpu", "kernel": "kernel_fact", "sections": "section", "symbols": "symbol_fact",
     "vmcoreinfo": "entry", "findings": "finding", "memory": "bytes",
-    "records": "log_record", "modules": "module", "areas": "vmalloc_area",
+    "records": "log_record", "modules": "module", "pages": "page", "totals": "total", "areas": "vmalloc_area",
 }
 COMMANDS = [["kernel"], ["kernel", "--max-lines", "3"], ["info"], ["info", "--verify"], ["vmcoreinfo"]]
 TASK_COMMANDS = [["info", "--sources"], ["tasks"], ["tasks", "--threads"], ["task", "--pid", "1"], ["task", "--all"],

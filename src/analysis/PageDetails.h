@@ -1,0 +1,64 @@
+//===- PageDetails.h - all that is known of one page frame ----------------===//
+#pragma once
+
+#include "kernel/pages/PageFlags.h"
+
+namespace vmpt {
+
+/// Whose page it is, by page->mapping. linux include/linux/page-flags.h
+/// PAGE_MAPPING_*.
+enum class PageOwner : uint8_t {
+  None,
+  Anonymous,
+  Ksm,
+  Movable, ///< Of a driver that can move it.
+  File,
+};
+llvm::StringRef getPageOwnerName(PageOwner owner);
+
+struct PageDetails {
+  PageFacts facts;
+  uint64_t flags = 0; ///< As in /proc/kpageflags.
+  int32_t mapCount = 0;
+  PageOwner owner = PageOwner::None;
+  /// anon_vma, stable_node or address_space, without the bits that tell.
+  VirtAddr mapping;
+  std::optional<VirtAddr> inode;
+  std::optional<uint64_t> inodeNumber;
+  std::optional<uint32_t> device; ///< major << 20 | minor
+  /// Within its file system, which can be mounted anywhere.
+  std::string path;
+  std::optional<uint64_t> fileOffset; ///< Bytes.
+  std::optional<uint32_t> node;
+  std::string zone;
+  std::optional<VirtAddr> memcg;
+  std::string cgroup; ///< Its path in the hierarchy.
+  /// What could not be found out, a sentence each.
+  std::vector<std::string> problems;
+};
+
+/// Looks at single pages. \p debug and \p flags must outlive the object.
+class PageExplorer {
+public:
+  PageExplorer(const KernelDebug &debug, PageFlags &flags)
+      : debug_(debug), flags_(flags) {}
+
+  PageDetails explore(uint64_t frame);
+
+private:
+  void findOwner(PageDetails &details) const;
+  void findFile(PageDetails &details) const;
+  void findOffset(PageDetails &details) const;
+  void findZone(PageDetails &details) const;
+  void findCgroup(PageDetails &details) const;
+  /// Names from \p dentry up to the top of its file system.
+  std::string pathOf(VirtAddr dentry, PageDetails &details) const;
+  std::optional<uint64_t>
+  number(VirtAddr object, llvm::StringRef type,
+         std::initializer_list<llvm::StringRef> names) const;
+
+  const KernelDebug &debug_;
+  PageFlags &flags_;
+};
+
+} // namespace vmpt
