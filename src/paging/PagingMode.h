@@ -13,6 +13,7 @@
 #include "memory/Machine.h"
 #include "paging/Coverage.h"
 #include "paging/EntryFormat.h"
+#include "paging/EntryRights.h"
 #include "support/Address.h"
 #include "support/Bits.h"
 
@@ -43,6 +44,10 @@ struct PagingMode {
   std::array<PagingLevel, maxLevels> levels = {};
   /// Of the root for kernels; see ofLowerRoot().
   Coverage coverage = {};
+  RightsRules pageRights = {}, tableRights = {};
+  /// Levels above this one have nothing to say about rights (PAE's root).
+  uint8_t firstLevelWithRights = 0;
+  llvm::ArrayRef<EntryFlag> flags = {};
 
   constexpr unsigned lastLevel() const { return levelCount - 1u; }
   constexpr unsigned entryCount(unsigned level) const {
@@ -67,6 +72,14 @@ struct PagingMode {
   /// What an entry of \p level means to the MMU.
   constexpr DecodedEntry decode(uint64_t entry, unsigned level) const {
     return levels[level].entries.decode(entry);
+  }
+  /// The rights, a set of Right, that an entry in use takes away.
+  constexpr uint8_t deniedBy(uint64_t entry, unsigned level) const {
+    if (level < firstLevelWithRights)
+      return 0;
+    const EntryMeaning meaning = levels[level].entries.meaningOf(entry);
+    return vmpt::deniedBy(
+        meaning == EntryMeaning::Table ? tableRights : pageRights, entry);
   }
   constexpr bool isHole(uint64_t entry, unsigned level) const {
     return levels[level].entries.meaningOf(entry) == EntryMeaning::Hole;

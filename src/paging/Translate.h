@@ -33,6 +33,13 @@ struct Translation {
   llvm::SmallVector<TranslationStep, maxLevels> steps;
 
   bool isMapped() const { return outcome == Outcome::Mapped; }
+  /// What all entries on the way together allow; nothing if not mapped.
+  PageRights rights(const PagingMode &mode) const {
+    uint8_t denied = 0;
+    for (const TranslationStep &step : steps)
+      denied |= mode.deniedBy(step.entry, step.level);
+    return isMapped() ? PageRights::without(denied) : PageRights();
+  }
 };
 
 /// Addresses that mode.coverage leaves out are faults without any step.

@@ -23,6 +23,12 @@
 // bits below it down to the size are, too. Whether the top byte may hold a tag
 // (TCR_ELx.TBI1: KASAN's and MTE's are there) is in no dump, so it may.
 //
+// [arm/ddi0487] D8.4 "Memory access control": AP[2:1] in bits 7:6, PXN and UXN
+// in 53 and 54; what EL0 may write, EL1 may not execute. Tables take rights
+// from all that is below them: PXNTable, UXNTable, APTable in bits 59 to 62.
+// Whether hardware makes a page with DBM writable by itself is in no dump: such
+// a page counts as writable once it was written to, as in Linux's listing.
+//
 #pragma once
 
 #include "paging/PagingMode.h"
@@ -47,6 +53,43 @@ constexpr EntryFormat makeEntries(unsigned shift, bool isLast, bool blocks,
   return {hole, table, blocks ? page : EntryPattern()};
 }
 
+inline constexpr RightsRules
+    pageRights = {{{bit(7), bit(7), WriteRight},
+                   {bit(6), 0, UserRight},
+                   {bit(54), bit(54), UserExecuteRight},
+                   {bit(53), bit(53), KernelExecuteRight},
+                   {bits(7, 6), bit(6), KernelExecuteRight}}},
+    tableRights = {{{bit(62), bit(62), WriteRight},
+                    {bit(61), bit(61), UserRight},
+                    {bit(60), bit(60), UserExecuteRight},
+                    {bit(59), bit(59), KernelExecuteRight}}};
+
+/// AttrIndx is the number of a field in MAIR_EL1.
+inline constexpr EntryFlag flags[] = {
+    {bits(4, 2), 0, "AttrIndx=0", InPages},
+    {bits(4, 2), bit(2), "AttrIndx=1", InPages},
+    {bits(4, 2), bit(3), "AttrIndx=2", InPages},
+    {bits(4, 2), bits(3, 2), "AttrIndx=3", InPages},
+    {bits(4, 2), bit(4), "AttrIndx=4", InPages},
+    {bits(4, 2), bit(4) | bit(2), "AttrIndx=5", InPages},
+    {bits(4, 2), bits(4, 3), "AttrIndx=6", InPages},
+    {bits(4, 2), bits(4, 2), "AttrIndx=7", InPages},
+    EntryFlag::of(6, "AP[1]", InPages),
+    EntryFlag::of(7, "AP[2]", InPages),
+    EntryFlag::of(10, "AF", InPages),
+    EntryFlag::of(11, "nG", InPages),
+    EntryFlag::of(50, "GP", InPages),
+    EntryFlag::of(51, "DBM", InPages),
+    EntryFlag::of(52, "Contiguous", InPages),
+    EntryFlag::of(53, "PXN", InPages),
+    EntryFlag::of(54, "UXN", InPages),
+    EntryFlag::of(59, "PXNTable", InTables),
+    EntryFlag::of(60, "UXNTable", InTables),
+    EntryFlag::of(61, "APTable[0]", InTables),
+    EntryFlag::of(62, "APTable[1]", InTables),
+    EntryFlag::of(63, "NSTable", InTables),
+};
+
 /// \p blocks has a bit for each level that has pages, bit 0 the last one.
 constexpr PagingMode makeMode(llvm::StringLiteral name, unsigned virtualBits,
                               unsigned pageShift, unsigned blocks,
@@ -64,6 +107,9 @@ constexpr PagingMode makeMode(llvm::StringLiteral name, unsigned virtualBits,
                                                 address);
                            }),
       .coverage = Coverage::upperHalf(virtualBits, topByte),
+      .pageRights = pageRights,
+      .tableRights = tableRights,
+      .flags = flags,
   };
 }
 

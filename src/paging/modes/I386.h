@@ -1,7 +1,8 @@
 //===- I386.h - the paging modes of 32-bit x86 ----------------------------===//
 //
 // PAE, [intel/vol3] 4.4 "PAE Paging": entries of 8 bytes as on x86-64, a root
-// of four entries (32 bytes, so aligned), which map no page themselves.
+// of four entries (32 bytes, so aligned), which map no page themselves and
+// have no bits for rights (Table 4-8: R/W, U/S and XD are reserved there).
 //
 // Two levels, [intel/vol3] 4.3 "32-Bit Paging": entries of 4 bytes, bit 7 of
 // an upper entry maps 4 MiB. Such an entry has address bits 39:32 in its bits
@@ -28,6 +29,10 @@ inline constexpr PagingMode pae = {
                                {.lowMask = bits(51, 12)});
                          }),
     .coverage = Coverage::lowerHalf(32),
+    .pageRights = x86_64::rights,
+    .tableRights = x86_64::rights,
+    .firstLevelWithRights = 1,
+    .flags = x86_64::flags,
 };
 
 constexpr EntryFormat makeTwoLevelEntries(unsigned shift, unsigned fromLast) {
@@ -48,6 +53,9 @@ inline constexpr PagingMode twoLevel = {
     .levelCount = 2,
     .levels = makeLevels(32, 12, 2, makeTwoLevelEntries),
     .coverage = Coverage::lowerHalf(32),
+    .pageRights = x86_64::rights,
+    .tableRights = x86_64::rights,
+    .flags = x86_64::flags,
 };
 
 static_assert(isConsistent(pae) && isConsistent(twoLevel));

@@ -42,6 +42,27 @@ constexpr EntryFormat makeEntries(unsigned shift, unsigned fromLast) {
           page};
 }
 
+/// [riscv/priv] "Addressing and Memory Protection": a page says all, and bits
+/// of tables above it nothing. The kernel never executes a page with U.
+inline constexpr RightsRules rights = {{{bit(2), 0, WriteRight},
+                                        {bit(3), 0, ExecuteRights},
+                                        {bit(4), 0, UserRights},
+                                        {bit(4), bit(4), KernelExecuteRight}}};
+
+inline constexpr EntryFlag flags[] = {
+    EntryFlag::of(0, "V"),
+    EntryFlag::of(1, "R", InPages),
+    EntryFlag::of(2, "W", InPages),
+    EntryFlag::of(3, "X", InPages),
+    EntryFlag::of(4, "U", InPages),
+    EntryFlag::of(5, "G"),
+    EntryFlag::of(6, "A", InPages),
+    EntryFlag::of(7, "D", InPages),
+    {bits(62, 61), bit(61), "PBMT=NC", InPages},
+    {bits(62, 61), bit(62), "PBMT=IO", InPages},
+    EntryFlag::of(63, "N", InLastLevel),
+};
+
 constexpr PagingMode makeMode(llvm::StringLiteral name, unsigned virtualBits) {
   return {
       .name = name,
@@ -51,6 +72,8 @@ constexpr PagingMode makeMode(llvm::StringLiteral name, unsigned virtualBits) {
       .levelCount = countLevels(virtualBits, 12, 3),
       .levels = makeLevels(virtualBits, 12, 3, makeEntries),
       .coverage = Coverage::signExtended(virtualBits),
+      .pageRights = rights,
+      .flags = flags,
   };
 }
 

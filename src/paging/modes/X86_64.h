@@ -6,6 +6,10 @@
 // page's own alignment. With AMD's SME one of the address bits means
 // "encrypted"; `withoutAddressBits` takes such a bit out of a mode.
 //
+// 4.6.1 "Determination of Access Rights": R/W and U/S count where they are set
+// in every entry, XD where it is set in any. That the kernel may not execute
+// what user code may (SMEP) is a matter of CR4 and is not told here.
+//
 #pragma once
 
 #include "paging/PagingMode.h"
@@ -28,6 +32,29 @@ constexpr EntryFormat makeEntries(unsigned shift, bool isLast, bool pages,
   return {hole, table, pages ? page : EntryPattern()};
 }
 
+inline constexpr uint64_t writableBit = bit(1), userBit = bit(2),
+                          noExecuteBit = bit(63);
+inline constexpr RightsRules rights = {
+    {{writableBit, 0, WriteRight},
+     {userBit, 0, UserRights},
+     {noExecuteBit, noExecuteBit, ExecuteRights}}};
+
+/// [intel/vol3] Tables 4-15 to 4-20.
+inline constexpr EntryFlag flags[] = {
+    EntryFlag::of(0, "P"),
+    EntryFlag::of(1, "RW"),
+    EntryFlag::of(2, "US"),
+    EntryFlag::of(3, "PWT"),
+    EntryFlag::of(4, "PCD"),
+    EntryFlag::of(5, "A"),
+    EntryFlag::of(6, "D", InPages),
+    EntryFlag::of(7, "PS", InLargePages),
+    EntryFlag::of(7, "PAT", InLastLevel),
+    EntryFlag::of(12, "PAT", InLargePages),
+    EntryFlag::of(8, "G", InPages),
+    EntryFlag::of(63, "XD"),
+};
+
 constexpr PagingMode makeMode(llvm::StringLiteral name, unsigned virtualBits) {
   return {
       .name = name,
@@ -42,6 +69,9 @@ constexpr PagingMode makeMode(llvm::StringLiteral name, unsigned virtualBits) {
                                                 {.lowMask = bits(51, 12)});
                            }),
       .coverage = Coverage::signExtended(virtualBits),
+      .pageRights = rights,
+      .tableRights = rights,
+      .flags = flags,
   };
 }
 
