@@ -7,6 +7,23 @@ namespace vmpt {
 void DumpOptions::add(OptionParser &parser) {
   parser.addWords(
       "DUMP", "the memory dump; of a split one, all parts in any order", files);
+  addPlaces(parser);
+}
+
+void DumpOptions::addWithWords(OptionParser &parser, const char *name,
+                               const char *help) {
+  parser.addWords(name, help, words);
+  addPlaces(parser);
+}
+
+void DumpOptions::splitWords() {
+  if (!maps.empty() || words.empty())
+    return;
+  files.push_back(std::move(words.front()));
+  words.erase(words.begin());
+}
+
+void DumpOptions::addPlaces(OptionParser &parser) {
   parser.addTexts("--part", "FILE",
                   "a further file of the same dump (repeatable)", parts);
   parser.addTexts("--map", "FILE@PHYS[:LENGTH[:OFFSET]]",
@@ -160,6 +177,20 @@ llvm::Error TaskOptions::check(llvm::StringRef command,
   if (!given.empty())
     message += ", not " + join(given) + " together";
   return llvm::make_error<UsageError>(message);
+}
+
+void SpaceOptions::add(OptionParser &parser) {
+  parser.addNumber("--pid", "N", "through the tables of the task with this pid",
+                   pid);
+  parser.addNumber("--root", "PHYS",
+                   "through the table at this physical address", root);
+}
+
+llvm::Error SpaceOptions::check() const {
+  if (pid && root)
+    return llvm::make_error<UsageError>(
+        "--pid and --root each choose a table; leave out one");
+  return llvm::Error::success();
 }
 
 void OutputOptions::add(OptionParser &parser) {

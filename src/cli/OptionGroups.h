@@ -20,9 +20,19 @@ struct DumpOptions {
   std::vector<std::string> maps;
   std::optional<uint64_t> rawBase;
   std::optional<std::string> layout;
+  /// Of a command that asks about something: what follows DUMP.
+  std::vector<std::string> words;
 
   void add(OptionParser &parser);
+  /// DUMP is one word, \p name and \p help those behind it; of a dump that
+  /// --map describes all words are these. splitWords() after parsing.
+  void addWithWords(OptionParser &parser, const char *name, const char *help);
+  void splitWords();
   llvm::Error apply(Request &request) const;
+
+private:
+  /// What else says where the memory is.
+  void addPlaces(OptionParser &parser);
 };
 
 /// What the dump does not tell of its kernel, or tells wrongly.
@@ -68,6 +78,16 @@ struct TaskOptions {
   /// the command's own --root is: nothing if it has none.
   llvm::Error check(llvm::StringRef command,
                     std::optional<bool> root = std::nullopt) const;
+};
+
+/// Whose tables: without an option the kernel's.
+struct SpaceOptions {
+  std::optional<uint64_t> pid;
+  std::optional<uint64_t> root;
+
+  void add(OptionParser &parser);
+  /// A UsageError if both are given.
+  llvm::Error check() const;
 };
 
 /// How the result is written.

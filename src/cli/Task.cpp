@@ -9,16 +9,6 @@ namespace vmpt {
 
 namespace {
 
-/// Why a task has nothing to list.
-std::string explainNoRoot(const Task &task) {
-  if (task.mm.value)
-    return task.rootProblem;
-  return task.isKernelThread
-             ? "a kernel thread has no page tables of its own; vmpt kernel "
-               "lists the kernel's"
-             : "it has no mm: it is exiting or a zombie";
-}
-
 class TaskCommand final : public Command {
 public:
   void addOptions(OptionParser &parser) override {

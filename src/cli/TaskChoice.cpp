@@ -8,6 +8,15 @@ std::string nameOf(const Task &task) {
   return "pid " + std::to_string(task.pid) + " (" + escapeName(task.comm) + ")";
 }
 
+std::string explainNoRoot(const Task &task) {
+  if (task.mm.value)
+    return task.rootProblem;
+  return task.isKernelThread
+             ? "a kernel thread has no page tables of its own; vmpt kernel "
+               "lists the kernel's"
+             : "it has no mm: it is exiting or a zombie";
+}
+
 llvm::Expected<std::vector<const Task *>>
 chooseTasks(const TaskOptions &options, const TaskList &list) {
   std::vector<const Task *> chosen;

@@ -9,6 +9,9 @@ namespace vmpt {
 /// "pid 120 (demo-basic)", on one line whatever the name is.
 std::string nameOf(const Task &task);
 
+/// Why a task has no tables to go through.
+std::string explainNoRoot(const Task &task);
+
 /// Those of \p list that --pid, --comm, --mm or --all chooses; at least one.
 llvm::Expected<std::vector<const Task *>>
 chooseTasks(const TaskOptions &options, const TaskList &list);

@@ -3,6 +3,7 @@
 
 #include "memory/PhysicalMemory.h"
 #include "output/Record.h"
+#include "paging/PagingMode.h"
 
 #include <array>
 
@@ -14,5 +15,21 @@ llvm::StringRef getReasonWord(Absence absence);
 /// {"excluded": 4096}: bytes by Absence, those of which there are none left
 /// out.
 Record makeAbsentBytes(llvm::ArrayRef<uint64_t> byAbsence);
+
+/// Linux's name of a level, "pgd" to "pte"; levels that a mode lacks are those
+/// between.
+llvm::StringRef getLevelName(const PagingMode &mode, unsigned level);
+
+/// The names of the bits that are set in an entry in use.
+std::vector<llvm::StringRef> getFlagNames(const PagingMode &mode,
+                                          uint64_t entry, unsigned level);
+
+/// "writable", "executable", "user".
+void addRights(Record &record, const PageRights &rights);
+/// "writable, not executable, kernel"
+std::string describe(const PageRights &rights);
+
+/// 0x200000 -> "2M".
+std::string describeSize(uint64_t bytes);
 
 } // namespace vmpt

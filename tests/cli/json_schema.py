@@ -28,13 +28,16 @@ except ImportError:
 KINDS = {
     "tasks": "task", "maps": "area", "ranges": "range", "skipped": "skipped", "blocks": "block",
     "cpus": "cpu", "kernel": "kernel_fact", "sections": "section", "symbols": "symbol_fact",
-    "vmcoreinfo": "entry", "findings": "finding", "memory": "bytes",
+    "vmcoreinfo": "entry", "addresses": "address", "findings": "finding", "memory": "bytes",
     "records": "log_record", "modules": "module", "pages": "page", "totals": "total", "areas": "vmalloc_area",
 }
 COMMANDS = [["kernel"], ["kernel", "--max-lines", "3"], ["info"], ["info", "--verify"], ["vmcoreinfo"]]
 TASK_COMMANDS = [["info", "--sources"], ["tasks"], ["tasks", "--threads"], ["task", "--pid", "1"], ["task", "--all"],
                  ["task", "--pid", "1", "--user-only"], ["maps", "--pid", "1"], ["maps", "--pid", "2"],
-                 ["maps", "--all", "--pages"], ["efi"], ["log"], ["modules"], ["vmalloc"]]
+                 ["maps", "--all", "--pages"], ["efi"], ["log"], ["modules"], ["vmalloc"],
+                 ["translate", "swapper_pg_dir", "0", "0x123456789abcdef0"],
+                 ["translate", "--brief", "swapper_pg_dir+0x10", "0x400000"],
+                 ["translate", "--pid", "1", "0x400000", "0", "0xffffffffffffffff"]]
 
 
 def lines_of(scope, command, context):

@@ -8,6 +8,25 @@
 
 namespace vmpt {
 
+llvm::StringRef getRegionName(Region region) {
+  static constexpr llvm::StringLiteral names[] = {"user",
+                                                  "direct_map",
+                                                  "vmalloc",
+                                                  "vmemmap",
+                                                  "modules",
+                                                  "kernel_image",
+                                                  "fixmap",
+                                                  "cpu_entry_area",
+                                                  "espfix",
+                                                  "kasan_shadow",
+                                                  "efi_runtime",
+                                                  "ldt_remap",
+                                                  "persistent_kmap",
+                                                  "pci_io"};
+  static_assert(std::size(names) == size_t(Region::PciIo) + 1);
+  return names[size_t(region)];
+}
+
 std::vector<KernelRegion> makeRegions(llvm::ArrayRef<AddressMarker> markers,
                                       llvm::ArrayRef<RegionMarker> names,
                                       VirtAddr top, llvm::StringRef source) {

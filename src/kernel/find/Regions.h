@@ -31,6 +31,9 @@ enum class Region : uint8_t {
   PciIo,
 };
 
+/// A stable word: "direct_map", "kernel_image".
+llvm::StringRef getRegionName(Region region);
+
 struct KernelRegion {
   Region region;
   VirtAddr first, last; ///< Both inclusive.

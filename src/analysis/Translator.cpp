@@ -1,0 +1,160 @@
+#include "analysis/Translator.h"
+
+#include "kernel/find/KernelArch.h"
+
+namespace vmpt {
+
+Translator::Translator(const KernelDebug &debug)
+    : debug_(&debug),
+      lastUser_(debug.image().arch->lastUserAddress(debug.image())),
+      rules_(getNonPresentRules(*debug.image().mode, debug.image().version())) {
+  rules_.types = findSwapTypes(debug.types(), debug.symbols());
+}
+
+Translator Translator::ofKernel(const KernelDebug &debug) {
+  Translator translator(debug);
+  translator.spaces_.push_back(debug.memory());
+  return translator;
+}
+
+Translator Translator::ofTask(const KernelDebug &debug, PhysAddr root) {
+  Translator translator(debug);
+  const PagingMode &mode = debug.memory().mode();
+  translator.spaces_.emplace_back(debug.memory().physical(), ofLowerRoot(mode),
+                                  root);
+  if (!debug.image().arch->tasksMapKernel)
+    translator.spaces_.push_back(debug.memory());
+  if (auto userRoot = debug.image().arch->userRoot) {
+    const PhysAddr ofUser = userRoot(debug, root);
+    if (ofUser != root)
+      translator.userRoot_ = ofUser;
+  }
+  return translator;
+}
+
+Translator Translator::ofRoot(const KernelDebug &debug, PhysAddr root) {
+  Translator translator(debug);
+  const PagingMode &mode = debug.memory().mode();
+  const PagingMode lower = ofLowerRoot(mode);
+  translator.spaces_.emplace_back(debug.memory().physical(), mode, root);
+  if (!(lower.coverage == mode.coverage))
+    translator.spaces_.emplace_back(debug.memory().physical(), lower, root);
+  return translator;
+}
+
+const AddressSpace &Translator::spaceOf(VirtAddr at) const {
+  for (const AddressSpace &space : spaces_)
+    if (space.mode().coverage.covers(at))
+      return space;
+  return spaces_.front();
+}
+
+static Ending getEnding(EntryKind kind) {
+  switch (kind) {
+  case EntryKind::Untouched:
+    return Ending::NoEntry;
+  case EntryKind::Present:
+    return Ending::Page;
+  case EntryKind::ProtNone:
+    return Ending::ProtNone;
+  case EntryKind::Swapped:
+    return Ending::Swapped;
+  case EntryKind::Migrating:
+    return Ending::Migrating;
+  case EntryKind::HwPoison:
+    return Ending::HwPoison;
+  case EntryKind::Device:
+    return Ending::Device;
+  case EntryKind::UffdMarker:
+    return Ending::UffdMarker;
+  case EntryKind::GuardMarker:
+    return Ending::GuardMarker;
+  case EntryKind::PoisonMarker:
+    return Ending::PoisonMarker;
+  case EntryKind::Unknown:
+    return Ending::NotPresent;
+  case EntryKind::TableAbsent:
+    return Ending::TableAbsent;
+  }
+  llvm_unreachable("not an EntryKind");
+}
+
+/// The kernel's own addresses are never swapped: it makes pages inaccessible
+/// by the present bit alone.
+void Translator::explainHole(AddressAnswer &answer) const {
+  const TranslationStep &last = answer.translation.steps.back();
+  if (!isUserAddress(answer.address)) {
+    answer.ending = last.entry ? Ending::NotPresent : Ending::NoEntry;
+    return;
+  }
+  const PagingMode &mode = spaceOf(answer.address).mode();
+  const NonPresentEntry held =
+      decodeNonPresent(rules_, mode, last.entry, last.level);
+  answer.ending = getEnding(held.kind);
+  answer.swapType = held.swapType;
+  answer.swapOffset = held.swapOffset;
+  if (held.address)
+    answer.physical = *held.address +
+                      (answer.address.value & (mode.entrySpan(last.level) - 1));
+}
+
+/// The one exception to "absent is not empty": see docs/architecture.md.
+void Translator::explainAbsence(AddressAnswer &answer) const {
+  const Translation &found = answer.translation;
+  answer.isTableExcluded = !found.steps.empty() &&
+                           found.absent.absence == Absence::Excluded &&
+                           debug_->memory().physical().mayExcludeZeroPages();
+  answer.ending =
+      answer.isTableExcluded ? Ending::NoEntry : Ending::TableAbsent;
+}
+
+AddressAnswer Translator::ask(VirtAddr at) const {
+  const AddressSpace &space = spaceOf(at);
+  AddressAnswer answer;
+  answer.address = at;
+  answer.translation = space.find(at);
+  const Translation &found = answer.translation;
+  answer.pageBytes = found.pageBytes;
+  switch (found.outcome) {
+  case Translation::Outcome::Mapped: {
+    answer.ending = Ending::Page;
+    answer.physical = found.address;
+    answer.rights = found.rights(space.mode());
+    if (!userRoot_ || !isUserAddress(at))
+      break;
+    const Translation ofUser =
+        translate(space.physical(), space.mode(), *userRoot_, at);
+    if (ofUser.isMapped() && ofUser.address == found.address)
+      answer.rights = ofUser.rights(space.mode());
+    break;
+  }
+  case Translation::Outcome::NotPresent:
+    explainHole(answer);
+    break;
+  case Translation::Outcome::Reserved:
+    answer.ending = Ending::ReservedBits;
+    break;
+  case Translation::Outcome::NotCovered: {
+    const PagingMode &mode = debug_->memory().mode();
+    const bool isCanonical =
+        mode.coverage.covers(at) || ofLowerRoot(mode).coverage.covers(at);
+    answer.ending = isCanonical ? Ending::NotCovered : Ending::NotCanonical;
+    break;
+  }
+  case Translation::Outcome::TableAbsent:
+    explainAbsence(answer);
+    break;
+  }
+  return answer;
+}
+
+const KernelRegion *findRegionAt(const KernelImage &kernel, VirtAddr at) {
+  const KernelRegion *found = nullptr;
+  for (const KernelRegion &region : kernel.regions)
+    if (region.contains(at) &&
+        (!found || region.last - region.first < found->last - found->first))
+      found = &region;
+  return found;
+}
+
+} // namespace vmpt

@@ -1,0 +1,79 @@
+//===- Translator.h - what lies behind a virtual address, or why not ------===//
+#pragma once
+
+#include "kernel/context/KernelDebug.h"
+#include "kernel/pages/NonPresentEntry.h"
+#include "kernel/tasks/TaskList.h"
+
+namespace vmpt {
+
+/// How the way through the tables ends.
+enum class Ending : uint8_t {
+  Page,
+  NoEntry, ///< The last entry is zero, or its table is.
+  ProtNone,
+  Swapped,
+  Migrating,
+  HwPoison,
+  Device,
+  UffdMarker,
+  GuardMarker,
+  PoisonMarker,
+  NotPresent,   ///< A hole that holds something else.
+  ReservedBits, ///< The MMU takes the entry for a fault.
+  NotCanonical, ///< No root translates such an address.
+  NotCovered,   ///< This root does not: it is of the other half.
+  TableAbsent,  ///< The table is not in the dump.
+};
+inline constexpr unsigned endingCount = unsigned(Ending::TableAbsent) + 1;
+
+struct AddressAnswer {
+  VirtAddr address;
+  Ending ending = Ending::NoEntry;
+  /// Page: the byte. ProtNone: the byte in the page that the entry still names,
+  /// though the MMU goes there no more.
+  std::optional<PhysAddr> physical;
+  uint64_t pageBytes = 0; ///< Page, ProtNone; else of what is not mapped.
+  PageRights rights;      ///< Of user code's own table, where there is one.
+  unsigned swapType = 0;  ///< As in NonPresentEntry.
+  uint64_t swapOffset = 0;
+  /// NoEntry: the table was left out as a page of zeros is.
+  bool isTableExcluded = false;
+  Translation translation;
+};
+
+/// Asks the tables of the kernel, of a task, or at an address.
+class Translator {
+public:
+  /// \p debug must outlive the object.
+  static Translator ofKernel(const KernelDebug &debug);
+  /// \p root is the task's. Addresses of the kernel go through the task's
+  /// table, too, or through the kernel's own where that is another one.
+  static Translator ofTask(const KernelDebug &debug, PhysAddr root);
+  /// Both halves of the addresses through this table, as it is.
+  static Translator ofRoot(const KernelDebug &debug, PhysAddr root);
+
+  AddressAnswer ask(VirtAddr at) const;
+  /// The table that \p at goes through: its mode and root.
+  const AddressSpace &spaceOf(VirtAddr at) const;
+  const KernelDebug &debug() const { return *debug_; }
+  bool isUserAddress(VirtAddr at) const { return at <= lastUser_; }
+
+private:
+  explicit Translator(const KernelDebug &debug);
+  void explainHole(AddressAnswer &answer) const;
+  void explainAbsence(AddressAnswer &answer) const;
+
+  const KernelDebug *debug_;
+  std::vector<AddressSpace> spaces_; ///< The first that covers an address.
+  /// x86 PTI: the table that user code runs on. That of the kernel forbids it
+  /// to execute anything.
+  std::optional<PhysAddr> userRoot_;
+  VirtAddr lastUser_;
+  NonPresentRules rules_;
+};
+
+/// The region that \p at lies in; of several, the smallest. Null if in none.
+const KernelRegion *findRegionAt(const KernelImage &kernel, VirtAddr at);
+
+} // namespace vmpt

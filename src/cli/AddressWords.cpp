@@ -1,0 +1,61 @@
+#include "cli/AddressWords.h"
+
+#include "support/Text.h"
+
+#include "llvm/Support/Process.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+
+namespace vmpt {
+
+llvm::Expected<VirtAddr> AddressWords::findSymbol(llvm::StringRef name) {
+  auto known = known_.find(name);
+  if (known != known_.end())
+    return known->second;
+  llvm::Expected<Symbol> symbol = symbols_.get(name);
+  if (!symbol)
+    return symbol.takeError();
+  known_[name] = symbol->address;
+  return symbol->address;
+}
+
+llvm::Expected<VirtAddr> AddressWords::parse(llvm::StringRef word) {
+  if (!word.empty() && llvm::isDigit(word.front())) {
+    llvm::Expected<uint64_t> number = parseNumber(word, "address");
+    if (!number)
+      return number.takeError();
+    return VirtAddr(*number);
+  }
+  auto [name, distance] = word.rsplit('+');
+  llvm::Expected<VirtAddr> symbol = findSymbol(name);
+  if (!symbol || name.size() == word.size())
+    return symbol;
+  llvm::Expected<uint64_t> offset =
+      parseNumber(distance, "distance from " + name);
+  if (!offset)
+    return offset.takeError();
+  return *symbol + *offset;
+}
+
+void forEachInputLine(llvm::function_ref<bool(llvm::StringRef)> visit) {
+  char *line = nullptr;
+  size_t size = 0;
+  for (ssize_t length; (length = ::getline(&line, &size, stdin)) >= 0;) {
+    const llvm::StringRef text = llvm::StringRef(line, size_t(length)).trim();
+    if (!text.empty() && !visit(text))
+      break;
+  }
+  std::free(line);
+}
+
+llvm::Error checkHasWords(llvm::StringRef command, llvm::StringRef what,
+                          llvm::ArrayRef<std::string> words) {
+  if (!words.empty() || !llvm::sys::Process::StandardInIsUserInput())
+    return llvm::Error::success();
+  return llvm::make_error<UsageError>(command + " needs " + what +
+                                      ", here or on standard input");
+}
+
+} // namespace vmpt

@@ -1,0 +1,39 @@
+#include "cli/SpaceChoice.h"
+
+#include "cli/TaskChoice.h"
+
+namespace vmpt {
+
+static llvm::Expected<ChosenSpace> chooseTask(uint64_t pid, Session &session,
+                                              const KernelDebug &debug) {
+  llvm::Expected<TaskList> list = readTaskList(debug, {/*withThreads=*/true});
+  if (!list)
+    return session.withFileName(list.takeError());
+  for (const std::string &problem : list->problems)
+    session.warn("task-list", problem);
+  TaskOptions options;
+  options.pid = pid;
+  llvm::Expected<std::vector<const Task *>> tasks = chooseTasks(options, *list);
+  if (!tasks)
+    return session.withFileName(tasks.takeError());
+  const Task &task = *tasks->front();
+  if (!task.root)
+    return session.withFileName(llvm::make_error<LookupError>(
+        nameOf(task) + ": " + explainNoRoot(task)));
+  return ChosenSpace{Translator::ofTask(debug, *task.root), task};
+}
+
+llvm::Expected<ChosenSpace> chooseSpace(const SpaceOptions &options,
+                                        Session &session) {
+  llvm::Expected<const KernelDebug &> debug = session.debug();
+  if (!debug)
+    return debug.takeError();
+  if (options.pid)
+    return chooseTask(*options.pid, session, *debug);
+  if (options.root)
+    return ChosenSpace{Translator::ofRoot(*debug, PhysAddr(*options.root)),
+                       std::nullopt};
+  return ChosenSpace{Translator::ofKernel(*debug), std::nullopt};
+}
+
+} // namespace vmpt

@@ -1,0 +1,224 @@
+#include "views/Translate.h"
+
+#include "support/Text.h"
+#include "views/Words.h"
+
+#include "llvm/Support/Format.h"
+
+namespace vmpt {
+
+namespace {
+
+constexpr llvm::StringLiteral reasons[endingCount] = {"",
+                                                      "no_entry",
+                                                      "prot_none",
+                                                      "swapped",
+                                                      "migrating",
+                                                      "hwpoison",
+                                                      "device",
+                                                      "uffd_wp_marker",
+                                                      "guard",
+                                                      "poison_marker",
+                                                      "not_present",
+                                                      "reserved_bits",
+                                                      "not_canonical",
+                                                      "not_covered",
+                                                      "table_absent"};
+
+void printHex(llvm::raw_ostream &os, uint64_t value) {
+  char digits[18];
+  char *at = std::end(digits);
+  do {
+    *--at = "0123456789abcdef"[value & 15];
+    value >>= 4;
+  } while (value);
+  *--at = 'x';
+  *--at = '0';
+  os.write(at, size_t(std::end(digits) - at));
+}
+
+std::string lastEntry(const AddressAnswer &answer, const PagingMode &mode) {
+  const TranslationStep &last = answer.translation.steps.back();
+  return (getLevelName(mode, last.level) + " entry at physical " +
+          hex(last.entryAddress))
+      .str();
+}
+
+std::string swapPlace(const AddressAnswer &answer) {
+  return std::to_string(answer.swapType) + ", offset " + hex(answer.swapOffset);
+}
+
+std::string explainAbsentTable(const AddressAnswer &answer,
+                               const PagingMode &mode) {
+  const Translation &found = answer.translation;
+  return (getLevelName(mode, unsigned(found.steps.size())) +
+          " table not in the dump (" + getAbsenceName(found.absent.absence) +
+          "): its entry at physical " + hex(found.absent.address))
+      .str();
+}
+
+Record makeStep(const TranslationStep &step, VirtAddr at,
+                const PagingMode &mode) {
+  const unsigned index = mode.indexOf(at, step.level);
+  Record record;
+  record.add("level", getLevelName(mode, step.level));
+  record.add("table", step.entryAddress - uint64_t(index) * mode.entryBytes);
+  record.add("index", index).add("entry_address", step.entryAddress);
+  record.add("value", Value::Hex{step.entry});
+  record.add("flags", makeArray(getFlagNames(mode, step.entry, step.level)));
+  return record;
+}
+
+Record makeBriefRecord(const AddressAnswer &answer, const PagingMode &mode) {
+  Record record;
+  record.add("virtual", answer.address);
+  record.add("physical", Value(answer.physical));
+  record.add("page_bytes", answer.pageBytes);
+  record.add("reason", getReasonWord(answer.ending));
+  if (answer.ending != Ending::Page)
+    record.add("sentence", explain(answer, mode));
+  addRights(record, answer.rights);
+  return record;
+}
+
+Record makeRecord(const AddressReport &report) {
+  const AddressAnswer &answer = report.answer;
+  Record record = makeBriefRecord(answer, *report.mode);
+  if (answer.ending == Ending::Swapped)
+    record.add("swap_type", answer.swapType)
+        .add("swap_offset", answer.swapOffset);
+  if (report.pageAbsence)
+    record.add("page_absent", getReasonWord(*report.pageAbsence));
+  record.add("region", report.region
+                           ? Value(getRegionName(report.region->region))
+                           : Value());
+  record.add("area", report.area.empty() ? Value() : Value(report.area));
+  record.add("symbol", report.symbol.empty() ? Value() : Value(report.symbol));
+  Array steps;
+  for (const TranslationStep &step : answer.translation.steps)
+    steps.push_back(makeStep(step, answer.address, *report.mode));
+  record.add("steps", std::move(steps));
+  return record;
+}
+
+void printSteps(llvm::raw_ostream &os, const AddressReport &report) {
+  const PagingMode &mode = *report.mode;
+  for (const TranslationStep &step : report.answer.translation.steps) {
+    const unsigned index = mode.indexOf(report.answer.address, step.level);
+    const PhysAddr table =
+        step.entryAddress - uint64_t(index) * mode.entryBytes;
+    os << "  " << getLevelName(mode, step.level) << " table " << hex(table)
+       << llvm::format(" [%4u] at ", index) << hex(step.entryAddress) << ": "
+       << llvm::format_hex_no_prefix(step.entry, mode.entryBytes * 2u);
+    for (llvm::StringRef name : getFlagNames(mode, step.entry, step.level))
+      os << ' ' << name;
+    os << '\n';
+  }
+}
+
+void printText(llvm::raw_ostream &os, const AddressReport &report) {
+  const AddressAnswer &answer = report.answer;
+  os << hex(answer.address) << '\n';
+  printSteps(os, report);
+  if (answer.physical) {
+    os << "  physical " << hex(*answer.physical) << ", in a page of "
+       << describeSize(answer.pageBytes);
+    if (report.pageAbsence)
+      os << ", which is not in the dump ("
+         << getAbsenceName(*report.pageAbsence) << ')';
+    os << '\n';
+  }
+  if (answer.ending == Ending::Page)
+    os << "  rights   " << describe(answer.rights) << '\n';
+  else
+    os << "  fault    " << explain(answer, *report.mode) << '\n';
+  if (report.region)
+    os << "  region   " << getRegionName(report.region->region) << '\n';
+  if (!report.area.empty())
+    os << "  area     " << printable(report.area) << '\n';
+  if (!report.symbol.empty())
+    os << "  symbol   " << printable(report.symbol) << '\n';
+}
+
+} // namespace
+
+Value getReasonWord(Ending ending) {
+  if (ending == Ending::Page)
+    return Value();
+  return Value(reasons[unsigned(ending)]);
+}
+
+std::string explain(const AddressAnswer &answer, const PagingMode &mode) {
+  switch (answer.ending) {
+  case Ending::Page:
+    return "mapped";
+  case Ending::NoEntry:
+    if (answer.isTableExcluded)
+      return (getLevelName(mode, unsigned(answer.translation.steps.size())) +
+              " table left out of the dump as a page of zeros, hence empty")
+          .str();
+    return "nothing mapped: the " + lastEntry(answer, mode) + " is zero";
+  case Ending::ProtNone:
+    return "prot-none or NUMA hint: the entry names the page, and is not "
+           "present";
+  case Ending::Swapped:
+    return "swapped to device " + swapPlace(answer);
+  case Ending::Migrating:
+    return "migrating to another frame: type " + swapPlace(answer);
+  case Ending::HwPoison:
+    return "hwpoison: the page's memory has failed: type " + swapPlace(answer);
+  case Ending::Device:
+    return "in memory of a device: type " + swapPlace(answer);
+  case Ending::UffdMarker:
+    return "no page: uffd-wp marker";
+  case Ending::GuardMarker:
+    return "no page: guard marker";
+  case Ending::PoisonMarker:
+    return "no page: poison marker";
+  case Ending::NotPresent:
+    return "not present: the " + lastEntry(answer, mode) + " is " +
+           hex(answer.translation.steps.back().entry);
+  case Ending::ReservedBits:
+    return "reserved bits: the " + lastEntry(answer, mode) + " is " +
+           hex(answer.translation.steps.back().entry);
+  case Ending::NotCanonical:
+    return "not canonical: no table translates such an address";
+  case Ending::NotCovered:
+    return "not covered by this root: it is of the other half of the "
+           "addresses";
+  case Ending::TableAbsent:
+    return explainAbsentTable(answer, mode);
+  }
+  llvm_unreachable("not an Ending");
+}
+
+TranslateView::TranslateView(RecordWriter &writer) : writer_(writer) {
+  writer_.beginList({"addresses", "address"});
+}
+
+void TranslateView::add(const AddressReport &report) {
+  if (llvm::raw_ostream *os = writer_.text())
+    printText(*os, report);
+  else
+    writer_.record(makeRecord(report));
+}
+
+void TranslateView::addBrief(const AddressAnswer &answer,
+                             const PagingMode &mode) {
+  llvm::raw_ostream *os = writer_.text();
+  if (!os)
+    return writer_.record(makeBriefRecord(answer, mode));
+  printHex(*os, answer.address.value);
+  *os << ' ';
+  if (answer.physical)
+    printHex(*os, answer.physical->value);
+  else
+    *os << "- " << explain(answer, mode);
+  if (answer.physical && answer.ending != Ending::Page)
+    *os << " prot-none";
+  *os << '\n';
+}
+
+void TranslateView::finish() { writer_.endList(); }
+
+} // namespace vmpt

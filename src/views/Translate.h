@@ -1,0 +1,39 @@
+//===- Translate.h - the way of an address through the tables, in words ---===//
+#pragma once
+
+#include "analysis/Translator.h"
+#include "output/RecordWriter.h"
+
+namespace vmpt {
+
+/// An answer, and what else is known of the address.
+struct AddressReport {
+  AddressAnswer answer;
+  const PagingMode *mode = nullptr;     ///< Of the table it went through.
+  const KernelRegion *region = nullptr; ///< Or null.
+  std::string area; ///< Of a process: what /proc/PID/maps calls it, and where.
+  std::string symbol; ///< "vfs_read+0x10/0x340"; or empty.
+  /// The page is not in the dump.
+  std::optional<Absence> pageAbsence;
+};
+
+/// A stable word: "no_entry", "prot_none"; null for a page.
+Value getReasonWord(Ending ending);
+
+/// "swapped to device 0, offset 0x12": why there is no page; one line.
+std::string explain(const AddressAnswer &answer, const PagingMode &mode);
+
+/// Of several addresses, as they come.
+class TranslateView {
+public:
+  explicit TranslateView(RecordWriter &writer);
+  void add(const AddressReport &report);
+  /// "0xVIRT 0xPHYS", "0xVIRT 0xPHYS prot-none" or "0xVIRT - reason".
+  void addBrief(const AddressAnswer &answer, const PagingMode &mode);
+  void finish();
+
+private:
+  RecordWriter &writer_;
+};
+
+} // namespace vmpt
