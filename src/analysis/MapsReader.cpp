@@ -2,27 +2,28 @@
 
 namespace vmpt {
 
-llvm::Expected<MapsReader> MapsReader::create(const KernelDebug &debug) {
+llvm::Expected<MapsReader> MapsReader::create(const Kernel &kernel) {
   llvm::Expected<VmaReader> vmas =
-      VmaReader::create(debug.types(), debug.reader());
+      VmaReader::create(kernel.types(), kernel.reader());
   if (!vmas)
     return vmas.takeError();
-  llvm::Expected<VmaNames> names = VmaNames::create(
-      debug.types(), debug.symbols(), debug.reader(), debug.image().version());
+  llvm::Expected<VmaNames> names =
+      VmaNames::create(kernel.types(), kernel.symbols(), kernel.reader(),
+                       kernel.image().version());
   if (!names)
     return names.takeError();
-  return MapsReader(debug, std::move(*vmas), std::move(*names));
+  return MapsReader(kernel, std::move(*vmas), std::move(*names));
 }
 
-MapsReader::MapsReader(const KernelDebug &debug, VmaReader vmas, VmaNames names)
-    : debug_(&debug), vmas_(std::move(vmas)), names_(std::move(names)),
+MapsReader::MapsReader(const Kernel &kernel, VmaReader vmas, VmaNames names)
+    : kernel_(&kernel), vmas_(std::move(vmas)), names_(std::move(names)),
       hidesStackGuard_(hidesStackGuard()) {}
 
 /// Until 4.11 a stack's first page was its guard and not shown. The larger
 /// gap that replaced it has a parameter, and went into older series as well.
 bool MapsReader::hidesStackGuard() const {
-  return debug_->image().version() < KernelVersion{4, 12} &&
-         !debug_->symbols().find("cmdline_parse_stack_guard_gap");
+  return kernel_->image().version() < KernelVersion{4, 12} &&
+         !kernel_->symbols().find("cmdline_parse_stack_guard_gap");
 }
 
 MapsRow MapsReader::makeRow(const Vma &vma, const MmLayout &layout,
@@ -34,7 +35,7 @@ MapsRow MapsReader::makeRow(const Vma &vma, const MmLayout &layout,
   VmaName name = names_.describe(vma, layout);
   row.name = std::move(name.text);
   if (vma.file.value) {
-    row.offset = vma.pageOffset << debug_->memory().mode().pageShift;
+    row.offset = vma.pageOffset << kernel_->memory().mode().pageShift;
     row.device = name.device;
     row.inode = name.inode;
   } else {
@@ -53,7 +54,7 @@ llvm::Expected<MapsListing> MapsReader::read(VirtAddr mm) {
   VmaList vmas = vmas_.readAll(mm);
   MapsListing listing;
   listing.problems = std::move(vmas.problems);
-  const uint64_t pageBytes = bit(debug_->memory().mode().pageShift);
+  const uint64_t pageBytes = bit(kernel_->memory().mode().pageShift);
   for (size_t i = 0; i < vmas.vmas.size(); ++i) {
     Vma vma = vmas.vmas[i];
     const bool growsOn = i && vmas.vmas[i - 1].end == vma.start &&
@@ -73,10 +74,10 @@ llvm::Expected<MapsListing> MapsReader::read(VirtAddr mm) {
 }
 
 llvm::Error MapsReader::addPages(MapsListing &listing, PhysAddr root) const {
-  const AddressSpace &memory = debug_->memory();
+  const AddressSpace &memory = kernel_->memory();
   const PagingMode &mode = memory.mode();
-  NonPresentRules rules = getNonPresentRules(mode, debug_->image().version());
-  rules.types = findSwapTypes(debug_->types(), debug_->symbols());
+  NonPresentRules rules = getNonPresentRules(mode, kernel_->image().version());
+  rules.types = findSwapTypes(kernel_->types(), kernel_->symbols());
   PageCounter counter(memory.physical(), mode, rules, root);
   // A process's table spans the lower half; the gate area lies in the upper.
   const uint64_t userLast = lowBits(mode.virtualBits);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernel/areas/VmaNames.h"
-#include "kernel/context/KernelDebug.h"
+#include "kernel/context/Kernel.h"
 #include "kernel/pages/PageCensus.h"
 
 namespace vmpt {
@@ -27,19 +27,19 @@ struct MapsListing {
 
 class MapsReader {
 public:
-  /// \p debug must outlive the object. A LookupError names what is missing.
-  static llvm::Expected<MapsReader> create(const KernelDebug &debug);
+  /// \p kernel must outlive the object. A LookupError names what is missing.
+  static llvm::Expected<MapsReader> create(const Kernel &kernel);
 
   llvm::Expected<MapsListing> read(VirtAddr mm);
   /// Adds to each row what the page tables under \p root hold there.
   llvm::Error addPages(MapsListing &listing, PhysAddr root) const;
 
 private:
-  MapsReader(const KernelDebug &debug, VmaReader vmas, VmaNames names);
+  MapsReader(const Kernel &kernel, VmaReader vmas, VmaNames names);
   MapsRow makeRow(const Vma &vma, const MmLayout &layout, MapsListing &listing);
   bool hidesStackGuard() const;
 
-  const KernelDebug *debug_;
+  const Kernel *kernel_;
   VmaReader vmas_;
   VmaNames names_;
   bool hidesStackGuard_;

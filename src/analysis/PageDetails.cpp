@@ -30,10 +30,10 @@ llvm::StringRef getPageOwnerName(PageOwner owner) {
 std::optional<uint64_t>
 PageExplorer::number(VirtAddr object, llvm::StringRef type,
                      std::initializer_list<llvm::StringRef> names) const {
-  std::optional<Field> field = findOptionalField(debug_.types(), type, names);
+  std::optional<Field> field = findOptionalField(kernel_.types(), type, names);
   if (field && (!field->sizeBytes || field->sizeBytes > 8))
-    field->sizeBytes = debug_.reader().wordBytes();
-  return debug_.reader().tryNumber(object, field);
+    field->sizeBytes = kernel_.reader().wordBytes();
+  return kernel_.reader().tryNumber(object, field);
 }
 
 void PageExplorer::findOwner(PageDetails &details) const {
@@ -53,7 +53,7 @@ void PageExplorer::findOwner(PageDetails &details) const {
 }
 
 std::string PageExplorer::pathOf(VirtAddr dentry, PageDetails &details) const {
-  const TypeSources &types = debug_.types();
+  const TypeSources &types = kernel_.types();
   auto parent = findOptionalField(types, "dentry", {"d_parent"});
   auto name =
       findOptionalField(types, "dentry", {"d_name.name", "__d_name.name"});
@@ -61,8 +61,8 @@ std::string PageExplorer::pathOf(VirtAddr dentry, PageDetails &details) const {
     return "";
   std::string path;
   for (unsigned depth = 0; depth < maxDepth; ++depth) {
-    llvm::Expected<VirtAddr> above = debug_.reader().pointer(dentry, *parent);
-    llvm::Expected<VirtAddr> text = debug_.reader().pointer(dentry, *name);
+    llvm::Expected<VirtAddr> above = kernel_.reader().pointer(dentry, *parent);
+    llvm::Expected<VirtAddr> text = kernel_.reader().pointer(dentry, *name);
     if (!above || !text) {
       llvm::consumeError(above ? llvm::Error::success() : above.takeError());
       llvm::consumeError(text ? llvm::Error::success() : text.takeError());
@@ -71,7 +71,7 @@ std::string PageExplorer::pathOf(VirtAddr dentry, PageDetails &details) const {
     if (*above == dentry)
       return path.empty() ? "/" : path;
     llvm::Expected<std::string> word =
-        debug_.memory().readString(*text, maxNameBytes);
+        kernel_.memory().readString(*text, maxNameBytes);
     if (!word) {
       llvm::consumeError(word.takeError());
       break;
@@ -101,7 +101,7 @@ void PageExplorer::findFile(PageDetails &details) const {
   if (auto super = number(inode, "inode", {"i_sb"}))
     if (auto device = number(VirtAddr(*super), "super_block", {"s_dev"}))
       details.device = uint32_t(*device);
-  const TypeSources &types = debug_.types();
+  const TypeSources &types = kernel_.types();
   auto alias = findOptionalField(types, "dentry", {"d_u.d_alias", "d_alias"});
   std::optional<uint64_t> first =
       number(inode, "inode", {"i_dentry.first", "i_dentry"});
@@ -116,12 +116,13 @@ void PageExplorer::findOffset(PageDetails &details) const {
   if (!layout.index)
     return;
   llvm::Expected<uint64_t> index =
-      debug_.reader().word(details.facts.head.address + *layout.index);
+      kernel_.reader().word(details.facts.head.address + *layout.index);
   if (!index)
     return llvm::consumeError(index.takeError());
-  const unsigned shift = debug_.image().mode->pageShift;
+  const unsigned shift = kernel_.image().mode.pageShift;
   uint64_t pages = *index;
-  if (details.facts.isHugetlb && debug_.image().version() < KernelVersion{6, 8})
+  if (details.facts.isHugetlb &&
+      kernel_.image().version() < KernelVersion{6, 8})
     pages <<= std::min(details.facts.order, 32u);
   pages += details.facts.frame - details.facts.headFrame;
   details.fileOffset = pages << shift;
@@ -130,7 +131,7 @@ void PageExplorer::findOffset(PageDetails &details) const {
 /// By the ranges of zones: which bits of page->flags name them depends on the
 /// configuration.
 void PageExplorer::findZone(PageDetails &details) const {
-  const TypeSources &types = debug_.types();
+  const TypeSources &types = kernel_.types();
   auto zones = findOptionalField(types, "pglist_data", {"node_zones"});
   llvm::Expected<uint64_t> zoneBytes = types.getSizeBytes("zone");
   if (!zones || !zoneBytes || !*zoneBytes) {
@@ -140,13 +141,13 @@ void PageExplorer::findZone(PageDetails &details) const {
     return;
   }
   std::vector<VirtAddr> nodes;
-  const unsigned word = debug_.reader().wordBytes();
-  if (auto only = debug_.symbols().find("contig_page_data"))
+  const unsigned word = kernel_.reader().wordBytes();
+  if (auto only = kernel_.symbols().find("contig_page_data"))
     nodes.push_back(only->address);
-  else if (auto list = debug_.symbols().find("node_data"))
+  else if (auto list = kernel_.symbols().find("node_data"))
     for (unsigned i = 0; i < maxNodes; ++i) {
       auto node =
-          debug_.reader().tryNumber(list->address + i * word, Field{0, word});
+          kernel_.reader().tryNumber(list->address + i * word, Field{0, word});
       if (!node || !*node)
         break;
       nodes.push_back(VirtAddr(*node));
@@ -164,7 +165,7 @@ void PageExplorer::findZone(PageDetails &details) const {
       details.node = uint32_t(node);
       if (auto name = number(zone, "zone", {"name"})) {
         llvm::Expected<std::string> text =
-            debug_.memory().readString(VirtAddr(*name), 32);
+            kernel_.memory().readString(VirtAddr(*name), 32);
         if (text)
           details.zone = *text;
         else
@@ -181,7 +182,7 @@ void PageExplorer::findCgroup(PageDetails &details) const {
   if (!layout.memcg || details.facts.isSlab)
     return;
   llvm::Expected<uint64_t> data =
-      debug_.reader().word(details.facts.head.address + *layout.memcg);
+      kernel_.reader().word(details.facts.head.address + *layout.memcg);
   if (!data)
     return llvm::consumeError(data.takeError());
   // MEMCG_DATA_KMEM: an obj_cgroup stands there instead; flags are below 4.
@@ -203,7 +204,7 @@ void PageExplorer::findCgroup(PageDetails &details) const {
       return;
     }
     llvm::Expected<std::string> text =
-        debug_.memory().readString(VirtAddr(*name), maxNameBytes);
+        kernel_.memory().readString(VirtAddr(*name), maxNameBytes);
     if (!text)
       return llvm::consumeError(text.takeError());
     path = "/" + *text + path;

@@ -37,11 +37,11 @@ struct PageDetails {
   std::vector<std::string> problems;
 };
 
-/// Looks at single pages. \p debug and \p flags must outlive the object.
+/// Looks at single pages. \p kernel and \p flags must outlive the object.
 class PageExplorer {
 public:
-  PageExplorer(const KernelDebug &debug, PageFlags &flags)
-      : debug_(debug), flags_(flags) {}
+  PageExplorer(const Kernel &kernel, PageFlags &flags)
+      : kernel_(kernel), flags_(flags) {}
 
   PageDetails explore(uint64_t frame);
 
@@ -57,7 +57,7 @@ private:
   number(VirtAddr object, llvm::StringRef type,
          std::initializer_list<llvm::StringRef> names) const;
 
-  const KernelDebug &debug_;
+  const Kernel &kernel_;
   PageFlags &flags_;
 };
 

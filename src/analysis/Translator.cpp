@@ -4,41 +4,42 @@
 
 namespace vmpt {
 
-Translator::Translator(const KernelDebug &debug)
-    : debug_(&debug),
-      lastUser_(debug.image().arch->lastUserAddress(debug.image())),
-      rules_(getNonPresentRules(*debug.image().mode, debug.image().version())) {
-  rules_.types = findSwapTypes(debug.types(), debug.symbols());
+Translator::Translator(const Kernel &kernel)
+    : kernel_(&kernel),
+      lastUser_(kernel.image().arch->lastUserAddress(kernel.image())),
+      rules_(
+          getNonPresentRules(kernel.image().mode, kernel.image().version())) {
+  rules_.types = findSwapTypes(kernel.types(), kernel.symbols());
 }
 
-Translator Translator::ofKernel(const KernelDebug &debug) {
-  Translator translator(debug);
-  translator.spaces_.push_back(debug.memory());
+Translator Translator::ofKernel(const Kernel &kernel) {
+  Translator translator(kernel);
+  translator.spaces_.push_back(kernel.memory());
   return translator;
 }
 
-Translator Translator::ofTask(const KernelDebug &debug, PhysAddr root) {
-  Translator translator(debug);
-  const PagingMode &mode = debug.memory().mode();
-  translator.spaces_.emplace_back(debug.memory().physical(), ofLowerRoot(mode),
+Translator Translator::ofTask(const Kernel &kernel, PhysAddr root) {
+  Translator translator(kernel);
+  const PagingMode &mode = kernel.memory().mode();
+  translator.spaces_.emplace_back(kernel.memory().physical(), ofLowerRoot(mode),
                                   root);
-  if (!debug.image().arch->tasksMapKernel)
-    translator.spaces_.push_back(debug.memory());
-  if (auto userRoot = debug.image().arch->userRoot) {
-    const PhysAddr ofUser = userRoot(debug, root);
+  if (!kernel.image().arch->tasksMapKernel)
+    translator.spaces_.push_back(kernel.memory());
+  if (auto userRoot = kernel.image().arch->userRoot) {
+    const PhysAddr ofUser = userRoot(kernel, root);
     if (ofUser != root)
       translator.userRoot_ = ofUser;
   }
   return translator;
 }
 
-Translator Translator::ofRoot(const KernelDebug &debug, PhysAddr root) {
-  Translator translator(debug);
-  const PagingMode &mode = debug.memory().mode();
+Translator Translator::ofRoot(const Kernel &kernel, PhysAddr root) {
+  Translator translator(kernel);
+  const PagingMode &mode = kernel.memory().mode();
   const PagingMode lower = ofLowerRoot(mode);
-  translator.spaces_.emplace_back(debug.memory().physical(), mode, root);
+  translator.spaces_.emplace_back(kernel.memory().physical(), mode, root);
   if (!(lower.coverage == mode.coverage))
-    translator.spaces_.emplace_back(debug.memory().physical(), lower, root);
+    translator.spaces_.emplace_back(kernel.memory().physical(), lower, root);
   return translator;
 }
 
@@ -103,7 +104,7 @@ void Translator::explainAbsence(AddressAnswer &answer) const {
   const Translation &found = answer.translation;
   answer.isTableExcluded = !found.steps.empty() &&
                            found.absent.absence == Absence::Excluded &&
-                           debug_->memory().physical().mayExcludeZeroPages();
+                           kernel_->memory().physical().mayExcludeZeroPages();
   answer.ending =
       answer.isTableExcluded ? Ending::NoEntry : Ending::TableAbsent;
 }
@@ -135,7 +136,7 @@ AddressAnswer Translator::ask(VirtAddr at) const {
     answer.ending = Ending::ReservedBits;
     break;
   case Translation::Outcome::NotCovered: {
-    const PagingMode &mode = debug_->memory().mode();
+    const PagingMode &mode = kernel_->memory().mode();
     const bool isCanonical =
         mode.coverage.covers(at) || ofLowerRoot(mode).coverage.covers(at);
     answer.ending = isCanonical ? Ending::NotCovered : Ending::NotCanonical;

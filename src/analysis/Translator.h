@@ -1,7 +1,7 @@
 //===- Translator.h - what lies behind a virtual address, or why not ------===//
 #pragma once
 
-#include "kernel/context/KernelDebug.h"
+#include "kernel/context/Kernel.h"
 #include "kernel/pages/NonPresentEntry.h"
 #include "kernel/tasks/TaskList.h"
 
@@ -45,26 +45,26 @@ struct AddressAnswer {
 /// Asks the tables of the kernel, of a task, or at an address.
 class Translator {
 public:
-  /// \p debug must outlive the object.
-  static Translator ofKernel(const KernelDebug &debug);
+  /// \p kernel must outlive the object.
+  static Translator ofKernel(const Kernel &kernel);
   /// \p root is the task's. Addresses of the kernel go through the task's
   /// table, too, or through the kernel's own where that is another one.
-  static Translator ofTask(const KernelDebug &debug, PhysAddr root);
+  static Translator ofTask(const Kernel &kernel, PhysAddr root);
   /// Both halves of the addresses through this table, as it is.
-  static Translator ofRoot(const KernelDebug &debug, PhysAddr root);
+  static Translator ofRoot(const Kernel &kernel, PhysAddr root);
 
   AddressAnswer ask(VirtAddr at) const;
   /// The table that \p at goes through: its mode and root.
   const AddressSpace &spaceOf(VirtAddr at) const;
-  const KernelDebug &debug() const { return *debug_; }
+  const Kernel &kernel() const { return *kernel_; }
   bool isUserAddress(VirtAddr at) const { return at <= lastUser_; }
 
 private:
-  explicit Translator(const KernelDebug &debug);
+  explicit Translator(const Kernel &kernel);
   void explainHole(AddressAnswer &answer) const;
   void explainAbsence(AddressAnswer &answer) const;
 
-  const KernelDebug *debug_;
+  const Kernel *kernel_;
   std::vector<AddressSpace> spaces_; ///< The first that covers an address.
   /// x86 PTI: the table that user code runs on. That of the kernel forbids it
   /// to execute anything.

@@ -24,13 +24,13 @@ public:
     auto session = context.open(dump_, kernel_, symbols_);
     if (!session)
       return session.takeError();
-    llvm::Expected<const KernelDebug &> debug = (*session)->debug();
-    if (!debug)
-      return debug.takeError();
-    llvm::Expected<PhysAddr> root = readEfiRoot(*debug);
+    llvm::Expected<const Kernel &> kernel = (*session)->kernel();
+    if (!kernel)
+      return kernel.takeError();
+    llvm::Expected<PhysAddr> root = readEfiRoot(*kernel);
     if (!root)
       return (*session)->withFileName(root.takeError());
-    llvm::Expected<ListingPlan> plan = planEfiListing(debug->image(), *root);
+    llvm::Expected<ListingPlan> plan = planEfiListing(kernel->image(), *root);
     if (!plan)
       return (*session)->withFileName(plan.takeError());
     if (llvm::Error error = writeListing(**session, listing_, *plan, **writer))

@@ -60,20 +60,20 @@ private:
   }
 
   llvm::Error writeKernel(Session &session, RecordWriter &writer) const {
-    llvm::Expected<const KernelImage &> kernel = session.kernel();
-    if (!kernel) {
+    llvm::Expected<const KernelImage &> image = session.image();
+    if (!image) {
       // What the container says stays worth having.
-      session.gap("no-kernel", kernel.takeError());
+      session.gap("no-kernel", image.takeError());
       return llvm::Error::success();
     }
-    writeKernelFacts(writer, kernel->evidence);
-    writeSections(writer, kernel->markers, kernel->wordBytes());
+    writeKernelFacts(writer, image->evidence);
+    writeSections(writer, image->markers, image->wordBytes());
     if (!sources_)
       return llvm::Error::success();
-    llvm::Expected<const KernelDebug &> debug = session.debug();
-    if (!debug)
-      return debug.takeError();
-    writeSymbolFacts(writer, debug->evidence());
+    llvm::Expected<const Kernel &> kernel = session.kernel();
+    if (!kernel)
+      return kernel.takeError();
+    writeSymbolFacts(writer, kernel->evidence());
     return llvm::Error::success();
   }
 

@@ -22,7 +22,7 @@ public:
     auto session = context.open(dump_, kernel_);
     if (!session)
       return session.takeError();
-    llvm::Expected<const KernelImage &> kernel = (*session)->kernel();
+    llvm::Expected<const KernelImage &> kernel = (*session)->image();
     if (!kernel)
       return kernel.takeError();
     llvm::Expected<ListingPlan> plan = planKernelListing(*kernel);

@@ -25,10 +25,10 @@ public:
     auto session = context.open(dump_, kernel_, symbols_);
     if (!session)
       return session.takeError();
-    llvm::Expected<const KernelDebug &> debug = (*session)->debug();
-    if (!debug)
-      return debug.takeError();
-    llvm::Expected<KernelLog> log = KernelLog::create(*debug);
+    llvm::Expected<const Kernel &> kernel = (*session)->kernel();
+    if (!kernel)
+      return kernel.takeError();
+    llvm::Expected<KernelLog> log = KernelLog::create(*kernel);
     if (!log)
       return (*session)->withFileName(log.takeError());
     return print(**session, *log, **writer);

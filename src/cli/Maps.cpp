@@ -11,7 +11,7 @@ void print(RecordWriter &writer, const KernelImage &kernel, const Task &task,
            const MapsListing &listing) {
   writer.context("pid", task.pid);
   writer.context("comm", task.comm);
-  writeMaps(writer, listing, *kernel.mode, kernel.wordBytes());
+  writeMaps(writer, listing, kernel.mode, kernel.wordBytes());
 }
 
 class MapsCommand final : public Command {
@@ -34,11 +34,11 @@ public:
     auto session = context.open(dump_, kernel_, symbols_);
     if (!session)
       return session.takeError();
-    llvm::Expected<const KernelDebug &> debug = (*session)->debug();
-    if (!debug)
-      return debug.takeError();
+    llvm::Expected<const Kernel &> kernel = (*session)->kernel();
+    if (!kernel)
+      return kernel.takeError();
     llvm::Expected<TaskList> list =
-        readTaskList(*debug, {/*withThreads=*/task_.pid.has_value()});
+        readTaskList(*kernel, {/*withThreads=*/task_.pid.has_value()});
     if (!list)
       return (*session)->withFileName(list.takeError());
     for (const std::string &problem : list->problems)
@@ -46,13 +46,13 @@ public:
     llvm::Expected<std::vector<const Task *>> tasks = chooseTasks(task_, *list);
     if (!tasks)
       return (*session)->withFileName(tasks.takeError());
-    return printAll(**session, *debug, *tasks, **writer);
+    return printAll(**session, *kernel, *tasks, **writer);
   }
 
 private:
   llvm::Expected<MapsListing> readListing(Session &session, MapsReader &reader,
                                           const Task &task) const;
-  llvm::Error printAll(Session &session, const KernelDebug &debug,
+  llvm::Error printAll(Session &session, const Kernel &kernel,
                        llvm::ArrayRef<const Task *> tasks,
                        RecordWriter &writer) const;
 
@@ -87,10 +87,10 @@ llvm::Expected<MapsListing> MapsCommand::readListing(Session &session,
   return listing;
 }
 
-llvm::Error MapsCommand::printAll(Session &session, const KernelDebug &debug,
+llvm::Error MapsCommand::printAll(Session &session, const Kernel &kernel,
                                   llvm::ArrayRef<const Task *> tasks,
                                   RecordWriter &writer) const {
-  llvm::Expected<MapsReader> reader = MapsReader::create(debug);
+  llvm::Expected<MapsReader> reader = MapsReader::create(kernel);
   if (!reader)
     return session.withFileName(reader.takeError());
   const bool hasSeveral = tasks.size() > 1;
@@ -110,7 +110,7 @@ llvm::Error MapsCommand::printAll(Session &session, const KernelDebug &debug,
     }
     if (hasSeveral)
       writer.beginGroup(nameOf(*task));
-    print(writer, debug.image(), *task, *listing);
+    print(writer, kernel.image(), *task, *listing);
     if (hasSeveral)
       writer.endGroup();
     for (const std::string &problem : listing->problems)

@@ -22,10 +22,10 @@ public:
     auto session = context.open(dump_, kernel_, symbols_);
     if (!session)
       return session.takeError();
-    llvm::Expected<const KernelDebug &> debug = (*session)->debug();
-    if (!debug)
-      return debug.takeError();
-    llvm::Expected<ModuleList> list = readModuleList(*debug);
+    llvm::Expected<const Kernel &> kernel = (*session)->kernel();
+    if (!kernel)
+      return kernel.takeError();
+    llvm::Expected<ModuleList> list = readModuleList(*kernel);
     if (!list)
       return (*session)->withFileName(list.takeError());
     writeModules(**writer, *list);

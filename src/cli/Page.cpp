@@ -75,7 +75,7 @@ llvm::Error PageCommand::print(PageSession &pages, RecordWriter &writer) const {
   llvm::Expected<std::vector<uint64_t>> frames = parseFrames(pages);
   if (!frames)
     return frames.takeError();
-  PageExplorer explorer(pages.debug(), pages.flags());
+  PageExplorer explorer(pages.kernel(), pages.flags());
   PageView view(writer, pages.version(), pages.pageShift());
   view.begin();
   for (uint64_t frame : *frames) {

@@ -9,14 +9,14 @@ namespace vmpt {
 
 llvm::Expected<std::unique_ptr<PageSession>>
 PageSession::create(Session &session) {
-  llvm::Expected<const KernelDebug &> debug = session.debug();
-  if (!debug)
-    return debug.takeError();
-  llvm::Expected<PageFlags> flags = PageFlags::create(*debug);
+  llvm::Expected<const Kernel &> kernel = session.kernel();
+  if (!kernel)
+    return kernel.takeError();
+  llvm::Expected<PageFlags> flags = PageFlags::create(*kernel);
   if (!flags)
     return flags.takeError();
   std::unique_ptr<PageSession> pages(
-      new PageSession(session, *debug, std::move(*flags)));
+      new PageSession(session, *kernel, std::move(*flags)));
   pages->learnZeroPages();
   for (const std::string &problem : pages->flags_.problems())
     session.gap("page-flags", problem);
@@ -26,7 +26,7 @@ PageSession::create(Session &session) {
 llvm::Expected<const TaskList &> PageSession::tasks() {
   if (!tasks_) {
     llvm::Expected<TaskList> list =
-        readTaskList(debug_, {/*withThreads=*/true});
+        readTaskList(kernel_, {/*withThreads=*/true});
     if (!list)
       return list.takeError();
     tasks_ = std::move(*list);
@@ -60,21 +60,21 @@ void PageSession::learnZeroPages() {
   llvm::Expected<const TaskList &> list = tasks();
   if (!list)
     return llvm::consumeError(list.takeError());
-  PagemapReader reader(debug_, flags_);
+  PagemapReader reader(kernel_, flags_);
   std::vector<std::string> ignored;
   for (const Task &task : list->tasks) {
     if (!flags_.lacksZeroPage() && !flags_.lacksHugeZeroPage())
       return;
     if (task.isLeader() && task.root && !task.isKernelThread)
       reader.read(
-          allOfUserSpace(debug_.image()), *task.root, [](const PagemapRun &) {},
-          ignored);
+          allOfUserSpace(kernel_.image()), *task.root,
+          [](const PagemapRun &) {}, ignored);
   }
 }
 
 std::vector<PagemapArea> PageSession::areasOf(const Task &task) {
   llvm::Expected<VmaReader> reader =
-      VmaReader::create(debug_.types(), debug_.reader());
+      VmaReader::create(kernel_.types(), kernel_.reader());
   if (!reader) {
     session_.gap("areas-of-task",
                  nameOf(task) +
@@ -82,7 +82,7 @@ std::vector<PagemapArea> PageSession::areasOf(const Task &task) {
                      "maps is taken for memory, and soft-dirty areas "
                      "are not marked: " +
                      llvm::toString(reader.takeError()));
-    return {allOfUserSpace(debug_.image())};
+    return {allOfUserSpace(kernel_.image())};
   }
   VmaList list = reader->readAll(task.mm);
   Subject subject;
@@ -107,7 +107,7 @@ void PageSession::readPagemap(const Task &task, PagemapReader::Visitor visit) {
     return session_.gap("table-absent",
                         nameOf(task) + ": no page tables: " + task.rootProblem,
                         subject);
-  PagemapReader reader(debug_, flags_);
+  PagemapReader reader(kernel_, flags_);
   std::vector<std::string> problems;
   uint64_t unknownPages = 0, absentTables = 0;
   std::string unknownReason, tableReason;

@@ -13,11 +13,11 @@ public:
   static llvm::Expected<std::unique_ptr<PageSession>> create(Session &session);
 
   Session &session() { return session_; }
-  const KernelDebug &debug() const { return debug_; }
+  const Kernel &kernel() const { return kernel_; }
   PageFlags &flags() { return flags_; }
-  KernelVersion version() const { return debug_.image().version(); }
-  unsigned pageShift() const { return debug_.image().mode->pageShift; }
-  ByteOrder byteOrder() const { return debug_.memory().order(); }
+  KernelVersion version() const { return kernel_.image().version(); }
+  unsigned pageShift() const { return kernel_.image().mode.pageShift; }
+  ByteOrder byteOrder() const { return kernel_.memory().order(); }
 
   /// The tasks, read at the first call.
   llvm::Expected<const TaskList &> tasks();
@@ -36,13 +36,13 @@ public:
   void reportAbsentPages();
 
 private:
-  PageSession(Session &session, const KernelDebug &debug, PageFlags flags)
-      : session_(session), debug_(debug), flags_(std::move(flags)) {}
+  PageSession(Session &session, const Kernel &kernel, PageFlags flags)
+      : session_(session), kernel_(kernel), flags_(std::move(flags)) {}
   void learnZeroPages();
   std::vector<PagemapArea> areasOf(const Task &task);
 
   Session &session_;
-  const KernelDebug &debug_;
+  const Kernel &kernel_;
   PageFlags flags_;
   std::optional<TaskList> tasks_;
   uint64_t absentPages_ = 0, firstAbsent_ = 0;

@@ -5,8 +5,8 @@
 namespace vmpt {
 
 static llvm::Expected<ChosenSpace> chooseTask(uint64_t pid, Session &session,
-                                              const KernelDebug &debug) {
-  llvm::Expected<TaskList> list = readTaskList(debug, {/*withThreads=*/true});
+                                              const Kernel &kernel) {
+  llvm::Expected<TaskList> list = readTaskList(kernel, {/*withThreads=*/true});
   if (!list)
     return session.withFileName(list.takeError());
   for (const std::string &problem : list->problems)
@@ -20,20 +20,20 @@ static llvm::Expected<ChosenSpace> chooseTask(uint64_t pid, Session &session,
   if (!task.root)
     return session.withFileName(llvm::make_error<LookupError>(
         nameOf(task) + ": " + explainNoRoot(task)));
-  return ChosenSpace{Translator::ofTask(debug, *task.root), task};
+  return ChosenSpace{Translator::ofTask(kernel, *task.root), task};
 }
 
 llvm::Expected<ChosenSpace> chooseSpace(const SpaceOptions &options,
                                         Session &session) {
-  llvm::Expected<const KernelDebug &> debug = session.debug();
-  if (!debug)
-    return debug.takeError();
+  llvm::Expected<const Kernel &> kernel = session.kernel();
+  if (!kernel)
+    return kernel.takeError();
   if (options.pid)
-    return chooseTask(*options.pid, session, *debug);
+    return chooseTask(*options.pid, session, *kernel);
   if (options.root)
-    return ChosenSpace{Translator::ofRoot(*debug, PhysAddr(*options.root)),
+    return ChosenSpace{Translator::ofRoot(*kernel, PhysAddr(*options.root)),
                        std::nullopt};
-  return ChosenSpace{Translator::ofKernel(*debug), std::nullopt};
+  return ChosenSpace{Translator::ofKernel(*kernel), std::nullopt};
 }
 
 } // namespace vmpt

@@ -34,25 +34,25 @@ public:
     auto session = context.open(dump_, kernel_, symbols_);
     if (!session)
       return session.takeError();
-    llvm::Expected<const KernelDebug &> debug = (*session)->debug();
-    if (!debug)
-      return debug.takeError();
+    llvm::Expected<const Kernel &> kernel = (*session)->kernel();
+    if (!kernel)
+      return kernel.takeError();
     if (llvm::Error error =
-            root_ ? listRoot(**session, *debug, PhysAddr(*root_), **writer)
-                  : listTasks(**session, *debug, **writer))
+            root_ ? listRoot(**session, *kernel, PhysAddr(*root_), **writer)
+                  : listTasks(**session, *kernel, **writer))
       return error;
     (*writer)->finish((*session)->diagnostics().findings());
     return llvm::Error::success();
   }
 
 private:
-  llvm::Error listRoot(Session &session, const KernelDebug &debug,
-                       PhysAddr root, RecordWriter &writer) const;
-  llvm::Error listOne(Session &session, const KernelDebug &debug,
-                      const Task &task, RecordWriter &writer) const;
-  llvm::Error listTasks(Session &session, const KernelDebug &debug,
+  llvm::Error listRoot(Session &session, const Kernel &kernel, PhysAddr root,
+                       RecordWriter &writer) const;
+  llvm::Error listOne(Session &session, const Kernel &kernel, const Task &task,
+                      RecordWriter &writer) const;
+  llvm::Error listTasks(Session &session, const Kernel &kernel,
                         RecordWriter &writer) const;
-  void listSeveral(Session &session, const KernelDebug &debug,
+  void listSeveral(Session &session, const Kernel &kernel,
                    llvm::ArrayRef<const Task *> tasks,
                    RecordWriter &writer) const;
 
@@ -67,10 +67,10 @@ private:
   bool userOnly_ = false;
 };
 
-llvm::Error TaskCommand::listTasks(Session &session, const KernelDebug &debug,
+llvm::Error TaskCommand::listTasks(Session &session, const Kernel &kernel,
                                    RecordWriter &writer) const {
   const bool threads = task_.pid.has_value();
-  llvm::Expected<TaskList> list = readTaskList(debug, {threads});
+  llvm::Expected<TaskList> list = readTaskList(kernel, {threads});
   if (!list)
     return session.withFileName(list.takeError());
   for (const std::string &problem : list->problems)
@@ -79,18 +79,18 @@ llvm::Error TaskCommand::listTasks(Session &session, const KernelDebug &debug,
   if (!tasks)
     return session.withFileName(tasks.takeError());
   if (tasks->size() == 1)
-    return listOne(session, debug, *tasks->front(), writer);
-  listSeveral(session, debug, *tasks, writer);
+    return listOne(session, kernel, *tasks->front(), writer);
+  listSeveral(session, kernel, *tasks, writer);
   return llvm::Error::success();
 }
 
-llvm::Error TaskCommand::listRoot(Session &session, const KernelDebug &debug,
+llvm::Error TaskCommand::listRoot(Session &session, const Kernel &kernel,
                                   PhysAddr root, RecordWriter &writer) const {
-  auto userRoot = debug.image().arch->userRoot;
+  auto userRoot = kernel.image().arch->userRoot;
   if (userPgd_ && userRoot)
-    root = userRoot(debug, root);
+    root = userRoot(kernel, root);
   llvm::Expected<ListingPlan> plan =
-      planTaskListing(debug.image(), root, userOnly_);
+      planTaskListing(kernel.image(), root, userOnly_);
   if (!plan)
     return session.withFileName(plan.takeError());
   if (llvm::Error error = writeListing(session, listing_, *plan, writer))
@@ -98,17 +98,17 @@ llvm::Error TaskCommand::listRoot(Session &session, const KernelDebug &debug,
   return llvm::Error::success();
 }
 
-llvm::Error TaskCommand::listOne(Session &session, const KernelDebug &debug,
+llvm::Error TaskCommand::listOne(Session &session, const Kernel &kernel,
                                  const Task &task, RecordWriter &writer) const {
   writer.context("pid", task.pid);
   writer.context("comm", task.comm);
   if (task.root)
-    return listRoot(session, debug, *task.root, writer);
+    return listRoot(session, kernel, *task.root, writer);
   return session.withFileName(
       llvm::make_error<LookupError>(nameOf(task) + ": " + explainNoRoot(task)));
 }
 
-void TaskCommand::listSeveral(Session &session, const KernelDebug &debug,
+void TaskCommand::listSeveral(Session &session, const Kernel &kernel,
                               llvm::ArrayRef<const Task *> tasks,
                               RecordWriter &writer) const {
   size_t done = 0;
@@ -117,7 +117,7 @@ void TaskCommand::listSeveral(Session &session, const KernelDebug &debug,
     writer.beginGroup(nameOf(*task));
     Subject subject;
     subject.pid = task->pid;
-    if (llvm::Error error = listOne(session, debug, *task, writer)) {
+    if (llvm::Error error = listOne(session, kernel, *task, writer)) {
       session.gap("root-of-task", std::move(error), subject);
       writeNoListing(writer);
     }

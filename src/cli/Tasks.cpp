@@ -24,16 +24,16 @@ public:
     auto session = context.open(dump_, kernel_, symbols_);
     if (!session)
       return session.takeError();
-    llvm::Expected<const KernelDebug &> debug = (*session)->debug();
-    if (!debug)
-      return debug.takeError();
-    const KernelImage &kernel = debug->image();
-    llvm::Expected<TaskList> list = readTaskList(*debug, {threads_});
+    llvm::Expected<const Kernel &> kernel = (*session)->kernel();
+    if (!kernel)
+      return kernel.takeError();
+    const KernelImage &image = kernel->image();
+    llvm::Expected<TaskList> list = readTaskList(*kernel, {threads_});
     if (!list)
       return (*session)->withFileName(list.takeError());
     std::vector<TaskTables> rows = countTaskTables(
-        *list, kernel, (*session)->memory(), (*session)->diagnostics());
-    writeTasks(**writer, rows, list->problems, bit(kernel.mode->pageShift));
+        *list, image, (*session)->memory(), (*session)->diagnostics());
+    writeTasks(**writer, rows, list->problems, bit(image.mode.pageShift));
     for (const std::string &problem : list->problems)
       (*session)->gap("task-list", problem);
     (*writer)->finish((*session)->diagnostics().findings());

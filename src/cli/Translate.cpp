@@ -14,14 +14,14 @@ namespace {
 class Surroundings {
 public:
   Surroundings(Session &session, const ChosenSpace &space)
-      : debug_(space.translator.debug()) {
-    llvm::Expected<ModuleList> modules = readModuleList(debug_);
+      : kernel_(space.translator.kernel()) {
+    llvm::Expected<ModuleList> modules = readModuleList(kernel_);
     if (modules)
       modules_ = std::move(*modules);
     else
       session.warn("module-list", "modules' symbols are not known: " +
                                       session.takeMessage(modules.takeError()));
-    names_.emplace(debug_, modules_);
+    names_.emplace(kernel_, modules_);
     if (space.task)
       readAreas(session, space.task->mm);
   }
@@ -30,7 +30,7 @@ public:
     AddressReport report;
     report.answer = translator.ask(at);
     report.mode = &translator.spaceOf(at).mode();
-    report.region = findRegionAt(debug_.image(), at);
+    report.region = findRegionAt(kernel_.image(), at);
     report.area = areaOf(at);
     if (std::optional<AddressName> name = names_->find(at)) {
       report.symbol =
@@ -40,8 +40,8 @@ public:
     }
     if (report.answer.physical) {
       uint8_t byte;
-      if (auto absent =
-              debug_.memory().physical().tryRead(*report.answer.physical, byte))
+      if (auto absent = kernel_.memory().physical().tryRead(
+              *report.answer.physical, byte))
         report.pageAbsence = absent->absence;
     }
     return report;
@@ -49,7 +49,7 @@ public:
 
 private:
   void readAreas(Session &session, VirtAddr mm) {
-    llvm::Expected<MapsReader> reader = MapsReader::create(debug_);
+    llvm::Expected<MapsReader> reader = MapsReader::create(kernel_);
     llvm::Expected<MapsListing> listing =
         reader ? reader->read(mm)
                : llvm::Expected<MapsListing>(reader.takeError());
@@ -69,7 +69,7 @@ private:
     return "";
   }
 
-  const KernelDebug &debug_;
+  const Kernel &kernel_;
   ModuleList modules_;
   std::optional<AddressNames> names_;
   std::vector<MapsRow> areas_;
@@ -149,7 +149,7 @@ llvm::Error TranslateCommand::run(const CommandContext &context) {
   llvm::Expected<ChosenSpace> space = chooseSpace(space_, **session);
   if (!space)
     return space.takeError();
-  AddressWords words(space->translator.debug().symbols());
+  AddressWords words(space->translator.kernel().symbols());
   std::vector<VirtAddr> addresses;
   for (const std::string &word : dump_.words) {
     llvm::Expected<VirtAddr> at = words.parse(word);

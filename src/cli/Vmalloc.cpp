@@ -22,15 +22,15 @@ public:
     auto session = context.open(dump_, kernel_, symbols_);
     if (!session)
       return session.takeError();
-    llvm::Expected<const KernelDebug &> debug = (*session)->debug();
-    if (!debug)
-      return debug.takeError();
-    llvm::Expected<VmallocList> list = readVmallocList(*debug);
+    llvm::Expected<const Kernel &> kernel = (*session)->kernel();
+    if (!kernel)
+      return kernel.takeError();
+    llvm::Expected<VmallocList> list = readVmallocList(*kernel);
     if (!list)
       return (*session)->withFileName(list.takeError());
-    const ModuleList modules = readModules(**session, *debug);
-    AddressNames names(*debug, modules);
-    writeVmalloc(**writer, *list, names, debug->image().wordBytes());
+    const ModuleList modules = readModules(**session, *kernel);
+    AddressNames names(*kernel, modules);
+    writeVmalloc(**writer, *list, names, kernel->image().wordBytes());
     for (const std::string &problem : list->problems)
       (*session)->gap("vmalloc-list", problem);
     if (list->hasOneNode == false)
@@ -42,8 +42,8 @@ public:
 
 private:
   /// For callers inside modules; without them those are addresses.
-  static ModuleList readModules(Session &session, const KernelDebug &debug) {
-    llvm::Expected<ModuleList> modules = readModuleList(debug);
+  static ModuleList readModules(Session &session, const Kernel &kernel) {
+    llvm::Expected<ModuleList> modules = readModuleList(kernel);
     if (!modules) {
       session.warn("module-list", "callers in modules have no names: " +
                                       llvm::toString(modules.takeError()));

@@ -33,7 +33,7 @@ private:
   static llvm::Expected<std::string> findText(Session &session) {
     if (const auto &text = session.dump().vmcoreinfo)
       return *text;
-    llvm::Expected<const KernelImage &> kernel = session.kernel();
+    llvm::Expected<const KernelImage &> kernel = session.image();
     if (!kernel)
       return kernel.takeError();
     if (kernel->vmcoreinfo.text().empty())

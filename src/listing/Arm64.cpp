@@ -197,7 +197,7 @@ EntryRules makeEntryRules(const PagingMode &mode,
 /// The parts that do not depend on whose table it is.
 ListingPlan makePlan(const KernelImage &kernel, PhysAddr root,
                      const Generation &generation) {
-  const PagingMode &mode = *kernel.mode;
+  const PagingMode &mode = kernel.mode;
   Wording wording = {.source = generation.source,
                      .fields = generation.fields,
                      .printsEmptyRuns = generation.printsEmptyRuns,
@@ -235,7 +235,7 @@ ListingPlan planKernel(const KernelImage &kernel) {
   // the configured one's, and a 52-bit table is walked whole on any hardware.
   const unsigned bits = generation.foldsAtRunTime && kernel.virtualBits
                             ? kernel.virtualBits
-                            : kernel.mode->virtualBits;
+                            : kernel.mode.virtualBits;
   plan.ranges = {{VirtAddr(-bit(bits)), VirtAddr(~uint64_t(0))}};
   return plan;
 }
@@ -244,10 +244,10 @@ ListingPlan planEfi(const KernelImage &kernel, PhysAddr root) {
   const KernelVersion version = versionOf(kernel);
   ListingPlan plan = makePlan(kernel, root, generationOf(version));
   const unsigned bits =
-      kernel.virtualBits ? kernel.virtualBits : kernel.mode->virtualBits;
+      kernel.virtualBits ? kernel.virtualBits : kernel.mode.virtualBits;
   // DEFAULT_MAP_WINDOW_64: 1 << VA_BITS_MIN; TASK_SIZE_64 is what is in use.
   const unsigned windowBits = std::min<unsigned>(
-      bits, kernel.mode->pageShift == 14 && bits > 48 ? 47 : 48);
+      bits, kernel.mode.pageShift == 14 && bits > 48 ? 47 : 48);
   const uint64_t taskSize = bit(bits);
   plan.markers = {{0, "UEFI runtime start"},
                   {bit(windowBits), "UEFI runtime end"}};

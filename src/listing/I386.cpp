@@ -1,7 +1,7 @@
 //===- I386.cpp - which addresses a 32-bit x86 kernel lists ---------------===//
 //
 // All four gigabytes, in one go. The last line ends at 0, and its size is
-// reckoned in 32 bits. A PAE root entry holds neither RW nor USER, so from 5.6
+// computed in 32 bits. A PAE root entry holds neither RW nor USER, so from 5.6
 // on, when it began to count like any other, no page grants them along its
 // path; only NX ends lines there. Without PAE there is no NX: always "x".
 //

@@ -110,7 +110,7 @@ EntryRules makeEntryRules(unsigned levelCount) {
 }
 
 ListingPlan planKernel(const KernelImage &kernel) {
-  const PagingMode &mode = *kernel.mode;
+  const PagingMode &mode = kernel.mode;
   std::optional<bool> isNew;
   if (kernel.dumper)
     isNew = kernel.dumper->wordsRswAsNumber;

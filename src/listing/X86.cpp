@@ -146,9 +146,9 @@ X86Dumper findDumper(const KernelImage &kernel) {
       });
   // __PHYSICAL_MASK_SHIFT: linux v4.14 and v4.17 page_64_types.h, v4.14 and
   // v4.19 page_32_types.h.
-  if (!is32Bit(*kernel.mode))
+  if (!is32Bit(kernel.mode))
     dumper.physicalBits = version >= KernelVersion{4, 17} ? 52 : 46;
-  else if (kernel.mode->entryBytes == 4)
+  else if (kernel.mode.entryBytes == 4)
     dumper.physicalBits = 32;
   else
     dumper.physicalBits = version >= KernelVersion{4, 19} ? 52 : 44;
@@ -156,7 +156,7 @@ X86Dumper findDumper(const KernelImage &kernel) {
 }
 
 ListingPlan makePlan(const KernelImage &kernel, const X86Dumper &dumper) {
-  const PagingMode &mode = *kernel.mode;
+  const PagingMode &mode = kernel.mode;
   ListingPlan plan(mode, kernel.root, wording);
   plan.wording.addressDigits = is32Bit(mode) ? 8 : 16;
   plan.wording.presentMask = dumper.asksForPresent ? present : ~uint64_t(0);

@@ -29,8 +29,8 @@ const AddressMarker *findMarker(const KernelImage &kernel,
 /// to 4.19 kernels, too. Before: the 16 slots below the direct map, wherever
 /// KASLR puts it.
 GuardHole findGuardHole(const KernelImage &kernel) {
-  const uint64_t slot = kernel.mode->entrySpan(0);
-  const uint64_t half = ~lowBits(kernel.mode->virtualBits - 1);
+  const uint64_t slot = kernel.mode.entrySpan(0);
+  const uint64_t half = ~lowBits(kernel.mode.virtualBits - 1);
   const AddressMarker *ldt = findMarker(kernel, "LDT remap");
   const AddressMarker *directMap = findMarker(kernel, "Low Kernel Mapping");
   const bool isFixed = kernel.version() >= KernelVersion{4, 20} ||
@@ -43,7 +43,7 @@ GuardHole findGuardHole(const KernelImage &kernel) {
 
 /// Clips a hostile hole to the kernel's half and adds what is around it.
 void addOldRanges(const KernelImage &kernel, ListingPlan &plan) {
-  const uint64_t half = ~lowBits(kernel.mode->virtualBits - 1);
+  const uint64_t half = ~lowBits(kernel.mode.virtualBits - 1);
   const uint64_t last = ~uint64_t(0);
   GuardHole hole = findGuardHole(kernel);
   if (hole.start < half || hole.end <= hole.start)
@@ -59,7 +59,7 @@ void addOldRanges(const KernelImage &kernel, ListingPlan &plan) {
 ListingPlan planKernel(const KernelImage &kernel) {
   const x86::X86Dumper dumper = x86::findDumper(kernel);
   ListingPlan plan = x86::makePlan(kernel, dumper);
-  const uint64_t userLast = lowBits(kernel.mode->virtualBits - 1);
+  const uint64_t userLast = lowBits(kernel.mode.virtualBits - 1);
   plan.ranges = {{VirtAddr(0), VirtAddr(userLast)}};
   if (dumper.commonWalker)
     plan.ranges.push_back({VirtAddr(~userLast + 16 * plan.mode.entrySpan(0)),

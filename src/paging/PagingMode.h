@@ -33,8 +33,8 @@ struct PagingLevel {
 };
 
 struct PagingMode {
-  llvm::StringLiteral name;
-  Arch arch;
+  llvm::StringLiteral name = "";
+  Arch arch = {};
   uint8_t virtualBits = 0; ///< The root table spans 2^virtualBits bytes.
   uint8_t pageShift = 0;
   uint8_t entryBytes = 8;

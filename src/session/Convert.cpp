@@ -43,7 +43,7 @@ namespace {
 llvm::Error describeKernel(Session &session, CoreContents &contents,
                            std::string &vmcoreinfo,
                            std::optional<DirectMap> &directMap) {
-  llvm::Expected<const KernelImage &> kernel = session.kernel();
+  llvm::Expected<const KernelImage &> kernel = session.image();
   if (kernel) {
     contents.arch = kernel->arch->arch;
     if (!kernel->vmcoreinfo.text().empty())

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "dump/OpenDump.h"
-#include "kernel/context/KernelDebug.h"
+#include "kernel/context/Kernel.h"
 
 namespace vmpt {
 

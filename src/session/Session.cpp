@@ -79,40 +79,40 @@ void Session::gap(llvm::StringRef kind, llvm::Error error, Subject subject) {
 }
 
 llvm::Expected<KernelImage> Session::findKernel(const PhysicalMemory &memory) {
-  llvm::Expected<KernelImage> kernel =
+  llvm::Expected<KernelImage> image =
       vmpt::findKernel(dump_, memory, request_.kernel, diagnostics_);
-  if (!kernel)
-    return withFileName(kernel.takeError());
-  return kernel;
+  if (!image)
+    return withFileName(image.takeError());
+  return image;
 }
 
-llvm::Expected<std::unique_ptr<KernelDebug>>
-Session::findDebug(const KernelImage &kernel, const PhysicalMemory &memory) {
-  return KernelDebug::create(kernel, memory, request_.debug, diagnostics_);
+llvm::Expected<std::unique_ptr<Kernel>>
+Session::createKernel(const KernelImage &image, const PhysicalMemory &memory) {
+  return Kernel::create(image, memory, request_.debug, diagnostics_);
 }
 
-llvm::Expected<const KernelImage &> Session::kernel() {
-  if (!kernel_) {
+llvm::Expected<const KernelImage &> Session::image() {
+  if (!image_) {
     llvm::Expected<KernelImage> found = findKernel(memory());
     if (!found)
       return found.takeError();
-    kernel_ = std::make_unique<KernelImage>(std::move(*found));
+    image_ = std::make_unique<KernelImage>(std::move(*found));
   }
-  return *kernel_;
+  return *image_;
 }
 
-llvm::Expected<const KernelDebug &> Session::debug() {
-  if (!debug_) {
-    llvm::Expected<const KernelImage &> image = kernel();
+llvm::Expected<const Kernel &> Session::kernel() {
+  if (!kernel_) {
+    llvm::Expected<const KernelImage &> image = this->image();
     if (!image)
       return image.takeError();
-    llvm::Expected<std::unique_ptr<KernelDebug>> found =
-        findDebug(*image, memory());
+    llvm::Expected<std::unique_ptr<Kernel>> found =
+        createKernel(*image, memory());
     if (!found)
       return found.takeError();
-    debug_ = std::move(*found);
+    kernel_ = std::move(*found);
   }
-  return *debug_;
+  return *kernel_;
 }
 
 } // namespace vmpt

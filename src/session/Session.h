@@ -33,14 +33,14 @@ public:
   const PhysicalMemory &memory() const { return *dump_.memory; }
 
   /// The dump's kernel, looked for at the first call.
-  llvm::Expected<const KernelImage &> kernel();
+  llvm::Expected<const KernelImage &> image();
   /// Its symbols and types, from the dump and from what the request names.
-  llvm::Expected<const KernelDebug &> debug();
+  llvm::Expected<const Kernel &> kernel();
 
   /// The same through a decorator of the dump's memory, and not kept.
   llvm::Expected<KernelImage> findKernel(const PhysicalMemory &memory);
-  llvm::Expected<std::unique_ptr<KernelDebug>>
-  findDebug(const KernelImage &kernel, const PhysicalMemory &memory);
+  llvm::Expected<std::unique_ptr<Kernel>>
+  createKernel(const KernelImage &image, const PhysicalMemory &memory);
 
   /// Findings about this dump.
   void warn(llvm::StringRef kind, const llvm::Twine &sentence,
@@ -70,8 +70,8 @@ private:
   llvm::raw_ostream &out_;
   Diagnostics diagnostics_;
   Dump dump_;
-  std::unique_ptr<KernelImage> kernel_;
-  std::unique_ptr<KernelDebug> debug_;
+  std::unique_ptr<KernelImage> image_;
+  std::unique_ptr<Kernel> kernel_;
 };
 
 } // namespace vmpt

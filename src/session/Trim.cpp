@@ -27,15 +27,15 @@ llvm::Error readListing(const ListingPlan &plan,
 }
 
 /// The tables of a process, both of them where there are two.
-llvm::Error readTables(const KernelDebug &debug, PhysAddr root,
+llvm::Error readTables(const Kernel &kernel, PhysAddr root,
                        const RecordingMemory &recording) {
-  const KernelImage &kernel = debug.image();
+  const KernelImage &image = kernel.image();
   std::vector<PhysAddr> roots = {root};
-  if (kernel.arch->userRoot)
-    roots.push_back(kernel.arch->userRoot(debug, root));
+  if (image.arch->userRoot)
+    roots.push_back(image.arch->userRoot(kernel, root));
   for (PhysAddr table : roots) {
     llvm::Expected<ListingPlan> plan =
-        planTaskListing(kernel, table, /*userOnly=*/false);
+        planTaskListing(image, table, /*userOnly=*/false);
     if (!plan)
       return plan.takeError();
     if (llvm::Error error = readListing(*plan, recording))
@@ -55,21 +55,22 @@ void readAreas(MapsReader &maps, const Task &task) {
 
 /// Reads what tasks, task and maps read. What cannot be read of one process
 /// cannot be read from the new file either, and is no reason to stop.
-llvm::Error readTasks(Session &session, const KernelImage &kernel,
+llvm::Error readTasks(Session &session, const KernelImage &image,
                       const RecordingMemory &recording) {
-  llvm::Expected<std::unique_ptr<KernelDebug>> debug =
-      session.findDebug(kernel, recording);
-  if (!debug)
-    return debug.takeError();
-  llvm::Expected<TaskList> list = readTaskList(**debug, {/*withThreads=*/true});
+  llvm::Expected<std::unique_ptr<Kernel>> kernel =
+      session.createKernel(image, recording);
+  if (!kernel)
+    return kernel.takeError();
+  llvm::Expected<TaskList> list =
+      readTaskList(**kernel, {/*withThreads=*/true});
   if (!list)
     return session.withFileName(list.takeError());
   // Those of EFI's services, where there are any.
-  if (llvm::Expected<PhysAddr> efi = readEfiRoot(**debug))
-    llvm::consumeError(readTables(**debug, *efi, recording));
+  if (llvm::Expected<PhysAddr> efi = readEfiRoot(**kernel))
+    llvm::consumeError(readTables(**kernel, *efi, recording));
   else
     llvm::consumeError(efi.takeError());
-  llvm::Expected<MapsReader> maps = MapsReader::create(**debug);
+  llvm::Expected<MapsReader> maps = MapsReader::create(**kernel);
   if (!maps)
     session.warn("no-areas", llvm::toString(maps.takeError()) +
                                  "; the new file has nothing for vmpt maps");
@@ -78,7 +79,7 @@ llvm::Error readTasks(Session &session, const KernelImage &kernel,
     session.diagnostics().progress("tasks", ++done, list->tasks.size());
     if (!task.isLeader() || !task.mm.value || !task.root)
       continue;
-    llvm::consumeError(readTables(**debug, *task.root, recording));
+    llvm::consumeError(readTables(**kernel, *task.root, recording));
     if (maps)
       readAreas(*maps, task);
   }
@@ -91,20 +92,20 @@ llvm::Error trimDump(Session &session, Output &output,
                      const TrimOptions &options) {
   const Dump &dump = session.dump();
   RecordingMemory recording(session.memory());
-  llvm::Expected<KernelImage> kernel = session.findKernel(recording);
-  if (!kernel)
-    return kernel.takeError();
-  llvm::Expected<ListingPlan> plan = planKernelListing(*kernel);
+  llvm::Expected<KernelImage> image = session.findKernel(recording);
+  if (!image)
+    return image.takeError();
+  llvm::Expected<ListingPlan> plan = planKernelListing(*image);
   if (!plan)
     return session.withFileName(plan.takeError());
   if (llvm::Error error = readListing(*plan, recording))
     return session.withFileName(std::move(error));
   if (options.tasks)
-    if (llvm::Error error = readTasks(session, *kernel, recording))
+    if (llvm::Error error = readTasks(session, *image, recording))
       return error;
 
   CoreContents contents;
-  contents.arch = kernel->arch->arch;
+  contents.arch = image->arch->arch;
   contents.order = dump.machine.order;
   contents.notes = dump.notes;
   const std::string note = writeTrimNote(dump);

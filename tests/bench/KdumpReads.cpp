@@ -170,7 +170,7 @@ template <class Open> void walkKernel(benchmark::State &state, Open open) {
       auto read = open();
       seen.clear();
       state.ResumeTiming();
-      walkTables(*kernel->mode, kernel->root, 0, size_t(state.range(0)), seen,
+      walkTables(kernel->mode, kernel->root, 0, size_t(state.range(0)), seen,
                  read);
       state.PauseTiming();
     }

@@ -10,7 +10,7 @@
 #pragma once
 
 #include "KernelObjects.h"
-#include "kernel/context/KernelDebug.h"
+#include "kernel/context/Kernel.h"
 #include "kernel/find/KernelArch.h"
 #include "kernel/pages/PageFlags.h"
 
@@ -74,9 +74,9 @@ public:
                                          uint32_t(count));
   }
 
-  const KernelDebug &debug() {
-    if (debug_)
-      return *debug_;
+  const Kernel &kernel() {
+    if (kernel_)
+      return *kernel_;
     image_.arch = findKernelArch(Arch::X86_64);
     image_.mode = x86_64::fourLevel;
     image_.root = objects.root();
@@ -85,11 +85,11 @@ public:
     inputs.searchRoot = "/nonexistent";
     for (const auto &[name, at] : symbols)
       EXPECT_EQ(textOf(inputs.symbols.add(name + "=" + hex(at))), "");
-    debug_ = valueOf(KernelDebug::create(image_, objects.memory,
-                                         std::move(inputs), diagnostics_));
-    return *debug_;
+    kernel_ = valueOf(Kernel::create(image_, objects.memory, std::move(inputs),
+                                     diagnostics_));
+    return *kernel_;
   }
-  PageFlags flags() { return valueOf(PageFlags::create(debug())); }
+  PageFlags flags() { return valueOf(PageFlags::create(kernel())); }
 
   std::string info() const {
     std::string text = "OSRELEASE=" + release_ +
@@ -137,7 +137,7 @@ public:
 private:
   std::string release_;
   KernelImage image_;
-  std::unique_ptr<KernelDebug> debug_;
+  std::unique_ptr<Kernel> kernel_;
   Diagnostics diagnostics_;
 };
 

@@ -3,14 +3,14 @@
 //   TaskObjects kernel;
 //   VirtAddr init = kernel.task(1, "init");
 //   kernel.linkTasks({init});
-//   readTaskList(kernel.debug(), {});
+//   readTaskList(kernel.kernel(), {});
 //
 // Layouts reach the code under test as --offset would give them.
 //
 #pragma once
 
 #include "KernelObjects.h"
-#include "kernel/context/KernelDebug.h"
+#include "kernel/context/Kernel.h"
 #include "kernel/find/KernelArch.h"
 
 #include <map>
@@ -129,9 +129,9 @@ public:
   }
 
   /// The kernel as it stands. Symbols and places are taken at the first call.
-  const KernelDebug &debug() {
-    if (debug_)
-      return *debug_;
+  const Kernel &kernel() {
+    if (kernel_)
+      return *kernel_;
     image_.arch = findKernelArch(Arch::X86_64);
     image_.mode = x86_64::fourLevel;
     image_.root = objects.root();
@@ -143,9 +143,9 @@ public:
       EXPECT_EQ(textOf(inputs.places.add(name + "=" + hex(place.offset) + ":" +
                                          hex(place.size))),
                 "");
-    debug_ = valueOf(KernelDebug::create(image_, objects.memory,
-                                         std::move(inputs), diagnostics_));
-    return *debug_;
+    kernel_ = valueOf(Kernel::create(image_, objects.memory, std::move(inputs),
+                                     diagnostics_));
+    return *kernel_;
   }
 
   std::map<std::string, Place> places = {
@@ -182,7 +182,7 @@ public:
 private:
   KernelImage image_;
   Diagnostics diagnostics_;
-  std::unique_ptr<KernelDebug> debug_;
+  std::unique_ptr<Kernel> kernel_;
 };
 
 } // namespace vmpt::testing

@@ -111,7 +111,7 @@ std::vector<RootGuess> guessRoots(const RootQuery &query, VirtAddr self) {
 bool looksLike48Bits(const RootQuery &query, const KernelImage &image) {
   for (unsigned index = 0; index < 1024 - 64; ++index) {
     uint64_t entry = 0;
-    if (readEntry(query.memory, *image.mode, image.root + 8 * index, entry) ||
+    if (readEntry(query.memory, image.mode, image.root + 8 * index, entry) ||
         entry)
       return false;
   }
@@ -121,8 +121,8 @@ bool looksLike48Bits(const RootQuery &query, const KernelImage &image) {
 void addVirtualBits(const RootQuery &query, KernelImage &image) {
   std::string reason;
   std::optional<unsigned> used = usedBits(query, reason);
-  image.virtualBits = image.mode->virtualBits;
-  if (image.mode->name == arm64::granule64K52.name) {
+  image.virtualBits = image.mode.virtualBits;
+  if (image.mode.name == arm64::granule64K52.name) {
     if (!used && looksLike48Bits(query, image)) {
       used = 48;
       reason = "the root's first 960 entries are empty";
@@ -192,8 +192,8 @@ void addMarkers(const RootQuery &query, KernelImage &image) {
   numbers.usedBits = image.virtualBits;
   // A table for 48 bits may be all that a kernel for 52 uses here.
   const auto configured = info.number("VA_BITS");
-  numbers.configuredBits = configured == 52u ? 52 : image.mode->virtualBits;
-  numbers.pageShift = image.mode->pageShift;
+  numbers.configuredBits = configured == 52u ? 52 : image.mode.virtualBits;
+  numbers.pageShift = image.mode.pageShift;
   if (auto size = info.size("page"); size && *size >= 32 && *size <= 1024)
     numbers.structPageBytes = *size;
   numbers.modulesStart = info.number("MODULES_VADDR");

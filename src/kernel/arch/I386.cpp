@@ -15,7 +15,7 @@
 //
 #include "paging/modes/I386.h"
 #include "kernel/arch/X86.h"
-#include "kernel/context/KernelDebug.h"
+#include "kernel/context/Kernel.h"
 #include "kernel/find/KernelArch.h"
 
 namespace vmpt {
@@ -99,9 +99,9 @@ VirtAddr lastUserAddress(const KernelImage &image) {
 /// user addresses are the same; QEMU sets "accessed" in those in use. Without
 /// PTI anything may follow a root. The CPU's feature bits need symbols that
 /// these kernels seldom have.
-PhysAddr userRoot(const KernelDebug &debug, PhysAddr kernelRoot) {
-  const KernelImage &image = debug.image();
-  const PagingMode &mode = *image.mode;
+PhysAddr userRoot(const Kernel &kernel, PhysAddr kernelRoot) {
+  const KernelImage &image = kernel.image();
+  const PagingMode &mode = image.mode;
   const PhysAddr userTable = kernelRoot + bit(12);
   constexpr uint64_t accessedBit = bit(5);
   if (kernelRoot.value & bit(12))
@@ -110,7 +110,7 @@ PhysAddr userRoot(const KernelDebug &debug, PhysAddr kernelRoot) {
   unsigned presentCount = 0;
   for (unsigned index = 0; index <= last; ++index) {
     uint64_t kernels = 0, users = 0;
-    const PhysicalMemory &memory = debug.memory().physical();
+    const PhysicalMemory &memory = kernel.memory().physical();
     if (readEntry(memory, mode, kernelRoot + index * mode.entryBytes,
                   kernels) ||
         readEntry(memory, mode, userTable + index * mode.entryBytes, users) ||

@@ -162,7 +162,7 @@ void addMarkers(const RootQuery &query, KernelImage &image) {
     image.dumper->wordsRswAsNumber = hasDumperText(memory, "RSW(%d)", image);
     return;
   }
-  Layout layout(query.vmcoreinfo, *image.mode);
+  Layout layout(query.vmcoreinfo, image.mode);
   image.markers = layout.makeMarkers();
   std::string source = "VMCOREINFO and formulas: the kernel carries no "
                        "address_markers[] (built without PTDUMP)";
@@ -181,7 +181,7 @@ void complete(const RootQuery &query, KernelImage &image) {
 
 /// TASK_SIZE: the lower half.
 VirtAddr lastUserAddress(const KernelImage &image) {
-  return VirtAddr(lowBits(image.mode->virtualBits - 1));
+  return VirtAddr(lowBits(image.mode.virtualBits - 1));
 }
 
 /// linux arch/riscv/include/asm/pgtable.h "Encode and decode a swap entry". 6.3

@@ -20,7 +20,7 @@
 #include "paging/modes/X86_64.h"
 #include "kernel/arch/X86.h"
 #include "kernel/arch/X86_64Layout.h"
-#include "kernel/context/KernelDebug.h"
+#include "kernel/context/Kernel.h"
 #include "kernel/find/KernelArch.h"
 #include "paging/Translate.h"
 
@@ -149,7 +149,7 @@ void addAddressMask(const RootQuery &query, KernelImage &image) {
     source = "52 bits: NUMBER(sme_mask)=" + hex(*mask) +
              " of VMCOREINFO does not fit the tables";
   image.evidence.add("physical address mask",
-                     hex(image.mode->rootAddressBits().all()), source);
+                     hex(image.mode.rootAddressBits().all()), source);
 }
 
 void addMarkers(const RootQuery &query, KernelImage &image) {
@@ -178,28 +178,28 @@ void complete(const RootQuery &query, KernelImage &image) {
 }
 
 VirtAddr lastUserAddress(const KernelImage &image) {
-  return VirtAddr(bit(image.mode->virtualBits - 1) - 1);
+  return VirtAddr(bit(image.mode.virtualBits - 1) - 1);
 }
 
 /// X86_FEATURE_PTI is word 7, bit 11 since 4.15 (linux
 /// arch/x86/include/asm/cpufeatures.h). Without symbols, the tables tell: PTI
 /// poisons the kernel's copy of user entries with NX (arch/x86/mm/pti.c).
-bool hasPti(const KernelDebug &debug, PhysAddr kernelRoot) {
+bool hasPti(const Kernel &kernel, PhysAddr kernelRoot) {
   constexpr unsigned capabilityWord = 7, capabilityBit = 11;
-  llvm::Expected<VirtAddr> cpu = debug.address("boot_cpu_data");
+  llvm::Expected<VirtAddr> cpu = kernel.address("boot_cpu_data");
   if (cpu) {
     std::optional<Field> field =
-        findOptionalField(debug.types(), "cpuinfo_x86", {"x86_capability"});
+        findOptionalField(kernel.types(), "cpuinfo_x86", {"x86_capability"});
     if (field && field->sizeBytes > 4 * capabilityWord)
-      if (auto word = debug.reader().tryNumber(
+      if (auto word = kernel.reader().tryNumber(
               *cpu, Field{field->offset + 4 * capabilityWord, 4}))
         return *word & bit(capabilityBit);
   }
   llvm::consumeError(cpu.takeError());
-  const PagingMode &mode = debug.memory().mode();
+  const PagingMode &mode = kernel.memory().mode();
   for (unsigned index = 0; index < mode.entryCount(0) / 2; ++index) {
     uint64_t entry = 0;
-    if (!readEntry(debug.memory().physical(), mode, kernelRoot + index * 8,
+    if (!readEntry(kernel.memory().physical(), mode, kernelRoot + index * 8,
                    entry) &&
         !mode.isHole(entry, 0))
       return entry >> 63;
@@ -207,8 +207,8 @@ bool hasPti(const KernelDebug &debug, PhysAddr kernelRoot) {
   return false;
 }
 
-PhysAddr userRoot(const KernelDebug &debug, PhysAddr kernelRoot) {
-  return hasPti(debug, kernelRoot) ? kernelRoot + bit(12) : kernelRoot;
+PhysAddr userRoot(const Kernel &kernel, PhysAddr kernelRoot) {
+  return hasPti(kernel, kernelRoot) ? kernelRoot + bit(12) : kernelRoot;
 }
 
 constexpr NonPresentFormat nonPresentFormats[] = {x86::wideEntries};

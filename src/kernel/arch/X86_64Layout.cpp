@@ -119,7 +119,7 @@ std::vector<AddressMarker> makeX86_64Markers(const RootQuery &query,
   source = "documented constants: the kernel carries no address_markers[] "
            "(built without PTDUMP)";
   RegionStarts starts(query, image);
-  const bool five = image.mode->levelCount == 5;
+  const bool five = image.mode.levelCount == 5;
   std::vector<AddressMarker> markers;
   for (const MarkerRow &row : rows) {
     uint64_t start = five ? row.fiveLevel : row.fourLevel;

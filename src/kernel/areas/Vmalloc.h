@@ -7,7 +7,7 @@
 //
 #pragma once
 
-#include "kernel/context/KernelDebug.h"
+#include "kernel/context/Kernel.h"
 
 namespace vmpt {
 
@@ -56,8 +56,8 @@ struct VmallocList {
 llvm::Expected<VmallocList> readVmallocList(const SymbolSources &symbols,
                                             const TypeSources &types,
                                             const StructReader &reader);
-inline llvm::Expected<VmallocList> readVmallocList(const KernelDebug &debug) {
-  return readVmallocList(debug.symbols(), debug.types(), debug.reader());
+inline llvm::Expected<VmallocList> readVmallocList(const Kernel &kernel) {
+  return readVmallocList(kernel.symbols(), kernel.types(), kernel.reader());
 }
 
 } // namespace vmpt

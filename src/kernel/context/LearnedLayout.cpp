@@ -290,7 +290,7 @@ std::optional<int64_t> LayoutLearner::findExitState() const {
 /// Is it what a process's own top table looks like: some of its entries lead to
 /// tables in memory, none is reserved, and the others are zero?
 bool LayoutLearner::pointsToTables(PhysAddr root) const {
-  const PagingMode &mode = *image_.mode;
+  const PagingMode &mode = image_.mode;
   const PhysicalMemory &physical = memory_.physical();
   unsigned tables = 0;
   for (unsigned index = 0; index < mode.entryCount(0); ++index) {
@@ -316,7 +316,7 @@ bool LayoutLearner::pointsToTables(PhysAddr root) const {
 /// Does it map the kernel as the kernel's own table does? Where a task's table
 /// has no kernel half (arm64), it has to look like a table.
 bool LayoutLearner::isTopTable(uint64_t table) const {
-  const uint64_t tableBytes = image_.mode->tableBytes(0);
+  const uint64_t tableBytes = image_.mode.tableBytes(0);
   if (table == 0 || table & (std::min<uint64_t>(tableBytes, 4096) - 1))
     return false;
   llvm::Expected<PhysAddr> root = memory_.translate(VirtAddr(table));
@@ -328,8 +328,8 @@ bool LayoutLearner::isTopTable(uint64_t table) const {
     return pointsToTables(*root);
   const VirtAddr known = samples_[0].comm;
   Translation own =
-      translate(memory_.physical(), *image_.mode, image_.root, known);
-  Translation path = translate(memory_.physical(), *image_.mode, *root, known);
+      translate(memory_.physical(), image_.mode, image_.root, known);
+  Translation path = translate(memory_.physical(), image_.mode, *root, known);
   return path.isMapped() && own.isMapped() && path.address == own.address;
 }
 

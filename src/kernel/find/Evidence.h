@@ -22,7 +22,7 @@ public:
            const llvm::Twine &source) {
     facts_.push_back({name.str(), value.str(), source.str()});
   }
-  /// Something that was tried in vain: errors list it.
+  /// Something that was tried and led nowhere: errors list it.
   void tried(const llvm::Twine &what) { tried_.push_back(what.str()); }
 
   const std::vector<Fact> &facts() const { return facts_; }

@@ -28,7 +28,7 @@
 
 namespace vmpt {
 
-class KernelDebug;
+class Kernel;
 
 /// What decides where a root is looked for.
 struct RootQuery {
@@ -68,7 +68,7 @@ struct KernelArch {
   llvm::ArrayRef<NonPresentFormat> nonPresentFormats;
   /// The table that user code of a process runs on, where that is not the
   /// one the kernel runs on (x86 PTI); null where there is no such thing.
-  PhysAddr (*userRoot)(const KernelDebug &, PhysAddr kernelRoot) = nullptr;
+  PhysAddr (*userRoot)(const Kernel &, PhysAddr kernelRoot) = nullptr;
   /// A task's table maps the kernel as the kernel's own does.
   bool tasksMapKernel = true;
   /// Processes have a gate area, [vsyscall], which is in no list of areas.

@@ -392,7 +392,7 @@ KernelImage KernelFinder::makeImage(const KernelCandidate &chosen) const {
   if (!image.bannerRelease.empty())
     evidence.add("kernel release", printable(image.bannerRelease),
                  "linux_banner, by kallsyms");
-  evidence.add("paging mode", image.mode->name, chosen.modeSource);
+  evidence.add("paging mode", image.mode.name, chosen.modeSource);
   evidence.add("root table", hex(chosen.root), chosen.rootSource);
   for (const std::string &attempt : attempts_.list())
     evidence.tried(attempt);
@@ -434,10 +434,10 @@ llvm::Expected<KernelImage> findKernel(const Dump &dump,
         " have so many levels");
   llvm::Expected<KernelImage> image =
       KernelFinder(dump, memory, overrides, diagnostics).find();
-  if (image && overrides.levels && image->mode->levelCount != *overrides.levels)
+  if (image && overrides.levels && image->mode.levelCount != *overrides.levels)
     return llvm::make_error<UsageError>(
         "--levels " + llvm::Twine(*overrides.levels) +
-        ": the page tables of this kernel are " + image->mode->name);
+        ": the page tables of this kernel are " + image->mode.name);
   return image;
 }
 

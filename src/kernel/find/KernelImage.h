@@ -41,7 +41,7 @@ struct KernelImage {
   /// "6.1.0-56-amd64" out of linux_banner; only where there is no VMCOREINFO.
   std::string bannerRelease;
   /// A copy: SME takes an address bit out of the mode.
-  std::optional<PagingMode> mode;
+  PagingMode mode;
   PhysAddr root; ///< The kernel's own top table.
   /// `root` stands for the kernel's own, which was not found: it is a task's,
   /// whose kernel half is the same.
@@ -81,11 +81,11 @@ struct KernelImage {
     return nullptr;
   }
 
-  unsigned wordBytes() const { return mode->virtualBits > 32 ? 8 : 4; }
+  unsigned wordBytes() const { return mode.virtualBits > 32 ? 8 : 4; }
 
   /// Kernel memory through the root. \p memory may be a recording one.
   AddressSpace addressSpace(const PhysicalMemory &memory) const {
-    return AddressSpace(memory, *mode, root);
+    return AddressSpace(memory, mode, root);
   }
 };
 

@@ -71,7 +71,7 @@ uint64_t findDirectMapEnd(const Dump &dump, const Vmcoreinfo &info,
   // All of it in pages of 4K takes a table for each 2 MiB.
   const uint64_t maxTables = imageBytes / (2 << 20) * 2 + 4096;
   TableUse use =
-      countTableUse(*dump.memory, *kernel->mode, kernel->root,
+      countTableUse(*dump.memory, kernel->mode, kernel->root,
                     VirtAddr(map->start), VirtAddr(map->last), maxTables);
   return use.absentTables || use.isCut ? 0 : use.physicalEnd;
 }

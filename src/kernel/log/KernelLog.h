@@ -5,7 +5,7 @@
 //
 #pragma once
 
-#include "kernel/context/KernelDebug.h"
+#include "kernel/context/Kernel.h"
 #include "kernel/log/RecordBuffer.h"
 #include "kernel/log/RingBuffer.h"
 
@@ -13,9 +13,9 @@ namespace vmpt {
 
 class KernelLog {
 public:
-  /// \p debug must outlive the object. The LookupError says which symbol or
+  /// \p kernel must outlive the object. The LookupError says which symbol or
   /// member is unknown.
-  static llvm::Expected<KernelLog> create(const KernelDebug &debug);
+  static llvm::Expected<KernelLog> create(const Kernel &kernel);
 
   /// Calls \p visit for each record from the oldest on; what was lost and
   /// why, a sentence each.
@@ -27,11 +27,11 @@ public:
   bool joinsRecords() const { return joinsRecords_; }
 
 private:
-  explicit KernelLog(const KernelDebug &debug) : debug_(debug) {}
+  explicit KernelLog(const Kernel &kernel) : kernel_(kernel) {}
   llvm::Error findRing(VirtAddr pointer);
   llvm::Error findBuffer();
 
-  const KernelDebug &debug_;
+  const Kernel &kernel_;
   VirtAddr ring_;
   std::optional<RingLayout> ringLayout_;
   RecordBuffer buffer_;

@@ -26,7 +26,7 @@ public:
   AddressNames(const SymbolSources &symbols, const TypeSources &types,
                const StructReader &reader, const Kallsyms *kallsyms,
                const ModuleList &modules);
-  AddressNames(const KernelDebug &debug, const ModuleList &modules)
+  AddressNames(const Kernel &debug, const ModuleList &modules)
       : AddressNames(debug.symbols(), debug.types(), debug.reader(),
                      debug.kallsyms(), modules) {}
 

@@ -320,15 +320,15 @@ ModuleReader::findHead(llvm::ArrayRef<MappedRun> runs) const {
   return std::nullopt;
 }
 
-llvm::Expected<ModuleList> readModuleList(const KernelDebug &debug) {
+llvm::Expected<ModuleList> readModuleList(const Kernel &kernel) {
   llvm::Expected<ModuleReader> reader =
-      ModuleReader::create(debug.types(), debug.reader());
+      ModuleReader::create(kernel.types(), kernel.reader());
   if (!reader)
     return reader.takeError();
-  llvm::Expected<VirtAddr> head = debug.address("modules");
+  llvm::Expected<VirtAddr> head = kernel.address("modules");
   if (head)
     return reader->readAll(*head);
-  std::optional<VirtAddr> found = reader->findHead(debug.image().imageRuns);
+  std::optional<VirtAddr> found = reader->findHead(kernel.image().imageRuns);
   if (!found)
     return head.takeError();
   llvm::consumeError(head.takeError());

@@ -7,7 +7,7 @@
 //
 #pragma once
 
-#include "kernel/context/KernelDebug.h"
+#include "kernel/context/Kernel.h"
 
 namespace vmpt {
 
@@ -103,6 +103,6 @@ private:
 };
 
 /// The list of the kernel, found by its symbol or by its shape.
-llvm::Expected<ModuleList> readModuleList(const KernelDebug &debug);
+llvm::Expected<ModuleList> readModuleList(const Kernel &kernel);
 
 } // namespace vmpt

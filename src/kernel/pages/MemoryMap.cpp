@@ -61,9 +61,9 @@ std::optional<uint64_t> MemoryMap::findFrame(VirtAddr page) const {
 
 class MemoryMapFinder {
 public:
-  MemoryMapFinder(const KernelDebug &debug, uint64_t pageBytes)
-      : debug_(debug), image_(debug.image()), vmcoreinfo_(image_.vmcoreinfo),
-        reader_(debug.reader()), pageShift_(image_.mode->pageShift) {
+  MemoryMapFinder(const Kernel &kernel, uint64_t pageBytes)
+      : kernel_(kernel), image_(kernel.image()), vmcoreinfo_(image_.vmcoreinfo),
+        reader_(kernel.reader()), pageShift_(image_.mode.pageShift) {
     map_.pageBytes_ = pageBytes;
   }
 
@@ -93,20 +93,20 @@ private:
       if (*bits > pageShift_ && *bits < 48)
         return unsigned(*bits) - pageShift_;
     // linux arch/*/include/asm/sparsemem.h
-    switch (image_.mode->arch) {
+    switch (image_.mode.arch) {
     case Arch::Arm64: // "arm64/sparsemem: reduce SECTION_SIZE_BITS" (5.12)
       if (image_.version() < KernelVersion{5, 12})
         return 30 - pageShift_;
       return (pageShift_ == 16 ? 29 : 27) - pageShift_;
     case Arch::I386:
-      return (image_.mode->entryBytes == 8 ? 29 : 26) - pageShift_;
+      return (image_.mode.entryBytes == 8 ? 29 : 26) - pageShift_;
     default:
       return 27 - pageShift_;
     }
   }
 
   std::optional<VirtAddr> symbol(llvm::StringRef name) const {
-    std::optional<Symbol> found = debug_.symbols().find(name);
+    std::optional<Symbol> found = kernel_.symbols().find(name);
     return found ? std::optional<VirtAddr>(found->address) : std::nullopt;
   }
 
@@ -127,7 +127,7 @@ private:
   };
 
   void readNodes() {
-    const TypeSources &types = debug_.types();
+    const TypeSources &types = kernel_.types();
     auto start = findOptionalField(types, "pglist_data", {"node_start_pfn"});
     auto count =
         findOptionalField(types, "pglist_data", {"node_spanned_pages"});
@@ -162,7 +162,7 @@ private:
     if (!variable)
       return llvm::make_error<LookupError>(
           "symbol 'mem_section' is unknown (tried " +
-          debug_.symbols().describe() +
+          kernel_.symbols().describe() +
           "), and no other way to the struct pages was found; pass --vmlinux "
           "or --symbol");
     // "mm/sparsemem: Allocate mem_section at runtime for
@@ -187,7 +187,7 @@ private:
     // older series) put an rcu_head before it, which is zero as long as the
     // section is in use.
     uint64_t offset = 0;
-    auto field = findOptionalField(debug_.types(), "mem_section_usage",
+    auto field = findOptionalField(kernel_.types(), "mem_section_usage",
                                    {"subsection_map"});
     if (field)
       offset = field->offset;
@@ -244,7 +244,7 @@ private:
     llvm::Expected<VirtAddr> table = sectionTable();
     if (!table)
       return table.takeError();
-    const TypeSources &types = debug_.types();
+    const TypeSources &types = kernel_.types();
     llvm::Expected<Field> field =
         findField(types, "mem_section", {"section_mem_map"});
     if (!field)
@@ -270,10 +270,10 @@ private:
     if (image_.version() < KernelVersion{5, 12} ||
         sectionShift_ + pageShift_ <= 21 || pageShift_ > 21)
       return;
-    auto usage = findOptionalField(debug_.types(), "mem_section", {"usage"});
+    auto usage = findOptionalField(kernel_.types(), "mem_section", {"usage"});
     if (usage)
       hasSubsections_ =
-          debug_.types().hasMember("mem_section_usage", "subsection_map");
+          kernel_.types().hasMember("mem_section_usage", "subsection_map");
     else // no types: 64-bit kernels have vmemmap
       hasSubsections_ = reader_.wordBytes() == 8;
     usageOffset_ = usage ? usage->offset : memMapOffset_ + reader_.wordBytes();
@@ -319,7 +319,7 @@ private:
       }
       // Roots without a section are zeros, and makedumpfile leaves out pages
       // of nothing but zeros.
-      const bool isZeros = debug_.memory().physical().mayExcludeZeroPages() &&
+      const bool isZeros = kernel_.memory().physical().mayExcludeZeroPages() &&
                            at.errorIsA<MemoryError>();
       std::string reason = llvm::toString(at.takeError());
       if (!isZeros) {
@@ -352,9 +352,9 @@ private:
         auto member = [&](uint64_t offset) {
           return reader_.wordBytes() == 8
                      ? loadUnaligned<uint64_t>(from + offset,
-                                               debug_.memory().order())
+                                               kernel_.memory().order())
                      : loadUnaligned<uint32_t>(from + offset,
-                                               debug_.memory().order());
+                                               kernel_.memory().order());
         };
         addSection(first + done + i, member(memMapOffset_),
                    hasSubsections_ ? member(usageOffset_) : 0);
@@ -372,7 +372,7 @@ private:
     // frame of the node. linux mm/mm_init.c alloc_node_mem_map().
     uint64_t first = 0, end = 0;
     auto field =
-        findOptionalField(debug_.types(), "pglist_data", {"node_mem_map"});
+        findOptionalField(kernel_.types(), "pglist_data", {"node_mem_map"});
     if (!nodes_.empty()) {
       first = nodes_[0].firstFrame;
       end = nodes_[0].endFrame;
@@ -446,7 +446,7 @@ private:
     map_.frameCount_ = count;
   }
 
-  const KernelDebug &debug_;
+  const Kernel &kernel_;
   const KernelImage &image_;
   const Vmcoreinfo &vmcoreinfo_;
   const StructReader &reader_;
@@ -459,9 +459,9 @@ private:
   MemoryMap map_;
 };
 
-llvm::Expected<MemoryMap> MemoryMap::create(const KernelDebug &debug,
+llvm::Expected<MemoryMap> MemoryMap::create(const Kernel &kernel,
                                             uint64_t pageBytes) {
-  return MemoryMapFinder(debug, pageBytes).find();
+  return MemoryMapFinder(kernel, pageBytes).find();
 }
 
 } // namespace vmpt

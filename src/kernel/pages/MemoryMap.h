@@ -10,7 +10,7 @@
 //
 #pragma once
 
-#include "kernel/context/KernelDebug.h"
+#include "kernel/context/Kernel.h"
 
 namespace vmpt {
 
@@ -27,7 +27,7 @@ class MemoryMap {
 public:
   /// The LookupError says what was looked for. \p pageBytes is the size of a
   /// struct page.
-  static llvm::Expected<MemoryMap> create(const KernelDebug &debug,
+  static llvm::Expected<MemoryMap> create(const Kernel &kernel,
                                           uint64_t pageBytes);
 
   /// Ascending and disjoint: frames that the kernel has a struct page for,

@@ -12,24 +12,24 @@ constexpr uint64_t kpf(PageBit number) { return bit(number); }
 
 } // namespace
 
-llvm::Expected<PageFlags> PageFlags::create(const KernelDebug &debug) {
-  llvm::Expected<PageLayout> layout = PageLayout::create(debug);
+llvm::Expected<PageFlags> PageFlags::create(const Kernel &kernel) {
+  llvm::Expected<PageLayout> layout = PageLayout::create(kernel);
   if (!layout)
     return layout.takeError();
-  llvm::Expected<MemoryMap> map = MemoryMap::create(debug, layout->sizeBytes);
+  llvm::Expected<MemoryMap> map = MemoryMap::create(kernel, layout->sizeBytes);
   if (!map)
     return map.takeError();
-  PageFlags flags(debug, std::move(*layout), std::move(*map));
-  flags.findZeroPages(debug);
+  PageFlags flags(kernel, std::move(*layout), std::move(*map));
+  flags.findZeroPages(kernel);
   return flags;
 }
 
-PageFlags::PageFlags(const KernelDebug &debug, PageLayout layout, MemoryMap map)
-    : layout_(std::move(layout)), map_(std::move(map)), reader_(debug.memory()),
-      version_(debug.image().version()),
-      pageBytes_(bit(debug.image().mode->pageShift)), memory_(&debug.memory()),
+PageFlags::PageFlags(const Kernel &kernel, PageLayout layout, MemoryMap map)
+    : layout_(std::move(layout)), map_(std::move(map)),
+      reader_(kernel.memory()), version_(kernel.image().version()),
+      pageBytes_(bit(kernel.image().mode.pageShift)), memory_(&kernel.memory()),
       heads_(headCacheSize) {
-  const std::vector<std::optional<Symbol>> code = debug.symbols().findAll(
+  const std::vector<std::optional<Symbol>> code = kernel.symbols().findAll(
       {"vfs_read", "do_huge_pmd_anonymous_page", "snapshot_page"});
   hasThp_ = !code[0] || code[1]; // no symbols at all: taken for granted
   hasSnapshots_ = code[2] || (!code[0] && version_ >= KernelVersion{6, 17});
@@ -53,11 +53,11 @@ std::vector<std::string> PageFlags::problems() const {
 
 /// The page of zeros, and the huge one. linux mm/memory.c zero_pfn,
 /// mm/huge_memory.c huge_zero_folio.
-void PageFlags::findZeroPages(const KernelDebug &debug) {
+void PageFlags::findZeroPages(const Kernel &kernel) {
   const std::vector<std::optional<Symbol>> found =
-      debug.symbols().findAll({"zero_page_pfn", "zero_pfn", "empty_zero_page",
-                               "huge_zero_folio", "huge_zero_page"});
-  const StructReader &reader = debug.reader();
+      kernel.symbols().findAll({"zero_page_pfn", "zero_pfn", "empty_zero_page",
+                                "huge_zero_folio", "huge_zero_page"});
+  const StructReader &reader = kernel.reader();
   auto wordOf = [&](size_t index) -> std::optional<uint64_t> {
     if (!found[index])
       return std::nullopt;
@@ -68,7 +68,7 @@ void PageFlags::findZeroPages(const KernelDebug &debug) {
       zeroFrame_ = wordOf(index);
   if (!zeroFrame_ && found[2]) {
     llvm::Expected<PhysAddr> physical =
-        debug.memory().translate(found[2]->address);
+        kernel.memory().translate(found[2]->address);
     if (physical)
       zeroFrame_ = physical->value / pageBytes_;
     else

@@ -44,8 +44,8 @@ struct PageFacts {
 
 class PageFlags {
 public:
-  /// \p debug must outlive the object.
-  static llvm::Expected<PageFlags> create(const KernelDebug &debug);
+  /// \p kernel must outlive the object.
+  static llvm::Expected<PageFlags> create(const Kernel &kernel);
 
   const MemoryMap &map() const { return map_; }
   const PageLayout &layout() const { return layout_; }
@@ -72,8 +72,8 @@ public:
   bool isFolioModel() const { return layout_.largeMapCount.has_value(); }
 
 private:
-  PageFlags(const KernelDebug &debug, PageLayout layout, MemoryMap map);
-  void findZeroPages(const KernelDebug &debug);
+  PageFlags(const Kernel &kernel, PageLayout layout, MemoryMap map);
+  void findZeroPages(const Kernel &kernel);
   std::optional<PageSnapshot> snapshot(VirtAddr at);
   VirtAddr headOf(const PageSnapshot &page);
   bool readHead(PageFacts &facts, VirtAddr head);

@@ -83,10 +83,10 @@ const FlagOrder flagOrders[] = {
 
 class LayoutMaker {
 public:
-  LayoutMaker(const KernelDebug &debug, PageLayout &layout)
-      : debug_(debug), types_(debug.types()),
-        vmcoreinfo_(debug.image().vmcoreinfo),
-        version_(debug.image().version()), layout_(layout) {}
+  LayoutMaker(const Kernel &kernel, PageLayout &layout)
+      : kernel_(kernel), types_(kernel.types()),
+        vmcoreinfo_(kernel.image().vmcoreinfo),
+        version_(kernel.image().version()), layout_(layout) {}
 
   llvm::Error make() {
     if (llvm::Error error = placeMembers())
@@ -159,8 +159,8 @@ private:
   /// What follows in the order, each if it was configured.
   void guessConfigured(unsigned next) {
     const auto poison = vmcoreinfo_.number("PG_hwpoison");
-    const bool isX86 = debug_.image().mode->arch == Arch::X86_64 ||
-                       debug_.image().mode->arch == Arch::I386;
+    const bool isX86 = kernel_.image().mode.arch == Arch::X86_64 ||
+                       kernel_.image().mode.arch == Arch::I386;
     std::string open;
     if (isX86 && version_ < KernelVersion{6, 12}) {
       // CONFIG_X86_PAT; PG_hwpoison stands behind it.
@@ -174,8 +174,8 @@ private:
     // CONFIG_PAGE_IDLE_FLAG, for itself or for DAMON; the flags of arm64's
     // MTE, of which 64-bit kernels before 6.2 have one in any case.
     const std::vector<std::optional<Symbol>> code =
-        debug_.symbols().findAll({"vfs_read", "page_idle_bitmap_read",
-                                  "damon_ptep_mkold", "mte_sync_tags"});
+        kernel_.symbols().findAll({"vfs_read", "page_idle_bitmap_read",
+                                   "damon_ptep_mkold", "mte_sync_tags"});
     if (!code[0])
       open += "PG_idle, PG_arch_2, PG_arch_3, ";
     if (code[0] && (code[1] || code[2]) && layout_.wordBytes == 8) {
@@ -407,7 +407,7 @@ private:
       layout_.maxOrderCount = unsigned(*count);
   }
 
-  const KernelDebug &debug_;
+  const Kernel &kernel_;
   const TypeSources &types_;
   const Vmcoreinfo &vmcoreinfo_;
   const KernelVersion version_;
@@ -431,11 +431,11 @@ bool PageTypeRules::is(uint32_t mapCount, uint32_t kind) const {
   return false;
 }
 
-llvm::Expected<PageLayout> PageLayout::create(const KernelDebug &debug) {
+llvm::Expected<PageLayout> PageLayout::create(const Kernel &kernel) {
   PageLayout layout;
-  layout.wordBytes = debug.image().wordBytes();
-  layout.order = debug.memory().order();
-  if (llvm::Error error = LayoutMaker(debug, layout).make())
+  layout.wordBytes = kernel.image().wordBytes();
+  layout.order = kernel.memory().order();
+  if (llvm::Error error = LayoutMaker(kernel, layout).make())
     return error;
   return layout;
 }

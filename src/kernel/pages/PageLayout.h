@@ -7,7 +7,7 @@
 //
 #pragma once
 
-#include "kernel/context/KernelDebug.h"
+#include "kernel/context/Kernel.h"
 
 namespace vmpt {
 
@@ -104,7 +104,7 @@ struct PageLayout {
   std::vector<std::string> problems;
 
   /// The LookupError names the first member that is not known but needed.
-  static llvm::Expected<PageLayout> create(const KernelDebug &debug);
+  static llvm::Expected<PageLayout> create(const Kernel &kernel);
 
   uint64_t word(const uint8_t *page, uint64_t offset) const {
     return wordBytes == 8 ? loadUnaligned<uint64_t>(page + offset, order)

@@ -90,15 +90,15 @@ struct PagemapReader::Walk {
   }
 };
 
-PagemapReader::PagemapReader(const KernelDebug &debug, PageFlags &flags)
-    : debug_(&debug), flags_(&flags), mode_(*debug.image().mode),
-      nonPresent_(getNonPresentRules(mode_, debug.image().version())),
-      rules_(getPagemapRules(mode_, debug.image().version())) {
-  nonPresent_.types = findSwapTypes(debug.types(), debug.symbols());
+PagemapReader::PagemapReader(const Kernel &kernel, PageFlags &flags)
+    : kernel_(&kernel), flags_(&flags), mode_(kernel.image().mode),
+      nonPresent_(getNonPresentRules(mode_, kernel.image().version())),
+      rules_(getPagemapRules(mode_, kernel.image().version())) {
+  nonPresent_.types = findSwapTypes(kernel.types(), kernel.symbols());
   // linux include/linux/swapops.h swp_offset_pfn() (6.1).
-  if (debug.image().version() >= KernelVersion{6, 1}) {
+  if (kernel.image().version() >= KernelVersion{6, 1}) {
     const uint64_t physicalBits =
-        debug.image().vmcoreinfo.number("MAX_PHYSMEM_BITS").value_or(52);
+        kernel.image().vmcoreinfo.number("MAX_PHYSMEM_BITS").value_or(52);
     if (physicalBits > mode_.pageShift && physicalBits <= 64)
       rules_.swapFrameMask = lowBits(unsigned(physicalBits) - mode_.pageShift);
   }
@@ -107,7 +107,7 @@ PagemapReader::PagemapReader(const KernelDebug &debug, PageFlags &flags)
 void PagemapReader::read(llvm::ArrayRef<PagemapArea> areas, PhysAddr root,
                          Visitor visit, std::vector<std::string> &problems) {
   Walk walk{visit, problems, 0, false, false, 0, mode_.pageShift, {}};
-  walk.budget = std::max<uint64_t>(debug_->memory().physical().presentBytes() /
+  walk.budget = std::max<uint64_t>(kernel_->memory().physical().presentBytes() /
                                        mode_.entryBytes * 16,
                                    1 << 20);
   const uint64_t pageMask = ~lowBits(mode_.pageShift);
@@ -145,7 +145,7 @@ void PagemapReader::readTable(Walk &walk, unsigned level, PhysAddr table,
   std::vector<uint8_t> &raw = walk.tables[level];
   raw.resize(count * mode_.entryBytes);
   const PhysAddr at = table + uint64_t(first) * mode_.entryBytes;
-  if (auto absent = debug_->memory().physical().tryRead(at, raw)) {
+  if (auto absent = kernel_->memory().physical().tryRead(at, raw)) {
     problem_ = llvm::toString(llvm::make_error<MemoryError>(*absent));
     walk.visit({start, (end - start) >> mode_.pageShift, walk.areaBits,
                 problem_, true});

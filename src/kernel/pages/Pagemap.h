@@ -70,8 +70,8 @@ class PagemapReader {
 public:
   using Visitor = llvm::function_ref<void(const PagemapRun &)>;
 
-  /// \p debug and \p flags must outlive the object.
-  PagemapReader(const KernelDebug &debug, PageFlags &flags);
+  /// \p kernel and \p flags must outlive the object.
+  PagemapReader(const Kernel &kernel, PageFlags &flags);
 
   /// \p areas, ascending, through the top table at \p root. What could not be
   /// followed is added to \p problems.
@@ -98,7 +98,7 @@ private:
                     llvm::StringRef &problem);
   bool isSharedTable(PhysAddr table);
 
-  const KernelDebug *debug_;
+  const Kernel *kernel_;
   PageFlags *flags_;
   PagingMode mode_;
   NonPresentRules nonPresent_;

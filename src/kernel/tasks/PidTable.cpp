@@ -11,7 +11,7 @@ namespace {
 
 class PidTableReader {
 public:
-  PidTableReader(const KernelDebug &debug) : reader_(debug.reader()) {}
+  PidTableReader(const Kernel &kernel) : reader_(kernel.reader()) {}
 
   llvm::Error findMembers(const TypeSources &types) {
     llvm::StringRef nodeType =
@@ -80,34 +80,34 @@ private:
 
 /// The symbol, or what init_task's own nsproxy points to: kernels without
 /// KALLSYMS_ALL name no data (linux include/linux/nsproxy.h).
-llvm::Expected<VirtAddr> findPidNamespace(const KernelDebug &debug) {
-  llvm::Expected<VirtAddr> named = debug.address("init_pid_ns");
+llvm::Expected<VirtAddr> findPidNamespace(const Kernel &kernel) {
+  llvm::Expected<VirtAddr> named = kernel.address("init_pid_ns");
   if (named)
     return named;
-  llvm::Expected<VirtAddr> initTask = debug.address("init_task");
+  llvm::Expected<VirtAddr> initTask = kernel.address("init_task");
   std::optional<Field> nsproxy =
-      findOptionalField(debug.types(), "task_struct", {"nsproxy"});
+      findOptionalField(kernel.types(), "task_struct", {"nsproxy"});
   std::optional<Field> pidNamespace = findOptionalField(
-      debug.types(), "nsproxy", {"pid_ns_for_children", "pid_ns"});
+      kernel.types(), "nsproxy", {"pid_ns_for_children", "pid_ns"});
   if (!initTask || !nsproxy || !pidNamespace) {
     if (!initTask)
       llvm::consumeError(initTask.takeError());
     return named.takeError();
   }
   llvm::consumeError(named.takeError());
-  llvm::Expected<VirtAddr> proxy = debug.reader().pointer(*initTask, *nsproxy);
-  return proxy ? debug.reader().pointer(*proxy, *pidNamespace)
+  llvm::Expected<VirtAddr> proxy = kernel.reader().pointer(*initTask, *nsproxy);
+  return proxy ? kernel.reader().pointer(*proxy, *pidNamespace)
                : proxy.takeError();
 }
 
 } // namespace
 
-llvm::Expected<std::vector<VirtAddr>> readPidTable(const KernelDebug &debug) {
-  llvm::Expected<VirtAddr> pidNamespace = findPidNamespace(debug);
+llvm::Expected<std::vector<VirtAddr>> readPidTable(const Kernel &kernel) {
+  llvm::Expected<VirtAddr> pidNamespace = findPidNamespace(kernel);
   if (!pidNamespace)
     return pidNamespace.takeError();
-  PidTableReader reader(debug);
-  if (llvm::Error error = reader.findMembers(debug.types()))
+  PidTableReader reader(kernel);
+  if (llvm::Error error = reader.findMembers(kernel.types()))
     return error;
   return reader.read(*pidNamespace);
 }

@@ -6,11 +6,11 @@
 //
 #pragma once
 
-#include "kernel/context/KernelDebug.h"
+#include "kernel/context/Kernel.h"
 
 namespace vmpt {
 
 /// Addresses of the task_structs, in the order of their pids.
-llvm::Expected<std::vector<VirtAddr>> readPidTable(const KernelDebug &debug);
+llvm::Expected<std::vector<VirtAddr>> readPidTable(const Kernel &kernel);
 
 } // namespace vmpt

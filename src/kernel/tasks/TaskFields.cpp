@@ -39,9 +39,9 @@ llvm::Expected<TaskFields> TaskFields::find(const TypeSources &types) {
   return fields;
 }
 
-TaskNames::TaskNames(const KernelDebug &debug, const TaskFields &fields)
-    : debug_(debug), fields_(fields) {
-  const TypeSources &types = debug.types();
+TaskNames::TaskNames(const Kernel &kernel, const TaskFields &fields)
+    : kernel_(kernel), fields_(fields) {
+  const TypeSources &types = kernel.types();
   // Up to 5.16 the struct kthread hung on set_child_tid and had no name.
   kthread_ = findOptionalField(types, "task_struct",
                                {"worker_private", "set_child_tid"});
@@ -50,11 +50,11 @@ TaskNames::TaskNames(const KernelDebug &debug, const TaskFields &fields)
   workerDesc_ = findOptionalField(types, "worker", {"desc"});
   workerCurrent_ = findOptionalField(types, "worker", {"current_work"});
   workerPool_ = findOptionalField(types, "worker", {"pool"});
-  workersHaveFullNames_ = debug.symbols().find("format_worker_id").has_value();
+  workersHaveFullNames_ = kernel.symbols().find("format_worker_id").has_value();
 }
 
 std::string TaskNames::workerSuffix(VirtAddr kthread) const {
-  const StructReader &reader = debug_.reader();
+  const StructReader &reader = kernel_.reader();
   std::optional<uint64_t> worker = reader.tryNumber(kthread, kthreadData_);
   if (!worker || !*worker || !workerDesc_ ||
       !reader.tryNumber(VirtAddr(*worker), workerPool_).value_or(0))
@@ -74,7 +74,7 @@ std::string TaskNames::workerSuffix(VirtAddr kthread) const {
 
 llvm::Expected<std::string> TaskNames::read(VirtAddr task,
                                             uint64_t flags) const {
-  const StructReader &reader = debug_.reader();
+  const StructReader &reader = kernel_.reader();
   llvm::Expected<std::string> comm = reader.text(task, fields_.comm);
   if (!comm || !(flags & kernelThreadFlag))
     return comm;

@@ -1,7 +1,7 @@
 //===- TaskFields.h - the members of task_struct and kin that we read -----===//
 #pragma once
 
-#include "kernel/context/KernelDebug.h"
+#include "kernel/context/Kernel.h"
 
 namespace vmpt {
 
@@ -25,13 +25,13 @@ struct TaskFields {
 /// format_worker_id().
 class TaskNames {
 public:
-  explicit TaskNames(const KernelDebug &debug, const TaskFields &fields);
+  explicit TaskNames(const Kernel &kernel, const TaskFields &fields);
   llvm::Expected<std::string> read(VirtAddr task, uint64_t flags) const;
 
 private:
   std::string workerSuffix(VirtAddr kthread) const;
 
-  const KernelDebug &debug_;
+  const Kernel &kernel_;
   const TaskFields &fields_;
   std::optional<Field> kthread_, fullName_, kthreadData_;
   std::optional<Field> workerDesc_, workerCurrent_, workerPool_;

@@ -28,22 +28,22 @@ char stateLetter(uint64_t state, uint64_t exitState) {
 }
 
 /// The physical address of a top table that is in the dump.
-llvm::Expected<PhysAddr> rootBehind(const KernelDebug &debug, VirtAddr table) {
-  llvm::Expected<PhysAddr> root = debug.memory().translate(table);
+llvm::Expected<PhysAddr> rootBehind(const Kernel &kernel, VirtAddr table) {
+  llvm::Expected<PhysAddr> root = kernel.memory().translate(table);
   if (!root)
     return root.takeError();
   uint8_t byte;
-  if (auto absent = debug.memory().physical().tryRead(*root, byte))
+  if (auto absent = kernel.memory().physical().tryRead(*root, byte))
     return llvm::make_error<MemoryError>(*absent);
   return root;
 }
 
-llvm::Expected<PhysAddr> readRootAt(const KernelDebug &debug, const Field &pgd,
+llvm::Expected<PhysAddr> readRootAt(const Kernel &kernel, const Field &pgd,
                                     VirtAddr mm) {
-  llvm::Expected<VirtAddr> table = debug.reader().pointer(mm, pgd);
+  llvm::Expected<VirtAddr> table = kernel.reader().pointer(mm, pgd);
   if (!table)
     return table.takeError();
-  return rootBehind(debug, *table);
+  return rootBehind(kernel, *table);
 }
 
 /// No DenseSet: that has values of its own which it cannot hold, and a dump
@@ -52,9 +52,9 @@ using Addresses = std::unordered_set<uint64_t>;
 
 class TaskListReader {
 public:
-  TaskListReader(const KernelDebug &debug, const TaskFields &fields)
-      : debug_(debug), reader_(debug.reader()), fields_(fields),
-        names_(debug, fields) {}
+  TaskListReader(const Kernel &kernel, const TaskFields &fields)
+      : kernel_(kernel), reader_(kernel.reader()), fields_(fields),
+        names_(kernel, fields) {}
 
   llvm::Expected<TaskList> read(const TaskListOptions &options);
 
@@ -69,7 +69,7 @@ private:
   llvm::Error readTask(VirtAddr at, Task &task);
   void markRunning();
 
-  const KernelDebug &debug_;
+  const Kernel &kernel_;
   const StructReader &reader_;
   const TaskFields &fields_;
   TaskNames names_;
@@ -121,7 +121,7 @@ llvm::Error TaskListReader::readTask(VirtAddr at, Task &task) {
     task.cpu = uint32_t(*cpu);
   if (!mm)
     return llvm::Error::success();
-  if (llvm::Expected<PhysAddr> root = readRootAt(debug_, fields_.pgd, task.mm))
+  if (llvm::Expected<PhysAddr> root = readRootAt(kernel_, fields_.pgd, task.mm))
     task.root = *root;
   else
     task.rootProblem = llvm::toString(root.takeError());
@@ -167,7 +167,7 @@ void TaskListReader::addThreads(VirtAddr leader) {
 }
 
 void TaskListReader::addFromPids(bool withThreads) {
-  llvm::Expected<std::vector<VirtAddr>> known = readPidTable(debug_);
+  llvm::Expected<std::vector<VirtAddr>> known = readPidTable(kernel_);
   if (!known) {
     problems_.add("the pid structures cannot be followed: " +
                   llvm::toString(known.takeError()));
@@ -191,11 +191,11 @@ void TaskListReader::addFromPids(bool withThreads) {
 /// on_cpu is set for the task that runs on a CPU; panic_cpu names the CPU
 /// that panicked, -1 where none has (linux kernel/panic.c).
 void TaskListReader::markRunning() {
-  llvm::Expected<VirtAddr> panicCpu = debug_.address("panic_cpu");
+  llvm::Expected<VirtAddr> panicCpu = kernel_.address("panic_cpu");
   if (!panicCpu)
     return llvm::consumeError(panicCpu.takeError());
   llvm::Expected<uint32_t> cpu =
-      debug_.memory().readNumber<uint32_t>(*panicCpu);
+      kernel_.memory().readNumber<uint32_t>(*panicCpu);
   if (!cpu)
     return llvm::consumeError(cpu.takeError());
   for (Task &task : list_.tasks)
@@ -203,7 +203,7 @@ void TaskListReader::markRunning() {
 }
 
 llvm::Expected<TaskList> TaskListReader::read(const TaskListOptions &options) {
-  llvm::Expected<VirtAddr> initTask = debug_.address("init_task");
+  llvm::Expected<VirtAddr> initTask = kernel_.address("init_task");
   if (!initTask)
     return initTask.takeError();
   addProcesses(*initTask);
@@ -236,34 +236,34 @@ const Task *TaskList::findPid(uint32_t pid) const {
   return nullptr;
 }
 
-llvm::Expected<PhysAddr> readRoot(const KernelDebug &debug, VirtAddr mm) {
-  llvm::Expected<Field> pgd = findField(debug.types(), "mm_struct", {"pgd"});
+llvm::Expected<PhysAddr> readRoot(const Kernel &kernel, VirtAddr mm) {
+  llvm::Expected<Field> pgd = findField(kernel.types(), "mm_struct", {"pgd"});
   if (!pgd)
     return pgd.takeError();
-  return readRootAt(debug, *pgd, mm);
+  return readRootAt(kernel, *pgd, mm);
 }
 
-llvm::Expected<PhysAddr> readEfiRoot(const KernelDebug &debug) {
-  llvm::Expected<VirtAddr> mm = debug.address("efi_mm");
+llvm::Expected<PhysAddr> readEfiRoot(const Kernel &kernel) {
+  llvm::Expected<VirtAddr> mm = kernel.address("efi_mm");
   if (!mm)
     return mm.takeError();
-  llvm::Expected<Field> pgd = findField(debug.types(), "mm_struct", {"pgd"});
+  llvm::Expected<Field> pgd = findField(kernel.types(), "mm_struct", {"pgd"});
   if (!pgd)
     return pgd.takeError();
-  llvm::Expected<VirtAddr> table = debug.reader().pointer(*mm, *pgd);
+  llvm::Expected<VirtAddr> table = kernel.reader().pointer(*mm, *pgd);
   if (table && !table->value)
     return llvm::make_error<LookupError>(
         "no EFI page tables: efi_mm.pgd is null, so the machine runs without "
         "EFI runtime services");
-  return table ? rootBehind(debug, *table) : table.takeError();
+  return table ? rootBehind(kernel, *table) : table.takeError();
 }
 
-llvm::Expected<TaskList> readTaskList(const KernelDebug &debug,
+llvm::Expected<TaskList> readTaskList(const Kernel &kernel,
                                       const TaskListOptions &options) {
-  llvm::Expected<TaskFields> fields = TaskFields::find(debug.types());
+  llvm::Expected<TaskFields> fields = TaskFields::find(kernel.types());
   if (!fields)
     return fields.takeError();
-  return TaskListReader(debug, *fields).read(options);
+  return TaskListReader(kernel, *fields).read(options);
 }
 
 } // namespace vmpt

@@ -11,7 +11,7 @@
 //
 #pragma once
 
-#include "kernel/context/KernelDebug.h"
+#include "kernel/context/Kernel.h"
 
 namespace vmpt {
 
@@ -50,14 +50,14 @@ struct TaskListOptions {
 
 /// Fails if there is not even a beginning: no init_task, no layout of
 /// task_struct.
-llvm::Expected<TaskList> readTaskList(const KernelDebug &debug,
+llvm::Expected<TaskList> readTaskList(const Kernel &kernel,
                                       const TaskListOptions &options);
 
 /// The physical address of an mm_struct's top table, or why not.
-llvm::Expected<PhysAddr> readRoot(const KernelDebug &debug, VirtAddr mm);
+llvm::Expected<PhysAddr> readRoot(const Kernel &kernel, VirtAddr mm);
 
 /// The same of efi_mm, which has no top table where the machine runs without
 /// EFI runtime services (linux arch/x86/platform/efi/efi_64.c).
-llvm::Expected<PhysAddr> readEfiRoot(const KernelDebug &debug);
+llvm::Expected<PhysAddr> readEfiRoot(const Kernel &kernel);
 
 } // namespace vmpt

@@ -24,7 +24,7 @@ std::vector<TaskTables> countTaskTables(const TaskList &list,
       auto [found, isNew] = known.try_emplace(task.mm.value);
       if (isNew)
         found->second =
-            countTableUse(memory, *kernel.mode, *task.root, VirtAddr(0), last);
+            countTableUse(memory, kernel.mode, *task.root, VirtAddr(0), last);
       row.use = found->second;
     }
     rows.push_back(row);

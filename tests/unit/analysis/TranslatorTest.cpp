@@ -18,8 +18,7 @@ protected:
     built.dump.vmcoreinfo = built.info(
         "6.12.0", "NUMBER(phys_base)=0\nNUMBER(pgtable_l5_enabled)=0\n");
     kernel = valueOf(built.find());
-    debug =
-        valueOf(KernelDebug::create(kernel, *built.memory, {}, diagnostics));
+    debug = valueOf(Kernel::create(kernel, *built.memory, {}, diagnostics));
   }
   AddressAnswer ask(VirtAddr at) {
     return Translator::ofTask(*debug, process.root()).ask(at);
@@ -36,7 +35,7 @@ protected:
                            PhysAddr(0x2000000)};
   Diagnostics diagnostics;
   KernelImage kernel;
-  std::unique_ptr<KernelDebug> debug;
+  std::unique_ptr<Kernel> debug;
 };
 
 TEST_F(TranslatorTest, APageHasAddressSizeAndRights) {

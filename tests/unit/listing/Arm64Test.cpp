@@ -37,8 +37,8 @@ protected:
   }
   /// The \p index-th page of the address space, at the last level.
   void page(unsigned index, uint64_t entry) {
-    tables->setEntry(base + index * bit(image.mode->pageShift),
-                     image.mode->lastLevel(), entry);
+    tables->setEntry(base + index * bit(image.mode.pageShift),
+                     image.mode.lastLevel(), entry);
   }
   std::string print(llvm::Expected<ListingPlan> plan) {
     if (!plan) {

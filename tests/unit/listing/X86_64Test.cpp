@@ -229,7 +229,7 @@ TEST_F(X86_64Listing, AnAbsentRootIsAnError) {
 
 TEST_F(X86_64Listing, TheEncryptionBitSplitsLinesAndIsNoAddress) {
   kernel.encryptionMask = uint64_t(1) << 47;
-  kernel.mode = withoutAddressBits(*kernel.mode, kernel.encryptionMask);
+  kernel.mode = withoutAddressBits(kernel.mode, kernel.encryptionMask);
   tables.map(VirtAddr(directMap), PhysAddr(0x1000), normal, 3);
   tables.map(VirtAddr(directMap + 0x1000), PhysAddr(0x2000),
              normal | kernel.encryptionMask, 3);

@@ -105,7 +105,7 @@ TEST_F(ConvertTest, TheKernelIsTheSame) {
   EXPECT_FALSE(session->diagnostics().hasGap());
   auto converted = open("out");
   EXPECT_EQ(converted->dump().vmcoreinfo, session->dump().vmcoreinfo);
-  EXPECT_EQ(valueOf(converted->kernel()).root, built.tables.root());
+  EXPECT_EQ(valueOf(converted->image()).root, built.tables.root());
 }
 
 TEST_F(ConvertTest, WithoutAKernelTheArchitectureMustBeKnown) {

@@ -47,10 +47,10 @@ TEST_F(SessionTest, TheKernelIsFoundOnce) {
   BuiltKernel built = makeRiscV64Kernel();
   writeKernelFile(built, folder / "dump");
   auto session = valueOf(open("dump"));
-  const KernelImage &kernel = valueOf(session->kernel());
+  const KernelImage &kernel = valueOf(session->image());
   EXPECT_EQ(kernel.root, built.tables.root());
-  EXPECT_EQ(&valueOf(session->kernel()), &kernel);
-  EXPECT_EQ(&valueOf(session->debug()).image(), &kernel);
+  EXPECT_EQ(&valueOf(session->image()), &kernel);
+  EXPECT_EQ(&valueOf(session->kernel()).image(), &kernel);
 }
 
 TEST_F(SessionTest, OverridesOfTheRequestArePassedOn) {
@@ -59,7 +59,7 @@ TEST_F(SessionTest, OverridesOfTheRequestArePassedOn) {
   request.path = folder / "dump";
   request.kernel.root = PhysAddr(0x80205000);
   auto session = valueOf(Session::open(std::move(request), llvm::nulls()));
-  if (llvm::Expected<const KernelImage &> kernel = session->kernel())
+  if (llvm::Expected<const KernelImage &> kernel = session->image())
     EXPECT_EQ(kernel->root, PhysAddr(0x80205000));
   else
     EXPECT_THAT(llvm::toString(kernel.takeError()), HasSubstr("0x80205000"));
@@ -69,8 +69,8 @@ TEST_F(SessionTest, NoKernelNamesTheFileAndMayBeAskedForAgain) {
   folder.write("dump", std::string(8192, '\0'));
   auto session = valueOf(open("dump"));
   for (int i = 0; i < 2; ++i)
-    EXPECT_THAT(textOf(session->kernel()), HasSubstr("dump': no kernel"));
-  EXPECT_THAT(textOf(session->debug()), HasSubstr("dump': no kernel"));
+    EXPECT_THAT(textOf(session->image()), HasSubstr("dump': no kernel"));
+  EXPECT_THAT(textOf(session->kernel()), HasSubstr("dump': no kernel"));
 }
 
 // What one dump lacks is no gap of the other.
@@ -78,8 +78,8 @@ TEST_F(SessionTest, TwoDumpsAreOpenAtOnce) {
   writeKernelFile(makeRiscV64Kernel(), folder / "one");
   folder.write("two", std::string(8192, '\0'));
   auto one = valueOf(open("one")), two = valueOf(open("two"));
-  two->gap("no-kernel", two->kernel().takeError());
-  EXPECT_EQ(textOf(one->kernel()), "");
+  two->gap("no-kernel", two->image().takeError());
+  EXPECT_EQ(textOf(one->image()), "");
   EXPECT_TRUE(two->diagnostics().hasGap());
   EXPECT_FALSE(one->diagnostics().hasGap());
   EXPECT_THAT(one->diagnostics().findings(), IsEmpty());

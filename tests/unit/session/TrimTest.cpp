@@ -20,7 +20,7 @@ protected:
     return valueOf(Session::open(std::move(request), llvm::nulls()));
   }
   std::string list(Session &session) {
-    return listText(valueOf(planKernelListing(valueOf(session.kernel()))),
+    return listText(valueOf(planKernelListing(valueOf(session.image()))),
                     session.memory());
   }
   /// To a file in the folder.

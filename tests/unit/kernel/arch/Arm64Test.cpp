@@ -69,7 +69,7 @@ TEST_P(EveryArm64Mode, IsFoundByFormula) {
   TestKernel test(*GetParam());
   test.setInfo(voffset + t1sz(test.mode.virtualBits));
   KernelImage kernel = valueOf(test.find());
-  EXPECT_EQ(kernel.mode->name, test.mode.name);
+  EXPECT_EQ(kernel.mode.name, test.mode.name);
   EXPECT_EQ(kernel.root, test.tables->root());
   EXPECT_EQ(kernel.virtualBits, test.mode.virtualBits);
   EXPECT_NE(test.source(kernel, "root table").find("kimage_voffset"),
@@ -82,7 +82,7 @@ TEST_P(EveryArm64Mode, IsFoundByTheFixedPointAlone) {
   test.dump.machine.arch.reset();
   KernelImage kernel = valueOf(test.find());
   EXPECT_EQ(kernel.arch->arch, Arch::Arm64);
-  EXPECT_EQ(kernel.mode->name, test.mode.name);
+  EXPECT_EQ(kernel.mode.name, test.mode.name);
   EXPECT_EQ(kernel.root, test.tables->root());
 }
 
@@ -90,7 +90,7 @@ TEST_P(EveryArm64Mode, AWrongFormulaIsNotBelieved) {
   TestKernel test(*GetParam());
   test.setInfo("NUMBER(kimage_voffset)=0x123450000\n" + t1sz(40));
   KernelImage kernel = valueOf(test.find());
-  EXPECT_EQ(kernel.mode->name, test.mode.name);
+  EXPECT_EQ(kernel.mode.name, test.mode.name);
   EXPECT_EQ(kernel.root, test.tables->root());
 }
 
@@ -108,7 +108,7 @@ TEST(Arm64Kernel, A52BitTableOn48BitHardwareKeepsItsMode) {
   TestKernel test(arm64::granule64K52);
   test.setInfo(voffset + t1sz(48) + "NUMBER(VA_BITS)=52\n");
   KernelImage kernel = valueOf(test.find());
-  EXPECT_EQ(kernel.mode->name, arm64::granule64K52.name);
+  EXPECT_EQ(kernel.mode.name, arm64::granule64K52.name);
   EXPECT_EQ(kernel.root, test.tables->root());
   EXPECT_EQ(kernel.virtualBits, 48u);
   // Without T1SZ the empty entries tell.
@@ -123,7 +123,7 @@ TEST(Arm64Kernel, OptionsGoBeforeWhatVmcoreinfoSays) {
   test.setInfo(voffset + t1sz(48));
   test.overrides.virtualBits = 39;
   test.overrides.granule = 4096;
-  EXPECT_EQ(valueOf(test.find()).mode->name, arm64::granule4K39.name);
+  EXPECT_EQ(valueOf(test.find()).mode.name, arm64::granule4K39.name);
   test.overrides.granule = 8192;
   EXPECT_NE(textOf(test.find()).find("no paging mode of arm64"),
             std::string::npos);

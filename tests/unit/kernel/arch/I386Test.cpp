@@ -1,6 +1,6 @@
 //===- I386Test.cpp - finding 32-bit x86 kernels in built memories --------===//
 #include "paging/modes/I386.h"
-#include "kernel/context/KernelDebug.h"
+#include "kernel/context/Kernel.h"
 #include "paging/modes/Modes.h"
 
 #include "support/BuiltKernel.h"
@@ -21,7 +21,7 @@ TEST(I386Kernel, PaeIsNamedByVmcoreinfo) {
   BuiltKernel built = build(i386::pae);
   built.dump.vmcoreinfo = built.info("6.1.0", "CONFIG_X86_PAE=y\n");
   KernelImage kernel = valueOf(built.find());
-  EXPECT_EQ(kernel.mode->name, i386::pae.name);
+  EXPECT_EQ(kernel.mode.name, i386::pae.name);
   EXPECT_EQ(kernel.root, built.tables.root());
   EXPECT_EQ(kernel.wordBytes(), 4u);
   EXPECT_EQ(sourceOf(kernel, "paging mode"), "VMCOREINFO CONFIG_X86_PAE");
@@ -31,7 +31,7 @@ TEST(I386Kernel, WithoutPaeThereAreTwoLevels) {
   BuiltKernel built = build(i386::twoLevel);
   built.dump.vmcoreinfo = built.info("6.1.0");
   KernelImage kernel = valueOf(built.find());
-  EXPECT_EQ(kernel.mode->name, i386::twoLevel.name);
+  EXPECT_EQ(kernel.mode.name, i386::twoLevel.name);
   EXPECT_EQ(kernel.root, built.tables.root());
 }
 
@@ -43,7 +43,7 @@ TEST(I386Kernel, EachSplitOfTheAddressSpaceIsTried) {
       built.dump.vmcoreinfo = built.info("6.1.0");
       KernelImage kernel = valueOf(built.find());
       EXPECT_EQ(kernel.root, built.tables.root()) << hex(split);
-      EXPECT_EQ(kernel.mode->name, mode->name);
+      EXPECT_EQ(kernel.mode.name, mode->name);
       EXPECT_NE(sourceOf(kernel, "root table").find(hex(split)),
                 std::string::npos);
       EXPECT_EQ(markerText(kernel),
@@ -106,11 +106,11 @@ TEST(I386Kernel, ARegisterNamesARootOfThirtyTwoBytes) {
   built.memory->writeNumber<uint32_t>(PhysAddr(0x1d16000), 0x67);
   built.memory->writeNumber<uint64_t>(PhysAddr(0x1d160e0), 0x1000 | 1);
   KernelImage kernel = valueOf(built.find()); // there is no VMCOREINFO
-  EXPECT_EQ(kernel.mode->name, i386::pae.name);
+  EXPECT_EQ(kernel.mode.name, i386::pae.name);
   EXPECT_EQ(kernel.root, PhysAddr(0x1d160e0));
   built.dump.machine.cpus[0].system[1].second = 0;
   kernel = valueOf(built.find());
-  EXPECT_EQ(kernel.mode->name, i386::twoLevel.name);
+  EXPECT_EQ(kernel.mode.name, i386::twoLevel.name);
   EXPECT_EQ(kernel.root, PhysAddr(0x1d16000));
 }
 
@@ -131,7 +131,7 @@ TEST(I386Kernel, TheUsersRootIsTheOneBesideThatAgreesOnUserSpace) {
   KernelImage kernel = valueOf(built.find());
   Diagnostics diagnostics;
   auto debug =
-      valueOf(KernelDebug::create(kernel, *built.dump.memory, {}, diagnostics));
+      valueOf(Kernel::create(kernel, *built.dump.memory, {}, diagnostics));
   const PhysAddr root(0x100000), beside(0x101000);
   auto set = [&](PhysAddr table, unsigned index, uint64_t entry) {
     built.memory->writeNumber<uint64_t>(table + 8 * index, entry);

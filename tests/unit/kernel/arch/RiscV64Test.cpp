@@ -18,7 +18,7 @@ TEST_P(EveryRiscV64Mode, TheFixedPointAloneFindsRootAndMode) {
   BuiltKernel built(*GetParam(), imageAt, physicalAt);
   built.dump.vmcoreinfo = built.info("6.1.176");
   KernelImage kernel = valueOf(built.find());
-  EXPECT_EQ(kernel.mode->name, GetParam()->name);
+  EXPECT_EQ(kernel.mode.name, GetParam()->name);
   EXPECT_EQ(kernel.root, built.tables.root());
   EXPECT_NE(sourceOf(kernel, "root table").find("found"), std::string::npos);
 }
@@ -29,7 +29,7 @@ TEST_P(EveryRiscV64Mode, NeitherNoteNorContainerNameAreNeeded) {
   built.memory->writeString(PhysAddr(0x90000000), built.info("6.1.176"));
   KernelImage kernel = valueOf(built.find());
   EXPECT_EQ(kernel.arch->arch, Arch::RiscV64);
-  EXPECT_EQ(kernel.mode->name, GetParam()->name);
+  EXPECT_EQ(kernel.mode.name, GetParam()->name);
   EXPECT_EQ(kernel.root, built.tables.root());
 }
 
@@ -40,7 +40,7 @@ TEST_P(EveryRiscV64Mode, IsFoundByFormulaWhereVmcoreinfoHasTheKeys) {
                     "\nNUMBER(va_kernel_pa_offset)=" +
                     hex(imageAt.value - physicalAt.value) + "\n");
   KernelImage kernel = valueOf(built.find());
-  EXPECT_EQ(kernel.mode->name, GetParam()->name);
+  EXPECT_EQ(kernel.mode.name, GetParam()->name);
   EXPECT_EQ(kernel.root, built.tables.root());
   EXPECT_NE(sourceOf(kernel, "root table").find("va_kernel_pa_offset"),
             std::string::npos);
@@ -54,7 +54,7 @@ TEST_P(EveryRiscV64Mode, SatpTellsTheMode) {
       "7.2.0", "NUMBER(satp)=" + hex(satp) + "\nNUMBER(va_kernel_pa_offset)=" +
                    hex(imageAt.value - physicalAt.value) + "\n");
   KernelImage kernel = valueOf(built.find());
-  EXPECT_EQ(kernel.mode->name, GetParam()->name);
+  EXPECT_EQ(kernel.mode.name, GetParam()->name);
   EXPECT_NE(sourceOf(kernel, "paging mode").find("satp"), std::string::npos);
 }
 
@@ -70,7 +70,7 @@ TEST(RiscV64Kernel, AFalseFormulaIsNotBelieved) {
       built.info("6.12.0", "NUMBER(VA_BITS)=39\n"
                            "NUMBER(va_kernel_pa_offset)=0xffffffff00000000\n");
   KernelImage kernel = valueOf(built.find());
-  EXPECT_EQ(kernel.mode->name, riscv64::sv48.name);
+  EXPECT_EQ(kernel.mode.name, riscv64::sv48.name);
   EXPECT_EQ(kernel.root, built.tables.root());
 }
 

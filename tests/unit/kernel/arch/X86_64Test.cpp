@@ -30,7 +30,7 @@ TEST_P(EveryX86_64Mode, IsNamedByVmcoreinfo) {
       built.info("6.1.0", "NUMBER(phys_base)=0\nNUMBER(pgtable_l5_enabled)=" +
                               std::to_string(hasFiveLevels()) + "\n");
   KernelImage kernel = valueOf(built.find());
-  EXPECT_EQ(kernel.mode->name, GetParam()->name);
+  EXPECT_EQ(kernel.mode.name, GetParam()->name);
   EXPECT_EQ(kernel.root, built.tables.root());
   EXPECT_THAT(sourceOf(kernel, "paging mode"), HasSubstr("pgtable_l5_enabled"));
 }
@@ -42,7 +42,7 @@ TEST_P(EveryX86_64Mode, IsNamedByCr4) {
   built.dump.machine.cpus = {cpu};
   built.dump.vmcoreinfo = built.info("6.1.0", "NUMBER(phys_base)=0\n");
   KernelImage kernel = valueOf(built.find());
-  EXPECT_EQ(kernel.mode->name, GetParam()->name);
+  EXPECT_EQ(kernel.mode.name, GetParam()->name);
   EXPECT_THAT(sourceOf(kernel, "paging mode"), HasSubstr("CR4.LA57"));
 }
 
@@ -83,7 +83,7 @@ TEST(X86_64Kernel, TheEncryptionBitIsNoAddressBit) {
   built.dump.vmcoreinfo = built.info(
       "6.1.0", "NUMBER(phys_base)=0\nNUMBER(sme_mask)=140737488355328\n");
   KernelImage kernel = valueOf(built.find());
-  EXPECT_EQ(kernel.mode->rootAddressBits().all(), bits(51, 12) & ~bit(47));
+  EXPECT_EQ(kernel.mode.rootAddressBits().all(), bits(51, 12) & ~bit(47));
 }
 
 } // namespace

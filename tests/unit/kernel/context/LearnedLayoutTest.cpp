@@ -1,6 +1,6 @@
 #include "kernel/context/LearnedLayout.h"
 
-#include "kernel/context/KernelDebug.h"
+#include "kernel/context/Kernel.h"
 #include "kernel/find/KernelArch.h"
 #include "paging/modes/Arm64.h"
 #include "support/KernelObjects.h"
@@ -103,7 +103,7 @@ protected:
   }
   llvm::Expected<std::unique_ptr<LearnedLayout>> learn(bool knowsInitTask) {
     image.mode = objects.reader().memory().mode();
-    image.arch = findKernelArch(image.mode->arch);
+    image.arch = findKernelArch(image.mode.arch);
     image.root = objects.root();
     const AddressSpace &memory = objects.reader().memory();
     image.imageRuns = memory.mappedRuns(find(0) - start, find(0) + size);
@@ -147,12 +147,12 @@ TEST_F(LearnedLayoutTest, OnlyInitTaskIsTakenWhereTypesAreKnown) {
   inputs.searchRoot = "/nonexistent";
   ASSERT_EQ(textOf(inputs.places.add("task_struct.tasks=0x310:16")), "");
   ASSERT_EQ(textOf(inputs.places.add("task_struct.pid=0x3cc:4")), "");
-  auto debug = valueOf(KernelDebug::create(image, objects.memory,
-                                           std::move(inputs), diagnostics));
-  EXPECT_EQ(valueOf(debug->address("init_task")), find(0));
-  EXPECT_EQ(valueOf(findField(debug->types(), "task_struct", {"pid"})).offset,
+  auto kernel = valueOf(
+      Kernel::create(image, objects.memory, std::move(inputs), diagnostics));
+  EXPECT_EQ(valueOf(kernel->address("init_task")), find(0));
+  EXPECT_EQ(valueOf(findField(kernel->types(), "task_struct", {"pid"})).offset,
             0x3ccu);
-  EXPECT_FALSE(debug->types().hasMember("task_struct", "comm"));
+  EXPECT_FALSE(kernel->types().hasMember("task_struct", "comm"));
   EXPECT_TRUE(diagnostics.findings().empty());
 }
 

@@ -37,7 +37,7 @@ TEST(MemoryMapTest, NoSectionsAtAll) {
 
 TEST(MemoryMapTest, AFlatMap) {
   PageObjects pages("6.1.0", 32);
-  MemoryMap map = valueOf(MemoryMap::create(pages.debug(), 64));
+  MemoryMap map = valueOf(MemoryMap::create(pages.kernel(), 64));
   ASSERT_THAT(map.sections(), SizeIs(1));
   EXPECT_EQ(map.frameCount(), 32u);
   EXPECT_EQ(map.findPage(31), pages.page(31));
@@ -66,7 +66,7 @@ protected:
     pages.objects.setWord(where, (at.value - (number << 15) * 64) | flags);
     pages.objects.setWord(where + 8, usage);
   }
-  MemoryMap create() { return valueOf(MemoryMap::create(pages.debug(), 64)); }
+  MemoryMap create() { return valueOf(MemoryMap::create(pages.kernel(), 64)); }
 
   PageObjects pages{"6.1.0", 32};
   VirtAddr table, root;
@@ -117,18 +117,18 @@ TEST_F(SectionsTest, ARootThatIsNotInTheDumpIsNamed) {
 
 TEST_F(SectionsTest, NothingLeadsToStructPages) {
   pages.more.clear();
-  EXPECT_THAT(textOf(MemoryMap::create(pages.debug(), 64)),
+  EXPECT_THAT(textOf(MemoryMap::create(pages.kernel(), 64)),
               HasSubstr("'mem_section' is unknown"));
 }
 
 TEST_F(SectionsTest, NoSectionIsOnline) {
-  EXPECT_THAT(textOf(MemoryMap::create(pages.debug(), 64)),
+  EXPECT_THAT(textOf(MemoryMap::create(pages.kernel(), 64)),
               HasSubstr("no struct page was found"));
 }
 
 TEST_F(SectionsTest, ASectionOfNoPossibleSize) {
   pages.more += "SIZE(mem_section)=0\n";
-  EXPECT_THAT(textOf(MemoryMap::create(pages.debug(), 64)),
+  EXPECT_THAT(textOf(MemoryMap::create(pages.kernel(), 64)),
               HasSubstr("0x0 bytes"));
 }
 

@@ -256,13 +256,13 @@ TEST_F(PageFlagsTest, AnUnknownZeroPageIsLearned) {
 
 TEST_F(PageFlagsTest, AStructPageOfNoPossibleSize) {
   pages.sizeBytes = 4;
-  EXPECT_THAT(textOf(PageLayout::create(pages.debug())),
+  EXPECT_THAT(textOf(PageLayout::create(pages.kernel())),
               HasSubstr("struct page has 0x4 bytes"));
 }
 
 TEST_F(PageFlagsTest, AMemberOutsideTheStruct) {
   pages.places["mapping"] = 60;
-  EXPECT_THAT(textOf(PageLayout::create(pages.debug())),
+  EXPECT_THAT(textOf(PageLayout::create(pages.kernel())),
               HasSubstr("at offset 0x3c lies outside its 0x40 bytes"));
 }
 

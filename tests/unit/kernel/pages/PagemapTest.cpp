@@ -32,7 +32,7 @@ protected:
   void read(uint64_t start, uint64_t end, uint64_t vmFlags = 0,
             bool isGuess = false) {
     PageFlags flags = pages.flags();
-    PagemapReader reader(pages.debug(), flags);
+    PagemapReader reader(pages.kernel(), flags);
     reader.read(
         PagemapArea{VirtAddr(start), VirtAddr(end), vmFlags, isGuess},
         tables.root(),

@@ -14,7 +14,9 @@ namespace {
 
 class PidTableTest : public ::testing::Test {
 protected:
-  std::vector<VirtAddr> read() { return valueOf(readPidTable(kernel.debug())); }
+  std::vector<VirtAddr> read() {
+    return valueOf(readPidTable(kernel.kernel()));
+  }
   VirtAddr newNode() { return kernel.objects.allocate(512); }
   void setSlot(VirtAddr node, unsigned slot, uint64_t entry) {
     kernel.objects.setWord(node + 8 * slot, entry);
@@ -51,7 +53,7 @@ TEST_F(PidTableTest, WithoutItsSymbolTheNamespaceIsInitTasksOwn) {
 
 TEST_F(PidTableTest, WithoutTheNamespaceAllThatIsSaidIsItsSymbol) {
   kernel.symbols.erase("init_pid_ns");
-  EXPECT_THAT(textOf(readPidTable(kernel.debug())),
+  EXPECT_THAT(textOf(readPidTable(kernel.kernel())),
               HasSubstr("no symbol 'init_pid_ns'"));
 }
 
@@ -124,7 +126,7 @@ TEST_F(PidTableTest, WhatIsNotMappedIsPassedOver) {
 
 TEST_F(PidTableTest, WithoutSymbolOrLayoutItSaysWhichIsMissing) {
   kernel.places.erase("pid.tasks");
-  EXPECT_THAT(textOf(readPidTable(kernel.debug())),
+  EXPECT_THAT(textOf(readPidTable(kernel.kernel())),
               HasSubstr("struct pid has no known member 'tasks'"));
 }
 

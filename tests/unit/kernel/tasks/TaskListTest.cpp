@@ -17,7 +17,7 @@ namespace {
 class TaskListTest : public ::testing::Test {
 protected:
   TaskList read(bool withThreads = true) {
-    return valueOf(readTaskList(kernel.debug(), {withThreads}));
+    return valueOf(readTaskList(kernel.kernel(), {withThreads}));
   }
   static std::vector<uint32_t> pids(const TaskList &list) {
     std::vector<uint32_t> all;
@@ -355,12 +355,12 @@ TEST_F(TaskListTest, AKernelForOneCpuSaysNothingOfCpus) {
 
 TEST_F(TaskListTest, NoBeginningIsAnError) {
   kernel.symbols.erase("init_task");
-  EXPECT_THAT(textOf(readTaskList(kernel.debug(), {})),
+  EXPECT_THAT(textOf(readTaskList(kernel.kernel(), {})),
               HasSubstr("no symbol 'init_task'"));
 }
 TEST_F(TaskListTest, NoLayoutIsAnError) {
   kernel.places.erase("task_struct.tasks");
-  EXPECT_THAT(textOf(readTaskList(kernel.debug(), {})),
+  EXPECT_THAT(textOf(readTaskList(kernel.kernel(), {})),
               HasSubstr("struct task_struct has no known member 'tasks'"));
 }
 
@@ -438,16 +438,16 @@ TEST_F(TaskListTest, SentencesAboutMadeUpTasksEnd) {
 }
 
 TEST_F(TaskListTest, TheEfiRoot) {
-  EXPECT_EQ(textOf(readEfiRoot(kernel.debug())),
+  EXPECT_EQ(textOf(readEfiRoot(kernel.kernel())),
             "no EFI page tables: efi_mm.pgd is null, so the machine runs "
             "without EFI runtime services");
   VirtAddr table(kernel.get(kernel.mm(), "mm_struct.pgd"));
   table = kernel.objects.allocate(4096, 4096);
   kernel.set(kernel.efiMm, "mm_struct.pgd", table);
-  EXPECT_EQ(valueOf(readEfiRoot(kernel.debug())),
+  EXPECT_EQ(valueOf(readEfiRoot(kernel.kernel())),
             kernel.objects.physical(table));
   kernel.set(kernel.efiMm, "mm_struct.pgd", nowhere);
-  EXPECT_THAT(textOf(readEfiRoot(kernel.debug())), HasSubstr("not mapped"));
+  EXPECT_THAT(textOf(readEfiRoot(kernel.kernel())), HasSubstr("not mapped"));
 }
 
 } // namespace

@@ -12,13 +12,13 @@ namespace {
 class TaskTablesTest : public ::testing::Test {
 protected:
   std::vector<TaskTables> count(bool withThreads = true) {
-    list = valueOf(readTaskList(kernel.debug(), {withThreads}));
+    list = valueOf(readTaskList(kernel.kernel(), {withThreads}));
     Diagnostics diagnostics(
         {}, [this](llvm::StringRef, uint64_t done, uint64_t total) {
           lastDone = done;
           lastTotal = total;
         });
-    return countTaskTables(list, kernel.debug().image(), kernel.objects.memory,
+    return countTaskTables(list, kernel.kernel().image(), kernel.objects.memory,
                            diagnostics);
   }
 

@@ -1,4 +1,4 @@
-#include "kernel/context/KernelDebug.h"
+#include "kernel/context/Kernel.h"
 
 #include "llvm/ADT/StringExtras.h"
 
@@ -14,42 +14,41 @@ std::optional<Member> VmcoreinfoPlaces::findMember(llvm::StringRef name,
   return member;
 }
 
-KernelDebug::KernelDebug(const KernelImage &image, const PhysicalMemory &memory,
-                         DebugInputs inputs)
+Kernel::Kernel(const KernelImage &image, const PhysicalMemory &memory,
+               DebugInputs inputs)
     : image_(image), memory_(image.addressSpace(memory)),
       inputs_(std::move(inputs)), vmcoreinfoSymbols_(image.vmcoreinfo),
       vmcoreinfoPlaces_(image.vmcoreinfo), reader_(memory_, image.wordBytes()) {
 }
 
-llvm::Expected<std::unique_ptr<KernelDebug>>
-KernelDebug::create(const KernelImage &image, const PhysicalMemory &memory,
-                    DebugInputs inputs, Diagnostics &diagnostics) {
-  std::unique_ptr<KernelDebug> debug(
-      new KernelDebug(image, memory, std::move(inputs)));
-  const DebugInputs &given = debug->inputs_;
-  debug->addKnownPlaces();
-  debug->addKallsyms();
-  debug->addBtf();
+llvm::Expected<std::unique_ptr<Kernel>>
+Kernel::create(const KernelImage &image, const PhysicalMemory &memory,
+               DebugInputs inputs, Diagnostics &diagnostics) {
+  std::unique_ptr<Kernel> kernel(new Kernel(image, memory, std::move(inputs)));
+  const DebugInputs &given = kernel->inputs_;
+  kernel->addKnownPlaces();
+  kernel->addKallsyms();
+  kernel->addBtf();
 
   std::optional<std::string> vmlinux = given.vmlinux;
-  if (!vmlinux && !(debug->kallsyms_ && debug->btf_)) {
+  if (!vmlinux && !(kernel->kallsyms_ && kernel->btf_)) {
     vmlinux = findDebugFile(image.vmcoreinfo.release().value_or(""),
                             image.vmcoreinfo.find("BUILD-ID").value_or(""),
                             given.searchRoot);
     if (!vmlinux)
-      debug->evidence_.tried("no vmlinux with the dump's build-id in the "
-                             "usual directories; pass --vmlinux");
+      kernel->evidence_.tried("no vmlinux with the dump's build-id in the "
+                              "usual directories; pass --vmlinux");
   }
   for (const auto &path : {vmlinux, given.systemMap, given.btf})
     if (path)
-      if (llvm::Error error = debug->addFile(*path, diagnostics))
+      if (llvm::Error error = kernel->addFile(*path, diagnostics))
         return llvm::createFileError(*path, std::move(error));
-  debug->learnMissing(diagnostics);
-  return debug;
+  kernel->learnMissing(diagnostics);
+  return kernel;
 }
 
 /// Kernels without KALLSYMS_ALL name no data; those without BTF, no types.
-void KernelDebug::learnMissing(Diagnostics &diagnostics) {
+void Kernel::learnMissing(Diagnostics &diagnostics) {
   std::optional<Symbol> initTask = symbols_.find("init_task");
   const bool hasTypes = types_.hasMember("task_struct", "tasks");
   if (initTask && hasTypes)
@@ -80,7 +79,7 @@ void KernelDebug::learnMissing(Diagnostics &diagnostics) {
                    " tasks looked at; --vmlinux or --btf give more");
 }
 
-void KernelDebug::addKnownPlaces() {
+void Kernel::addKnownPlaces() {
   if (!inputs_.symbols.empty()) {
     symbols_.add(inputs_.symbols);
     evidence_.add("symbols", "given", inputs_.symbols.describe());
@@ -98,7 +97,7 @@ void KernelDebug::addKnownPlaces() {
                 vmcoreinfoPlaces_.describe());
 }
 
-void KernelDebug::addKallsyms() {
+void Kernel::addKallsyms() {
   llvm::Expected<std::unique_ptr<Kallsyms>> kallsyms =
       readKallsyms(memory_, image_.vmcoreinfo, image_.imageRuns);
   if (!kallsyms) {
@@ -111,7 +110,7 @@ void KernelDebug::addKallsyms() {
                 kallsyms_->describe());
 }
 
-void KernelDebug::addBtf() {
+void Kernel::addBtf() {
   llvm::Expected<std::unique_ptr<BtfTypes>> btf =
       readBtf(memory_, kallsyms_.get(), image_.imageRuns);
   if (!btf) {
@@ -124,8 +123,7 @@ void KernelDebug::addBtf() {
                 btf_->describe());
 }
 
-std::optional<std::string>
-KernelDebug::findMismatch(const DebugFile &file) const {
+std::optional<std::string> Kernel::findMismatch(const DebugFile &file) const {
   std::optional<llvm::StringRef> found = image_.vmcoreinfo.find("BUILD-ID");
   std::optional<std::string> ofDump;
   if (found)
@@ -170,8 +168,7 @@ KernelDebug::findMismatch(const DebugFile &file) const {
          "pass --symbol _stext=ADDRESS";
 }
 
-llvm::Error KernelDebug::addFile(const std::string &path,
-                                 Diagnostics &diagnostics) {
+llvm::Error Kernel::addFile(const std::string &path, Diagnostics &diagnostics) {
   std::optional<VirtAddr> stext;
   if (std::optional<Symbol> symbol = symbols_.find("_stext"))
     stext = symbol->address;
@@ -198,7 +195,7 @@ llvm::Error KernelDebug::addFile(const std::string &path,
   return llvm::Error::success();
 }
 
-llvm::Expected<VirtAddr> KernelDebug::address(llvm::StringRef name) const {
+llvm::Expected<VirtAddr> Kernel::address(llvm::StringRef name) const {
   llvm::Expected<Symbol> symbol = symbols_.get(name);
   if (!symbol)
     return symbol.takeError();

@@ -1,4 +1,7 @@
-//===- KernelDebug.h - symbols and types of the dumped kernel -------------===//
+//===- Kernel.h - the dumped kernel, as everything above takes it ---------===//
+//
+// {evidence, address space, regions, symbols, types}: what the finder found
+// (KernelImage), read through its root, with names and layouts.
 //
 // Every source there is, in the order of trust. The user knows best; then the
 // dump, whose own cannot be of another kernel; then files:
@@ -43,23 +46,24 @@ struct DebugInputs {
   std::optional<std::string> vmlinux, systemMap, btf; ///< Paths.
   /// Use files that are of another kernel, as far as can be told.
   bool force = false;
-  /// Stands before the directories where distributions put debug information.
+  /// Stands before the directories where distributions put kernel information.
   std::string searchRoot;
 };
 
-class KernelDebug {
+class Kernel {
 public:
   /// Fails if a file that \p inputs names cannot be used; the error names it.
   /// What else cannot be had is in the evidence, and whoever needs it gets a
   /// LookupError that names the sources. A vmlinux is searched for only where
   /// the dump lacks symbols or types. \p image and \p memory must outlive the
   /// object.
-  static llvm::Expected<std::unique_ptr<KernelDebug>>
+  static llvm::Expected<std::unique_ptr<Kernel>>
   create(const KernelImage &image, const PhysicalMemory &memory,
          DebugInputs inputs, Diagnostics &diagnostics);
 
   const KernelImage &image() const { return image_; }
   const AddressSpace &memory() const { return memory_; }
+  llvm::ArrayRef<KernelRegion> regions() const { return image_.regions; }
   const SymbolSources &symbols() const { return symbols_; }
   const TypeSources &types() const { return types_; }
   const StructReader &reader() const { return reader_; }
@@ -71,8 +75,8 @@ public:
   llvm::Expected<VirtAddr> address(llvm::StringRef name) const;
 
 private:
-  KernelDebug(const KernelImage &image, const PhysicalMemory &memory,
-              DebugInputs inputs);
+  Kernel(const KernelImage &image, const PhysicalMemory &memory,
+         DebugInputs inputs);
   void addKnownPlaces();
   void addKallsyms();
   void addBtf();
