@@ -4,6 +4,8 @@ namespace vmpt {
 
 llvm::Expected<Output> createOutput(const Request &request,
                                     const std::string &path, bool force) {
+  if (path.empty())
+    return llvm::make_error<UsageError>("--output names no file");
   OutputRequest wanted;
   wanted.path = path;
   wanted.force = force;

@@ -99,14 +99,12 @@ def check_usage(tap, vmpt, dump):
 
 
 def check_files(tap, vmpt, dump, folder):
-    empty, text, fifo = folder / "empty", folder / "text", folder / "fifo"
+    empty, text = folder / "empty", folder / "text"
     empty.touch()
     text.write_text("This is not a memory dump.\n" * 500)
-    os.mkfifo(fifo)
     for name, path, message in (
         ("missing file", folder / "missing", "No such file"),
         ("directory", folder, "directory"),
-        ("FIFO that nobody writes to", fifo, "is empty"),
         ("device", "/dev/zero", "is a device that is no disk"),
         ("empty file", empty, "empty"),
         ("not a dump", text, "no kernel page tables"),
@@ -392,11 +390,13 @@ def check_pipes(tap, vmpt, dump, folder):
                    f"kernel: {name} as standard input")
     fifo = folder / "written-fifo"
     os.mkfifo(fifo)
-    with subprocess.Popen(["sh", "-c", 'exec cat "$0" > "$1"', dump, fifo]):
-        reader = os.open(fifo, os.O_RDONLY)  # so that cat has opened it before vmpt looks
-        result = run(vmpt, "kernel", fifo)
-        os.close(reader)
-    tap.report(first_difference(listing, result.stdout), "kernel: a named pipe")
+    for name, script in (("a named pipe", 'exec cat "$0" > "$1"'),
+                         ("a named pipe whose writer is late", 'sleep 0.5; exec cat "$0" > "$1"')):
+        with subprocess.Popen(["sh", "-c", script, dump, fifo]):
+            result = run(vmpt, "kernel", fifo)
+        tap.report(first_difference(listing, result.stdout), f"kernel: {name}")
+    result = subprocess.run([vmpt, "info", "/dev/stdin"], input=b"", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    check(tap, "a pipe whose writer has gone", result, 2, None, "empty")
     result = subprocess.run([vmpt, "info", "/dev/stdin"], input=whole, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             env={**os.environ, "TMPDIR": "/nowhere"})
     check(tap, "a pipe that finds no room", result, 2, None, r"no copy can be made in '/nowhere' \(TMPDIR\)")

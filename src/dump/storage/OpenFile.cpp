@@ -6,7 +6,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <poll.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include <vector>
 
@@ -52,10 +55,24 @@ bool writeAt(int fd, llvm::ArrayRef<uint8_t> bytes, uint64_t offset) {
   return true;
 }
 
+/// `a | b`, `<(a)`: it was open before us, so there is no writer to wait for.
+bool isPipeOfAShell(int fd) {
+  struct statfs status;
+  return ::fstatfs(fd, &status) == 0 && status.f_type == PIPEFS_MAGIC;
+}
+
+/// A named pipe that nobody has opened for writing yet reads as empty. poll(2)
+/// ends when there is something to read, or the last writer has gone.
+void waitForWriter(int fd) {
+  pollfd waiting = {fd, POLLIN, 0};
+  while (::poll(&waiting, 1, -1) < 0 && errno == EINTR)
+    continue;
+}
+
 } // namespace
 
 llvm::Expected<OpenFile> OpenFile::open(const std::string &path) {
-  // O_NONBLOCK: opening a pipe that nobody writes must not hang.
+  // O_NONBLOCK: opening a device must not wait for it.
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd < 0)
     return systemError("cannot open");
@@ -69,7 +86,8 @@ llvm::Expected<OpenFile> OpenFile::open(const std::string &path) {
     return llvm::make_error<UsageError>(
         ::isatty(fd) ? "is a terminal, not a dump file"
                      : "is a device that is no disk, not a dump file");
-  // What is left to wait for is a writer that has the pipe open.
+  if (S_ISFIFO(status.st_mode) && !isPipeOfAShell(fd))
+    waitForWriter(fd);
   if (::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) & ~O_NONBLOCK) != 0)
     return systemError("cannot open");
   if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))

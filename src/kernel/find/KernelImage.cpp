@@ -147,8 +147,9 @@ KernelFinder::chooseAmong(llvm::ArrayRef<NamedVmcoreinfo> texts) {
   for (const KernelCandidate &other : llvm::drop_begin(candidates))
     if (other.root != candidates.front().root)
       diagnostics_.warn(
+          "other-kernel",
           "another kernel is in this memory: " + other.text->source +
-          " leads to root " + hex(other.root) + "; pass --root to list it");
+              " leads to root " + hex(other.root) + "; pass --root to list it");
   return candidates.front();
 }
 
@@ -278,16 +279,18 @@ KernelFinder::searchMemory(const KernelCandidate &start,
       findRoots(memory_, modes, symbols, diagnostics_);
   if (roots.empty()) {
     attempts_.add("no page maps SYMBOL(" + symbol + ")=" + hex(symbols.self) +
-                  " of the " + start.text->source + " to itself as a " +
-                  getArchName(start.arch->arch) + " root");
+                  " of the " + start.text->source +
+                  " to itself as the root of " + getArchName(start.arch->arch) +
+                  " tables");
     return std::nullopt;
   }
   if (roots.size() > 1)
     diagnostics_.warn(
+        "several-roots",
         "several tables map SYMBOL(" + symbol + ") to themselves; taking " +
-        hex(roots[0].root) + " in mode " + roots[0].mode.mode.name +
-        ", to which most others lead; also " + hex(roots[1].root) +
-        " in mode " + roots[1].mode.mode.name);
+            hex(roots[0].root) + " in mode " + roots[0].mode.mode.name +
+            ", to which most others lead; also " + hex(roots[1].root) +
+            " in mode " + roots[1].mode.mode.name);
   KernelCandidate candidate = start;
   candidate.mode = roots[0].mode;
   candidate.modeSource = "the mode in which the root is its own fixed point";
@@ -403,12 +406,23 @@ KernelImage KernelFinder::makeImage(const KernelCandidate &chosen) const {
   return image;
 }
 
+/// "; the file is truncated: ..." where it should hold more memory, else "".
+std::string describeLoss(const PhysicalMemory &memory) {
+  uint64_t lost = 0;
+  for (const MemoryRange &range : memory.ranges())
+    if (range.absence == Absence::Truncated)
+      lost += range.size;
+  return lost ? "; the file is truncated: " + hex(lost) +
+                    " bytes of memory that it should have are missing"
+              : std::string();
+}
+
 llvm::Error KernelFinder::notFound() const {
   std::optional<ConcealedMemory> concealed = describeConcealedMemory(memory_);
   return llvm::make_error<LookupError>(
       "no kernel page tables: " +
       (concealed ? concealed->reason + "; tried: " : "") +
-      llvm::join(attempts_.list(), "; ") +
+      llvm::join(attempts_.list(), "; ") + describeLoss(memory_) +
       "; is it a Linux memory dump? If so, pass --root, --vmcoreinfo, --layout "
       "or --map");
 }

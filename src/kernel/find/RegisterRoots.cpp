@@ -132,8 +132,13 @@ RegisterFinder::follow(const RegisterTable &table, const ModeChoice &mode) {
   uint64_t bytes = 0;
   for (const MappedRun &run : image)
     bytes += run.size;
-  // A mode that is not the likeliest one stands for nothing.
-  if (isLikeliest(mode) && (!largest_ || bytes > largest_->bytes))
+  // A mode that is not the likeliest one stands for nothing, and so does what
+  // maps no kernel. Where its image lies is not known on i386 without symbols.
+  const bool mapsAny =
+      bytes ||
+      (mode.mode.virtualBits == 32 &&
+       !memory.mappedRuns(VirtAddr(0xc0000000), VirtAddr(0xffffffff)).empty());
+  if (isLikeliest(mode) && mapsAny && (!largest_ || bytes > largest_->bytes))
     largest_ = {table, mode, bytes};
   auto kallsyms = readKallsyms(memory, query_.vmcoreinfo, image);
   if (!kallsyms) {

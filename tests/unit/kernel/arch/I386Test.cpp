@@ -104,7 +104,10 @@ TEST(I386Kernel, ARegisterNamesARootOfThirtyTwoBytes) {
   cpu.system = {{"cr3", 0x1d160e0 | 0x18}, {"cr4", bit(5)}};
   built.dump.machine.cpus.push_back(cpu);
   built.memory->writeNumber<uint32_t>(PhysAddr(0x1d16000), 0x67);
-  built.memory->writeNumber<uint64_t>(PhysAddr(0x1d160e0), 0x1000 | 1);
+  // Both roots map a large page at 0xc0000000.
+  built.memory->writeNumber<uint64_t>(PhysAddr(0x1d160e0 + 3 * 8), 0x1000 | 1);
+  built.memory->writeNumber<uint64_t>(PhysAddr(0x1000), 0xe3);
+  built.memory->writeNumber<uint32_t>(PhysAddr(0x1d16000 + 0x300 * 4), 0xe3);
   KernelImage kernel = valueOf(built.find()); // there is no VMCOREINFO
   EXPECT_EQ(kernel.mode.name, i386::pae.name);
   EXPECT_EQ(kernel.root, PhysAddr(0x1d160e0));
@@ -114,13 +117,24 @@ TEST(I386Kernel, ARegisterNamesARootOfThirtyTwoBytes) {
   EXPECT_EQ(kernel.root, PhysAddr(0x1d16000));
 }
 
+TEST(I386Kernel, WhatMapsNoKernelStandsForNone) {
+  BuiltKernel built = build(i386::pae);
+  CpuRegisters cpu;
+  cpu.system = {{"cr3", 0x1d160e0}, {"cr4", bit(5)}};
+  built.dump.machine.cpus.push_back(cpu);
+  built.memory->writeNumber<uint64_t>(PhysAddr(0x1d160e0), 0x1000 | 1);
+  built.memory->writeNumber<uint64_t>(PhysAddr(0x1000), 0xe7); // user space
+  EXPECT_NE(textOf(built.find()).find("no kernel page tables"),
+            std::string::npos);
+}
+
 TEST(I386Kernel, ASixtyFourBitAddressIsNoneOfItsOwn) {
   BuiltKernel built = build(i386::pae);
   // Cut to 32 bits it would fit.
   built.dump.vmcoreinfo = "OSRELEASE=6.1.0\nSYMBOL(swapper_pg_dir)=ffffffff" +
                           hex(built.image + BuiltKernel::rootOffset).substr(2) +
                           "\n";
-  EXPECT_NE(textOf(built.find()).find("to itself as a i386 root"),
+  EXPECT_NE(textOf(built.find()).find("to itself as the root of i386 tables"),
             std::string::npos)
       << textOf(built.find());
 }
