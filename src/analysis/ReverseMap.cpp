@@ -1,0 +1,326 @@
+#include "analysis/ReverseMap.h"
+
+#include "kernel/find/KernelArch.h"
+#include "kernel/pages/NonPresentEntry.h"
+#include "paging/Walker.h"
+
+#include <set>
+
+namespace vmpt {
+
+namespace {
+
+/// A page of an entry, or nothing.
+struct PageState {
+  PhysAddr base;
+  uint8_t level = 0, pageShift = 0, denied = 0;
+  bool isPage = false, isProtNone = false;
+  bool operator==(const PageState &) const = default;
+};
+
+/// Gives the runs of entries that are pages in \p wanted to \p onRun; the
+/// walker's sink.
+template <class Wanted, class OnRun> class PageSink {
+public:
+  using State = PageState;
+
+  PageSink(const PagingMode &mode, const NonPresentRules *rules,
+           uint64_t budget, Wanted wanted, OnRun onRun)
+      : mode_(mode), rules_(rules), budget_(budget), wanted_(wanted),
+        onRun_(onRun) {}
+
+  uint64_t inherit(uint64_t inherited, unsigned level, uint64_t entry) {
+    return inherited | mode_.deniedBy(entry, level);
+  }
+  State leafState(uint64_t inherited, unsigned level, uint64_t entry) {
+    State state;
+    if (!entry)
+      return state;
+    const DecodedEntry decoded = mode_.decode(entry, level);
+    if (decoded.isPage()) {
+      state = {decoded.address,
+               uint8_t(level),
+               decoded.pageShift,
+               uint8_t(inherited | mode_.deniedBy(entry, level)),
+               true,
+               false};
+    } else if (rules_ && decoded.meaning == EntryMeaning::Hole) {
+      const NonPresentEntry held =
+          decodeNonPresent(*rules_, mode_, entry, level);
+      if (held.address)
+        state = {*held.address, uint8_t(level), mode_.levels[level].shift,
+                 AllRights,     true,           true};
+    }
+    if (state.isPage &&
+        !wanted_({state.base, state.base + lowBits(state.pageShift)}))
+      return State();
+    return state;
+  }
+  State holeState(unsigned) { return State(); }
+  void note(VirtAddr at, uint64_t, const State &state) {
+    budget_ -= budget_ ? 1 : 0;
+    if (state == state_)
+      return;
+    close(at - 1);
+    state_ = state;
+    start_ = at;
+  }
+  uint64_t nextBoundary() const { return ~uint64_t(0); }
+  void unreadable(VirtAddr at, unsigned, PhysAddr table, AbsentByte absent) {
+    note(at, 0, State());
+    absent_.push_back({table, absent});
+  }
+  void emptyTable(PhysAddr) { hasExcluded_ = true; }
+  bool isFull() const { return !budget_ || isDone_; }
+
+  /// The run ends at \p last.
+  void close(VirtAddr last) {
+    if (state_.isPage && !isDone_)
+      isDone_ = !onRun_(start_, last, state_);
+    state_ = State();
+  }
+  struct AbsentTable {
+    PhysAddr table;
+    AbsentByte absent;
+  };
+  llvm::ArrayRef<AbsentTable> absentTables() const { return absent_; }
+  bool hasExcluded() const { return hasExcluded_; }
+  bool isExhausted() const { return !budget_; }
+
+private:
+  const PagingMode &mode_;
+  const NonPresentRules *rules_;
+  uint64_t budget_;
+  Wanted wanted_;
+  OnRun onRun_;
+  State state_;
+  VirtAddr start_;
+  std::vector<AbsentTable> absent_;
+  bool hasExcluded_ = false, isDone_ = false;
+};
+
+/// The first range that does not end before \p at.
+const PhysicalRange *findFrom(llvm::ArrayRef<PhysicalRange> ranges,
+                              PhysAddr at) {
+  return llvm::partition_point(
+      ranges, [&](const PhysicalRange &range) { return range.last < at; });
+}
+
+} // namespace
+
+std::vector<PhysicalRange> mergeRanges(std::vector<PhysicalRange> ranges) {
+  llvm::sort(ranges, [](auto &a, auto &b) { return a.first < b.first; });
+  std::vector<PhysicalRange> merged;
+  for (const PhysicalRange &range : ranges) {
+    if (!merged.empty() && range.first <= merged.back().last)
+      merged.back().last = std::max(merged.back().last, range.last);
+    else
+      merged.push_back(range);
+  }
+  return merged;
+}
+
+ReverseMap::ReverseMap(const Kernel &kernel, const TaskList &tasks)
+    : kernel_(kernel), tasks_(tasks),
+      rules_(
+          getNonPresentRules(kernel.image().mode, kernel.image().version())) {
+  rules_.types = findSwapTypes(kernel.types(), kernel.symbols());
+  const PagingMode &mode = kernel.memory().mode();
+  Space own{{ReverseMapOwner()}, kernel.memory().root(), mode, {}, false};
+  for (std::optional<VirtAddr> at = mode.coverage.firstFrom(VirtAddr(0)); at;) {
+    const VirtAddr last = mode.coverage.lastFrom(*at);
+    own.spans.push_back({*at, last});
+    at = last.value == ~uint64_t(0) ? std::nullopt
+                                    : mode.coverage.firstFrom(last + 1);
+  }
+  spaces_.push_back(std::move(own));
+  addTasks();
+}
+
+/// A process whose leader is gone still has the mm of its threads.
+void ReverseMap::addTasks() {
+  const KernelArch &arch = *kernel_.image().arch;
+  const VirtAddr last = arch.lastUserAddress(kernel_.image());
+  std::set<uint32_t> seen;
+  std::map<uint64_t, size_t> byMm;
+  for (const Task &task : tasks_.tasks) {
+    if (!task.mm.value || task.isKernelThread || !seen.insert(task.tgid).second)
+      continue;
+    const ReverseMapOwner owner{&task, task.tgid};
+    if (!task.root) {
+      problems_.push_back("pid " + std::to_string(task.tgid) +
+                          ": no page tables: " + task.rootProblem);
+      continue;
+    }
+    auto [known, isNew] = byMm.try_emplace(task.mm.value, spaces_.size());
+    if (!isNew) {
+      spaces_[known->second].owners.push_back(owner);
+      continue;
+    }
+    // With PTI the table that the kernel runs on forbids execution.
+    const PhysAddr root =
+        arch.userRoot ? arch.userRoot(kernel_, *task.root) : *task.root;
+    spaces_.push_back({{owner},
+                       root,
+                       ofLowerRoot(kernel_.memory().mode()),
+                       {{VirtAddr(0), last}},
+                       true});
+  }
+}
+
+void ReverseMap::reportTable(const Space &space, PhysAddr table,
+                             AbsentByte absent) {
+  constexpr size_t maxProblems = 1000;
+  if (problems_.size() >= maxProblems)
+    return;
+  const ReverseMapOwner &owner = space.owners.front();
+  problems_.push_back(
+      (owner.task ? "pid " + std::to_string(owner.pid) : "the kernel") +
+      ": page table at physical " + hex(table) + " is not in the dump (" +
+      getAbsenceName(absent.absence).str() + ")");
+}
+
+template <class Sink> void ReverseMap::walk(const Space &space, Sink &sink) {
+  Walker<Sink, HardwareRules> walker(kernel_.memory().physical(), space.mode,
+                                     HardwareRules(space.mode), sink);
+  for (auto [first, last] : space.spans) {
+    walker.walk(space.root, first, last, 0);
+    if (!sink.isFull())
+      sink.close(last);
+  }
+  for (const auto &absent : sink.absentTables())
+    reportTable(space, absent.table, absent.absent);
+  hasExcludedTables_ |= sink.hasExcluded();
+  if (sink.isExhausted())
+    problems_.push_back("the page tables under " + hex(space.root) +
+                        " have more entries than there is memory: they lead "
+                        "in circles");
+}
+
+static uint64_t countEntries(const PhysicalMemory &memory,
+                             const PagingMode &mode) {
+  return memory.presentBytes() / mode.entryBytes + 1;
+}
+
+void ReverseMap::find(llvm::ArrayRef<PhysicalRange> targets, uint64_t limit,
+                      const Visit &visit) {
+  auto wanted = [&](const PhysicalRange &page) {
+    const PhysicalRange *range = findFrom(targets, page.first);
+    return range != targets.end() && range->first <= page.last;
+  };
+  for (const Space &space : spaces_) {
+    const PagingMode &mode = space.mode;
+    std::vector<Mapping> found;
+    // Several owners repeat what the first has; one is streamed.
+    auto give = [&](const Mapping &mapping) {
+      if (!limit) {
+        isCut_ = true;
+        return false;
+      }
+      --limit;
+      visit(space.owners.front(), mapping);
+      if (space.owners.size() > 1)
+        found.push_back(mapping);
+      return true;
+    };
+    auto onRun = [&](VirtAddr first, VirtAddr last, const PageState &state) {
+      const uint64_t span = mode.entrySpan(state.level);
+      Mapping mapping;
+      mapping.pageBytes = bit(state.pageShift);
+      mapping.isProtNone = state.isProtNone;
+      mapping.rights = PageRights::without(state.denied);
+      for (VirtAddr at = first;; at += span) {
+        const PhysAddr start =
+            state.base + (at.value & lowBits(state.pageShift));
+        const PhysAddr end = start + (span - 1);
+        for (const PhysicalRange *range = findFrom(targets, start);
+             range != targets.end() && range->first <= end; ++range)
+          for (PhysAddr page = std::max(start, range->first);;) {
+            mapping.physical = page;
+            mapping.at = at + (page - start);
+            if (!give(mapping))
+              return false;
+            const PhysAddr next(alignDown(page.value, bit(mode.pageShift)) +
+                                bit(mode.pageShift));
+            if (next > std::min(end, range->last) || next < page)
+              break;
+            page = next;
+          }
+        if (last - at < span)
+          return true;
+      }
+    };
+    PageSink sink(mode, space.isUser ? &rules_ : nullptr,
+                  countEntries(kernel_.memory().physical(), mode), wanted,
+                  onRun);
+    walk(space, sink);
+    for (const ReverseMapOwner &owner :
+         llvm::makeArrayRef(space.owners).drop_front())
+      for (const Mapping &mapping : found)
+        visit(owner, mapping);
+  }
+}
+
+std::vector<PhysicalRange> findMixed(llvm::ArrayRef<PhysicalRange> ranges,
+                                     llvm::ArrayRef<uint8_t> kinds) {
+  struct Edge {
+    uint64_t at; ///< Of the first byte, or of the last one.
+    bool isEnd;
+    uint8_t kind;
+  };
+  std::vector<Edge> edges;
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    edges.push_back({ranges[i].first.value, false, kinds[i]});
+    edges.push_back({ranges[i].last.value, true, kinds[i]});
+  }
+  // What ends at a byte still covers it.
+  llvm::sort(edges, [](const Edge &a, const Edge &b) {
+    return std::tie(a.at, a.isEnd) < std::tie(b.at, b.isEnd);
+  });
+  std::array<uint64_t, 256> open = {};
+  unsigned openKinds = 0;
+  std::vector<PhysicalRange> mixed;
+  uint64_t start = 0;
+  for (const Edge &edge : edges) {
+    if (!edge.isEnd) {
+      if (!open[edge.kind]++ && ++openKinds == 2)
+        start = edge.at;
+    } else if (!--open[edge.kind] && openKinds-- == 2) {
+      mixed.push_back({PhysAddr(start), PhysAddr(edge.at)});
+    }
+  }
+  return mergeRanges(std::move(mixed));
+}
+
+std::vector<PhysicalRange> ReverseMap::findDuplicates() {
+  const size_t known = problems_.size();
+  std::vector<PhysicalRange> ranges;
+  std::vector<uint8_t> kinds;
+  auto add = [&](PhysicalRange range, uint8_t kind) {
+    if (!ranges.empty() && kinds.back() == kind &&
+        ranges.back().last + 1 == range.first) {
+      ranges.back().last = range.last;
+      return;
+    }
+    ranges.push_back(range);
+    kinds.push_back(kind);
+  };
+  for (const Space &space : spaces_) {
+    // The same page again and again is one run.
+    auto onRun = [&](VirtAddr, VirtAddr, const PageState &state) {
+      const PageRights rights = PageRights::without(state.denied);
+      add({state.base, state.base + lowBits(state.pageShift)},
+          uint8_t(rights.writable | rights.executable << 1 | rights.user << 2));
+      return true;
+    };
+    auto wanted = [](const PhysicalRange &) { return true; };
+    PageSink sink(space.mode, nullptr,
+                  countEntries(kernel_.memory().physical(), space.mode), wanted,
+                  onRun);
+    walk(space, sink);
+  }
+  problems_.resize(known); // find() says the others again
+  return findMixed(ranges, kinds);
+}
+
+} // namespace vmpt

@@ -1,0 +1,85 @@
+//===- ReverseMap.h - which virtual addresses map a physical one ----------===//
+//
+// One pass over all tables answers for any number of addresses. The kernel's
+// half is looked through once, in the kernel's own table; of a process only
+// its own half. Processes that share an mm share the pass.
+//
+#pragma once
+
+#include "kernel/context/Kernel.h"
+#include "kernel/find/NonPresentRules.h"
+#include "kernel/tasks/TaskList.h"
+
+namespace vmpt {
+
+/// Both inclusive.
+struct PhysicalRange {
+  PhysAddr first, last;
+  bool operator==(const PhysicalRange &) const = default;
+};
+
+/// Ascending, disjoint.
+std::vector<PhysicalRange> mergeRanges(std::vector<PhysicalRange> ranges);
+
+/// A page, or a piece of a larger one, that is mapped.
+struct Mapping {
+  PhysAddr physical;
+  VirtAddr at;
+  uint64_t pageBytes = 0; ///< Of the page that the entry maps.
+  PageRights rights;
+  /// The entry names the page, but the MMU does not go there.
+  bool isProtNone = false;
+};
+
+struct ReverseMapOwner {
+  const Task *task = nullptr; ///< Null: the kernel.
+  uint32_t pid = 0;           ///< Of the process.
+};
+
+class ReverseMap {
+public:
+  using Visit = std::function<void(const ReverseMapOwner &, const Mapping &)>;
+
+  /// Both must outlive the object.
+  ReverseMap(const Kernel &kernel, const TaskList &tasks);
+
+  /// Each mapping of \p targets (merged), ascending by owner and address, but
+  /// at most \p limit.
+  void find(llvm::ArrayRef<PhysicalRange> targets, uint64_t limit,
+            const Visit &visit);
+  /// What is mapped more than once with different rights.
+  std::vector<PhysicalRange> findDuplicates();
+
+  /// What was lost and why, a sentence each.
+  llvm::ArrayRef<std::string> problems() const { return problems_; }
+  /// There were more mappings than the limit.
+  bool isCut() const { return isCut_; }
+  /// Tables that were excluded as zeros are, and taken for empty.
+  bool hasExcludedTables() const { return hasExcludedTables_; }
+
+private:
+  /// The part of the addresses that an owner's table is looked through for.
+  struct Space {
+    std::vector<ReverseMapOwner> owners;
+    PhysAddr root;
+    PagingMode mode;
+    std::vector<std::pair<VirtAddr, VirtAddr>> spans;
+    bool isUser = false;
+  };
+  void addTasks();
+  template <class Sink> void walk(const Space &space, Sink &sink);
+  void reportTable(const Space &space, PhysAddr table, AbsentByte absent);
+
+  const Kernel &kernel_;
+  const TaskList &tasks_;
+  NonPresentRules rules_;
+  std::vector<Space> spaces_;
+  std::vector<std::string> problems_;
+  bool isCut_ = false, hasExcludedTables_ = false;
+};
+
+/// What is covered by ranges of at least two kinds; \p kinds go with \p ranges.
+std::vector<PhysicalRange> findMixed(llvm::ArrayRef<PhysicalRange> ranges,
+                                     llvm::ArrayRef<uint8_t> kinds);
+
+} // namespace vmpt
