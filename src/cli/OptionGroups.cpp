@@ -72,6 +72,15 @@ void KernelOptions::addWithoutRoot(OptionParser &parser) {
   addVmcoreinfo(parser);
   parser.addNumber("--levels", "N", "levels of page tables (x86-64: 4 or 5)",
                    levels);
+  addSizes(parser);
+}
+
+void KernelOptions::addWithoutRootAndLevels(OptionParser &parser) {
+  addVmcoreinfo(parser);
+  addSizes(parser);
+}
+
+void KernelOptions::addSizes(OptionParser &parser) {
   parser.addNumber("--va-bits", "N",
                    "arm64: size of the kernel's half of the addresses", vaBits);
   parser.addNumber("--granule", "SIZE",

@@ -48,9 +48,14 @@ struct KernelOptions {
   void add(OptionParser &parser);
   /// For a command whose --root is another table.
   void addWithoutRoot(OptionParser &parser);
+  /// For a command whose --levels is something else, too.
+  void addWithoutRootAndLevels(OptionParser &parser);
   /// For a command that wants VMCOREINFO alone.
   void addVmcoreinfo(OptionParser &parser);
   llvm::Error apply(Request &request) const;
+
+private:
+  void addSizes(OptionParser &parser);
 };
 
 /// Symbols and struct layouts.

@@ -75,7 +75,9 @@ def main():
     for command in sorted(commands & set(sections)):
         helped = helped_options(vmpt, command)
         used |= helped
-        problems += compare(command, helped - common, sections[command])
+        # What is told for several commands may be told again where it is more.
+        told = sections[command]
+        problems += compare(command, helped - common | helped & told, told)
     problems += [f"{name} is in the man page, and no command has it" for name in sorted(common - used)]
     problems += rendering_warnings(path)
     print("\n".join(problems))
