@@ -11,9 +11,9 @@ namespace {
 
 constexpr size_t lineBytes = 16, groupBytes = 8;
 
-void printHexLine(llvm::raw_ostream &os, PhysAddr at,
+void printHexLine(llvm::raw_ostream &os, uint64_t at,
                   llvm::ArrayRef<uint8_t> bytes) {
-  os << llvm::format("%08llx: ", (unsigned long long)at.value);
+  os << llvm::format("%08llx: ", (unsigned long long)at);
   for (size_t i = 0; i < lineBytes; ++i) {
     if (i < bytes.size())
       os << llvm::format("%02x", bytes[i]);
@@ -28,27 +28,30 @@ void printHexLine(llvm::raw_ostream &os, PhysAddr at,
   os << '\n';
 }
 
-Record makeRecord(PhysAddr at, llvm::ArrayRef<uint8_t> bytes) {
+Record makeRecord(llvm::StringRef key, uint64_t at,
+                  llvm::ArrayRef<uint8_t> bytes) {
   Record record;
-  record.add("physical", at).add("bytes", bytes.size());
+  record.add(key, Value::Hex{at}).add("bytes", bytes.size());
   record.add("hex", llvm::toHex(bytes, /*LowerCase=*/true));
   return record;
 }
 
 } // namespace
 
-BytesView::BytesView(RecordWriter &writer) : writer_(writer) {
+BytesView::BytesView(RecordWriter &writer, Kind kind)
+    : writer_(writer), kind_(kind) {
   writer_.beginList({"memory", "bytes"});
 }
 
-void BytesView::add(PhysAddr at, llvm::ArrayRef<uint8_t> bytes) {
+void BytesView::add(uint64_t at, llvm::ArrayRef<uint8_t> bytes) {
   for (; !bytes.empty(); at += lineBytes) {
     llvm::ArrayRef<uint8_t> line = bytes.take_front(lineBytes);
     bytes = bytes.drop_front(line.size());
     if (llvm::raw_ostream *os = writer_.text())
       printHexLine(*os, at, line);
     else
-      writer_.record(makeRecord(at, line));
+      writer_.record(
+          makeRecord(kind_ == Virtual ? "virtual" : "physical", at, line));
   }
 }
 

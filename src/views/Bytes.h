@@ -9,12 +9,16 @@ namespace vmpt {
 /// each 16 bytes else.
 class BytesView {
 public:
-  explicit BytesView(RecordWriter &writer);
-  void add(PhysAddr at, llvm::ArrayRef<uint8_t> bytes);
+  /// Of which addresses: the key in records.
+  enum Kind : uint8_t { Physical, Virtual };
+
+  explicit BytesView(RecordWriter &writer, Kind kind = Physical);
+  void add(uint64_t at, llvm::ArrayRef<uint8_t> bytes);
   void finish();
 
 private:
   RecordWriter &writer_;
+  const Kind kind_;
 };
 
 /// As it is; only a terminal gets each line made safe. A record for each line

@@ -9,7 +9,6 @@ Usage: json_schema.py VMPT SOURCE_ROOT [WORD...]     (prints TAP; WORDs choose d
 """
 import json
 import os
-import re
 import sys
 import tempfile
 from collections import Counter
@@ -40,7 +39,8 @@ TASK_COMMANDS = [["info", "--sources"], ["tasks"], ["tasks", "--threads"], ["tas
                  ["translate", "--brief", "swapper_pg_dir+0x10", "0x400000"],
                  ["translate", "--pid", "1", "0x400000", "0", "0xffffffffffffffff"],
                  ["rmap", "0-0x100000000", "--max-lines", "2000"], ["rmap", "--duplicates", "--max-lines", "1000"],
-                 ["tree", "--levels", "2"], ["tree", "--pid", "1", "--max-lines", "3000"]]
+                 ["tree", "--levels", "2"], ["read", "--virtual", "swapper_pg_dir", "64"],
+                 ["read", "--virtual", "swapper_pg_dir", "0x4000", "--zero-fill"], ["tree", "--pid", "1", "--max-lines", "3000"]]
 
 
 def lines_of(scope, command, context):
@@ -123,7 +123,7 @@ def text_problem(command, text, document):
         if lines != [line for line in text.splitlines() if line]:
             return "the text has other lines"
     if command[0] == "read":
-        dumped = "".join(re.sub(" ", "", line[10:].split("  ")[0]) for line in text.splitlines())
+        dumped = "".join(line.split(": ", 1)[1].split("  ")[0].replace(" ", "") for line in text.splitlines())
         if dumped != "".join(record["hex"] for record in document["memory"]):
             return "the text has other bytes"
     return None

@@ -23,7 +23,7 @@ void writeBytes(RecordWriter &writer) {
   std::vector<uint8_t> bytes(18);
   std::iota(bytes.begin(), bytes.end(), uint8_t(0x30));
   BytesView view(writer);
-  view.add(PhysAddr(0x1000), bytes);
+  view.add(0x1000, bytes);
   view.finish();
 }
 
