@@ -29,7 +29,7 @@ KINDS = {
     "cpus": "cpu", "kernel": "kernel_fact", "sections": "section", "symbols": "symbol_fact",
     "vmcoreinfo": "entry", "addresses": "address", "findings": "finding", "memory": "bytes",
     "records": "log_record", "modules": "module", "pages": "page", "totals": "total", "areas": "vmalloc_area",
-    "mappings": "mapping", "entries": "table_entry",
+    "mappings": "mapping", "entries": "table_entry", "names": "symbol",
 }
 COMMANDS = [["kernel"], ["kernel", "--max-lines", "3"], ["info"], ["info", "--verify"], ["vmcoreinfo"]]
 TASK_COMMANDS = [["info", "--sources"], ["tasks"], ["tasks", "--threads"], ["task", "--pid", "1"], ["task", "--all"],
@@ -39,7 +39,7 @@ TASK_COMMANDS = [["info", "--sources"], ["tasks"], ["tasks", "--threads"], ["tas
                  ["translate", "--brief", "swapper_pg_dir+0x10", "0x400000"],
                  ["translate", "--pid", "1", "0x400000", "0", "0xffffffffffffffff"],
                  ["rmap", "0-0x100000000", "--max-lines", "2000"], ["rmap", "--duplicates", "--max-lines", "1000"],
-                 ["tree", "--levels", "2"], ["read", "--virtual", "swapper_pg_dir", "64"],
+                 ["tree", "--levels", "2"], ["symbols", "swapper_pg_dir", "swapper_pg_dir+0x8", "nobody"], ["read", "--virtual", "swapper_pg_dir", "64"],
                  ["read", "--virtual", "swapper_pg_dir", "0x4000", "--zero-fill"], ["tree", "--pid", "1", "--max-lines", "3000"]]
 
 
