@@ -37,8 +37,13 @@ def failed(result):
 
 
 def log_lines(path):
-    """The lines of a captured log that have a time; serial lines end with \\r\\n."""
+    """The lines of a captured log that have a time; serial lines end with \\r\\n.
+
+    Up to where a second kernel starts, which kdump boots: its log is another one.
+    """
     lines = path.read_bytes().replace(b"\r", b"").split(b"\n")
+    boots = [number for number, line in enumerate(lines) if b"] Linux version " in line]
+    lines = lines[:boots[1]] if len(boots) > 1 else lines
     return [line for line in lines if LOG_LINE.match(line)]
 
 
@@ -89,7 +94,9 @@ def lasting(text):
 
 def check_vmalloc(tap, vmpt, name, dump, types, case):
     result = run(vmpt, "vmalloc", dump, *types)
-    if result.returncode:
+    # A kernel whose kallsyms name no data: the gap is said, and what it is not compared.
+    gap = result.returncode == 1 and b"no symbol names their list" in result.stderr
+    if result.returncode and not gap:
         return tap.report(failed(result), f"{name}: vmalloc")
     got = Counter(lasting(result.stdout.decode()))
     wanted = Counter(lasting((case / "sys/vmallocinfo").read_text()))

@@ -268,6 +268,24 @@ constexpr RegionMarker regionMarkers[] = {
     {"vmemmap", Region::Vmemmap},
 };
 
+/// linux v6.12 arch/arm64/include/asm/pgtable-prot.h, pgtable.h; "arm64/mm: Add
+/// uffd write-protect support" (6.10).
+SoftwareBits softwareBits(const PagingMode &, KernelVersion version) {
+  SoftwareBits software = {.special = bit(56)};
+  if (version >= KernelVersion{6, 10}) {
+    software.uffdWp = bit(58);
+    software.swapUffdWp = bit(3);
+  }
+  return software;
+}
+
+/// "arm64/sparsemem: reduce SECTION_SIZE_BITS" (5.12).
+unsigned sectionSizeBits(const KernelImage &image) {
+  if (image.version() < KernelVersion{5, 12})
+    return 30;
+  return image.mode.pageShift == 16 ? 29 : 27;
+}
+
 } // namespace
 
 const KernelArch kernelArchArm64 = {
@@ -281,7 +299,9 @@ const KernelArch kernelArchArm64 = {
     .regionMarkers = regionMarkers,
     .lastUserAddress = lastUserAddress,
     .nonPresentFormats = nonPresentFormats,
+    .softwareBits = softwareBits,
     .tasksMapKernel = false,
+    .sectionSizeBits = sectionSizeBits,
 };
 
 } // namespace vmpt

@@ -134,6 +134,17 @@ constexpr RegionMarker regionMarkers[] = {
     {"Fixmap Area", Region::Fixmap},
 };
 
+/// linux v6.12 arch/x86/include/asm/pgtable_types.h; the erratum's bits only
+/// with entries of 8 bytes.
+SoftwareBits softwareBits(const PagingMode &mode, KernelVersion) {
+  return {.special = bit(9), .ignored = mode.entryBytes == 8 ? bits(6, 5) : 0};
+}
+
+/// linux v6.12 arch/x86/include/asm/sparsemem.h
+unsigned sectionSizeBits(const KernelImage &image) {
+  return image.mode.entryBytes == 8 ? 29 : 26;
+}
+
 } // namespace
 
 const KernelArch kernelArchI386 = {
@@ -147,7 +158,10 @@ const KernelArch kernelArchI386 = {
     .regionMarkers = regionMarkers,
     .lastUserAddress = lastUserAddress,
     .nonPresentFormats = nonPresentFormats,
+    .softwareBits = softwareBits,
     .userRoot = userRoot,
+    .sectionSizeBits = sectionSizeBits,
+    .hasUncachedPageFlag = true,
     .rootRegister = "cr3",
     .userHalfBit = bit(12),
 };

@@ -222,6 +222,11 @@ constexpr RegionMarker regionMarkers[] = {
     {"Kernel mapping", Region::KernelImage},
 };
 
+/// linux v6.12 arch/riscv/include/asm/pgtable-bits.h
+SoftwareBits softwareBits(const PagingMode &, KernelVersion) {
+  return {.special = bit(8)};
+}
+
 } // namespace
 
 const KernelArch kernelArchRiscV64 = {
@@ -235,6 +240,7 @@ const KernelArch kernelArchRiscV64 = {
     .regionMarkers = regionMarkers,
     .lastUserAddress = lastUserAddress,
     .nonPresentFormats = nonPresentFormats,
+    .softwareBits = softwareBits,
     .hasNamelessVdso = true,
 };
 

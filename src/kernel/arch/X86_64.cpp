@@ -229,6 +229,17 @@ constexpr RegionMarker regionMarkers[] = {
     {"Fixmap Area", Region::Fixmap},
 };
 
+/// linux v6.12 arch/x86/include/asm/pgtable_types.h. `ignored` is
+/// _PAGE_KNL_ERRATUM_MASK.
+SoftwareBits softwareBits(const PagingMode &, KernelVersion) {
+  return {.special = bit(9),
+          .softDirty = bit(11),
+          .uffdWp = bit(10),
+          .swapSoftDirty = bit(1),
+          .swapUffdWp = bit(2),
+          .ignored = bits(6, 5)};
+}
+
 } // namespace
 
 const KernelArch kernelArchX86_64 = {
@@ -242,8 +253,10 @@ const KernelArch kernelArchX86_64 = {
     .regionMarkers = regionMarkers,
     .lastUserAddress = lastUserAddress,
     .nonPresentFormats = nonPresentFormats,
+    .softwareBits = softwareBits,
     .userRoot = userRoot,
     .hasGateArea = true,
+    .hasUncachedPageFlag = true,
     .rootRegister = "cr3",
     .userHalfBit = bit(12),
     .mapsKernel = mapsKernel,

@@ -25,6 +25,7 @@
 
 #include "kernel/find/KernelImage.h"
 #include "kernel/find/NonPresentRules.h"
+#include "kernel/find/SoftwareBits.h"
 
 namespace vmpt {
 
@@ -66,6 +67,8 @@ struct KernelArch {
   VirtAddr (*lastUserAddress)(const KernelImage &);
   /// How entries that are not present are written, the newest first.
   llvm::ArrayRef<NonPresentFormat> nonPresentFormats;
+  /// Which bits of an entry are Linux's own.
+  SoftwareBits (*softwareBits)(const PagingMode &, KernelVersion);
   /// The table that user code of a process runs on, where that is not the
   /// one the kernel runs on (x86 PTI); null where there is no such thing.
   PhysAddr (*userRoot)(const Kernel &, PhysAddr kernelRoot) = nullptr;
@@ -76,6 +79,11 @@ struct KernelArch {
   /// The area at mm->context.vdso is [vdso] even where it has no name of its
   /// own (linux v5.10 arch/riscv/kernel/vdso.c; newer ones have one).
   bool hasNamelessVdso = false;
+  /// SECTION_SIZE_BITS where VMCOREINFO does not say it (linux
+  /// arch/*/include/asm/sparsemem.h); null for 27.
+  unsigned (*sectionSizeBits)(const KernelImage &) = nullptr;
+  /// CONFIG_ARCH_USES_PG_UNCACHED may be set (up to 6.11).
+  bool hasUncachedPageFlag = false;
   /// The register in the notes that holds a task's root; empty if none does.
   llvm::StringLiteral rootRegister = "";
   /// Set in that register while the CPU runs on PTI's user half.

@@ -1,5 +1,7 @@
 #include "kernel/pages/MemoryMap.h"
 
+#include "kernel/find/KernelArch.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -92,17 +94,8 @@ private:
     if (auto bits = vmcoreinfo_.number("SECTION_SIZE_BITS"))
       if (*bits > pageShift_ && *bits < 48)
         return unsigned(*bits) - pageShift_;
-    // linux arch/*/include/asm/sparsemem.h
-    switch (image_.mode.arch) {
-    case Arch::Arm64: // "arm64/sparsemem: reduce SECTION_SIZE_BITS" (5.12)
-      if (image_.version() < KernelVersion{5, 12})
-        return 30 - pageShift_;
-      return (pageShift_ == 16 ? 29 : 27) - pageShift_;
-    case Arch::I386:
-      return (image_.mode.entryBytes == 8 ? 29 : 26) - pageShift_;
-    default:
-      return 27 - pageShift_;
-    }
+    auto bitsOfArch = findKernelArch(image_.mode.arch)->sectionSizeBits;
+    return (bitsOfArch ? bitsOfArch(image_) : 27) - pageShift_;
   }
 
   std::optional<VirtAddr> symbol(llvm::StringRef name) const {

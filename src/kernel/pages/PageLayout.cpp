@@ -1,5 +1,7 @@
 #include "kernel/pages/PageLayout.h"
 
+#include "kernel/find/KernelArch.h"
+
 namespace vmpt {
 
 namespace {
@@ -159,10 +161,9 @@ private:
   /// What follows in the order, each if it was configured.
   void guessConfigured(unsigned next) {
     const auto poison = vmcoreinfo_.number("PG_hwpoison");
-    const bool isX86 = kernel_.image().mode.arch == Arch::X86_64 ||
-                       kernel_.image().mode.arch == Arch::I386;
+    const KernelArch *arch = findKernelArch(kernel_.image().mode.arch);
     std::string open;
-    if (isX86 && version_ < KernelVersion{6, 12}) {
+    if (arch->hasUncachedPageFlag && version_ < KernelVersion{6, 12}) {
       // CONFIG_X86_PAT; PG_hwpoison stands behind it.
       if (poison && *poison == next + 1)
         guessed_["PG_uncached"] = next++;

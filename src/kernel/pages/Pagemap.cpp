@@ -1,5 +1,7 @@
 #include "kernel/pages/Pagemap.h"
 
+#include "kernel/find/KernelArch.h"
+
 namespace vmpt {
 
 namespace {
@@ -25,41 +27,15 @@ static bool hasHugeFileFix(KernelVersion version) {
   return version >= KernelVersion{6, 11};
 }
 
-/// Software bits of entries: linux arch/*/include/asm/pgtable*.h.
 PagemapRules getPagemapRules(const PagingMode &mode, KernelVersion version) {
   PagemapRules rules;
+  static_cast<SoftwareBits &>(rules) =
+      findKernelArch(mode.arch)->softwareBits(mode, version);
   // "mm: introduce PM_UFFD_WP" (5.14); PM_GUARD_REGION (6.15).
   rules.hasUffdWp = version >= KernelVersion{5, 14};
   rules.hasGuard = version >= KernelVersion{6, 15};
   rules.hugeIsFile = hasHugeFileFix(version);
   rules.isPerPage = version >= KernelVersion{6, 11};
-  switch (mode.arch) {
-  case Arch::X86_64:
-    rules.special = bit(9);
-    rules.uffdWp = bit(10);
-    rules.softDirty = bit(11);
-    rules.swapSoftDirty = bit(1);
-    rules.swapUffdWp = bit(2);
-    rules.ignored = bits(6, 5); // _PAGE_KNL_ERRATUM_MASK
-    break;
-  case Arch::I386:
-    rules.special = bit(9);
-    rules.ignored = mode.entryBytes == 8 ? bits(6, 5) : 0;
-    break;
-  case Arch::Arm64:
-    rules.special = bit(56);
-    // "arm64/mm: Add uffd write-protect support" (6.10).
-    if (version >= KernelVersion{6, 10}) {
-      rules.uffdWp = bit(58);
-      rules.swapUffdWp = bit(3);
-    }
-    break;
-  case Arch::RiscV64:
-    rules.special = bit(8);
-    break;
-  default:
-    break;
-  }
   return rules;
 }
 

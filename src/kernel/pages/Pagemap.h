@@ -6,6 +6,7 @@
 //
 #pragma once
 
+#include "kernel/find/SoftwareBits.h"
 #include "kernel/pages/NonPresentEntry.h"
 #include "kernel/pages/PageFlags.h"
 
@@ -53,11 +54,7 @@ struct PagemapRun {
 };
 
 /// Which bits of a page table entry say what.
-struct PagemapRules {
-  uint64_t special = 0;               ///< No struct page belongs to the entry.
-  uint64_t softDirty = 0, uffdWp = 0; ///< Of a present entry.
-  uint64_t swapSoftDirty = 0, swapUffdWp = 0; ///< Of one that is not.
-  uint64_t ignored = 0; ///< An entry of nothing but these is empty.
+struct PagemapRules : SoftwareBits {
   uint64_t swapFrameMask = ~uint64_t(0);
   bool hasUffdWp = false, hasGuard = false;
   /// A huge page of a file is marked as one.

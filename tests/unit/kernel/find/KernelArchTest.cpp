@@ -27,6 +27,13 @@ TEST_P(EveryKernelArch, LeavesOutNothingThatHasNoDefault) {
   EXPECT_NE(kernelArch.lastUserAddress, nullptr);
 }
 
+TEST_P(EveryKernelArch, HasSoftwareBitsInEachMode) {
+  ASSERT_NE(kernelArch.softwareBits, nullptr);
+  for (const PagingMode *mode : getModes(kernelArch.arch))
+    EXPECT_NE(kernelArch.softwareBits(*mode, {6, 12}).special, 0u)
+        << mode->name.str() << ": pte_special()";
+}
+
 TEST_P(EveryKernelArch, ReadsNonPresentEntriesOfEachModeAndVersion) {
   for (const PagingMode *mode : getModes(kernelArch.arch)) {
     const NonPresentFormat *oldest = nullptr;

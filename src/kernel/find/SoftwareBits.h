@@ -1,0 +1,19 @@
+//===- SoftwareBits.h - what Linux keeps in bits of its own ---------------===//
+#pragma once
+
+#include <cstdint>
+
+namespace vmpt {
+
+/// Bits of page table entries that the hardware leaves to software: linux
+/// arch/*/include/asm/pgtable*.h. 0: there is no such bit.
+struct SoftwareBits {
+  uint64_t special = 0; ///< No struct page belongs to the entry.
+  /// Of a present entry.
+  uint64_t softDirty = 0, uffdWp = 0;
+  /// Of one that is not.
+  uint64_t swapSoftDirty = 0, swapUffdWp = 0;
+  uint64_t ignored = 0; ///< An entry of nothing but these is empty.
+};
+
+} // namespace vmpt
