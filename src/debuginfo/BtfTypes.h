@@ -41,7 +41,6 @@ public:
 
   /// Without those of the base.
   size_t getTypeCount() const { return offsets_.size(); }
-  uint64_t getBlobSize() const { return blob_.size(); }
 
 protected:
   std::vector<TypeId> findNamed(llvm::StringRef name) const override;

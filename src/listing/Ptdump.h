@@ -112,7 +112,6 @@ public:
   /// Absent tables and where they stood, the first few; and how many.
   llvm::ArrayRef<AbsentTable> getAbsentTables() const { return absent_; }
   uint64_t getAbsentTableCount() const { return absentCount_; }
-  uint64_t getRunCount() const { return runs_; }
 
 private:
   uint64_t combine(uint64_t inherited, uint64_t attributes) const {

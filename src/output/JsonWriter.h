@@ -45,11 +45,6 @@ public:
     endKey();
   }
   void address(llvm::StringRef name, uint64_t address);
-  void nullAttribute(llvm::StringRef name) {
-    key(name);
-    null();
-    endKey();
-  }
   void beginArrayAttribute(llvm::StringRef name) {
     key(name);
     beginArray();
