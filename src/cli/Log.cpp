@@ -1,37 +1,28 @@
 //===- Log.cpp - vmpt log: the kernel's log -------------------------------===//
 #include "views/Log.h"
 #include "cli/Commands.h"
+#include "cli/KernelReport.h"
 #include "kernel/log/KernelLog.h"
 
 namespace vmpt {
 
 namespace {
 
-class LogCommand final : public Command {
+class LogCommand final : public KernelReport {
 public:
-  void addOptions(OptionParser &parser) override {
-    dump_.add(parser);
-    kernel_.add(parser);
-    symbols_.add(parser);
+  LogCommand() : KernelReport("log") {}
+
+  void addOwnOptions(OptionParser &parser) override {
     parser.addFlag("--raw", "each line's priority before it, as dmesg --raw",
                    raw_);
-    output_.add(parser);
   }
 
-  llvm::Error run(const CommandContext &context) override {
-    auto writer = output_.createWriter("log", context.out());
-    if (!writer)
-      return writer.takeError();
-    auto session = context.open(dump_, kernel_, symbols_);
-    if (!session)
-      return session.takeError();
-    llvm::Expected<const Kernel &> kernel = (*session)->kernel();
-    if (!kernel)
-      return kernel.takeError();
-    llvm::Expected<KernelLog> log = KernelLog::create(*kernel);
+  llvm::Error write(Session &session, const Kernel &kernel,
+                    RecordWriter &writer) override {
+    llvm::Expected<KernelLog> log = KernelLog::create(kernel);
     if (!log)
-      return (*session)->withFileName(log.takeError());
-    return print(**session, *log, **writer);
+      return log.takeError();
+    return print(session, *log, writer);
   }
 
 private:
@@ -49,20 +40,15 @@ private:
           lines.write(record);
         });
     if (!problems) // before the first record
-      return session.withFileName(problems.takeError());
+      return problems.takeError();
     if (!hasBegun)
       lines.begin();
     lines.end(*problems);
     for (const std::string &problem : *problems)
       session.gap("log-record", problem);
-    writer.finish(session.diagnostics().findings());
     return llvm::Error::success();
   }
 
-  DumpOptions dump_;
-  KernelOptions kernel_;
-  SymbolOptions symbols_;
-  OutputOptions output_;
   bool raw_ = false;
 };
 

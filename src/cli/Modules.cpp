@@ -1,45 +1,26 @@
 //===- Modules.cpp - vmpt modules -----------------------------------------===//
 #include "views/Modules.h"
 #include "cli/Commands.h"
+#include "cli/KernelReport.h"
 
 namespace vmpt {
 
 namespace {
 
-class ModulesCommand final : public Command {
+class ModulesCommand final : public KernelReport {
 public:
-  void addOptions(OptionParser &parser) override {
-    dump_.add(parser);
-    kernel_.add(parser);
-    symbols_.add(parser);
-    output_.add(parser);
-  }
+  ModulesCommand() : KernelReport("modules") {}
 
-  llvm::Error run(const CommandContext &context) override {
-    auto writer = output_.createWriter("modules", context.out());
-    if (!writer)
-      return writer.takeError();
-    auto session = context.open(dump_, kernel_, symbols_);
-    if (!session)
-      return session.takeError();
-    llvm::Expected<const Kernel &> kernel = (*session)->kernel();
-    if (!kernel)
-      return kernel.takeError();
-    llvm::Expected<ModuleList> list = readModuleList(*kernel);
+  llvm::Error write(Session &session, const Kernel &kernel,
+                    RecordWriter &writer) override {
+    llvm::Expected<ModuleList> list = readModuleList(kernel);
     if (!list)
-      return (*session)->withFileName(list.takeError());
-    writeModules(**writer, *list);
+      return list.takeError();
+    writeModules(writer, *list);
     for (const std::string &problem : list->problems)
-      (*session)->gap("module-list", problem);
-    (*writer)->finish((*session)->diagnostics().findings());
+      session.gap("module-list", problem);
     return llvm::Error::success();
   }
-
-private:
-  DumpOptions dump_;
-  KernelOptions kernel_;
-  SymbolOptions symbols_;
-  OutputOptions output_;
 };
 
 } // namespace

@@ -1,50 +1,36 @@
 //===- Tasks.cpp - vmpt tasks ---------------------------------------------===//
 #include "views/Tasks.h"
 #include "cli/Commands.h"
+#include "cli/KernelReport.h"
 #include "kernel/tasks/TaskTables.h"
 
 namespace vmpt {
 
 namespace {
 
-class TasksCommand final : public Command {
+class TasksCommand final : public KernelReport {
 public:
-  void addOptions(OptionParser &parser) override {
-    dump_.add(parser);
-    kernel_.add(parser);
-    symbols_.add(parser);
+  TasksCommand() : KernelReport("tasks") {}
+
+  void addOwnOptions(OptionParser &parser) override {
     parser.addFlag("--threads", "threads, too", threads_);
-    output_.add(parser);
   }
 
-  llvm::Error run(const CommandContext &context) override {
-    auto writer = output_.createWriter("tasks", context.out());
-    if (!writer)
-      return writer.takeError();
-    auto session = context.open(dump_, kernel_, symbols_);
-    if (!session)
-      return session.takeError();
-    llvm::Expected<const Kernel &> kernel = (*session)->kernel();
-    if (!kernel)
-      return kernel.takeError();
-    const KernelImage &image = kernel->image();
-    llvm::Expected<TaskList> list = readTaskList(*kernel, {threads_});
+  llvm::Error write(Session &session, const Kernel &kernel,
+                    RecordWriter &writer) override {
+    const KernelImage &image = kernel.image();
+    llvm::Expected<TaskList> list = readTaskList(kernel, {threads_});
     if (!list)
-      return (*session)->withFileName(list.takeError());
-    std::vector<TaskTables> rows = countTaskTables(
-        *list, image, (*session)->memory(), (*session)->diagnostics());
-    writeTasks(**writer, rows, list->problems, bit(image.mode.pageShift));
+      return list.takeError();
+    std::vector<TaskTables> rows =
+        countTaskTables(*list, image, session.memory(), session.diagnostics());
+    writeTasks(writer, rows, list->problems, bit(image.mode.pageShift));
     for (const std::string &problem : list->problems)
-      (*session)->gap("task-list", problem);
-    (*writer)->finish((*session)->diagnostics().findings());
+      session.gap("task-list", problem);
     return llvm::Error::success();
   }
 
 private:
-  DumpOptions dump_;
-  KernelOptions kernel_;
-  SymbolOptions symbols_;
-  OutputOptions output_;
   bool threads_ = false;
 };
 

@@ -1,42 +1,29 @@
 //===- Vmalloc.cpp - vmpt vmalloc: /proc/vmallocinfo ----------------------===//
 #include "views/Vmalloc.h"
 #include "cli/Commands.h"
+#include "cli/KernelReport.h"
 
 namespace vmpt {
 
 namespace {
 
-class VmallocCommand final : public Command {
+class VmallocCommand final : public KernelReport {
 public:
-  void addOptions(OptionParser &parser) override {
-    dump_.add(parser);
-    kernel_.add(parser);
-    symbols_.add(parser);
-    output_.add(parser);
-  }
+  VmallocCommand() : KernelReport("vmalloc") {}
 
-  llvm::Error run(const CommandContext &context) override {
-    auto writer = output_.createWriter("vmalloc", context.out());
-    if (!writer)
-      return writer.takeError();
-    auto session = context.open(dump_, kernel_, symbols_);
-    if (!session)
-      return session.takeError();
-    llvm::Expected<const Kernel &> kernel = (*session)->kernel();
-    if (!kernel)
-      return kernel.takeError();
-    llvm::Expected<VmallocList> list = readVmallocList(*kernel);
+  llvm::Error write(Session &session, const Kernel &kernel,
+                    RecordWriter &writer) override {
+    llvm::Expected<VmallocList> list = readVmallocList(kernel);
     if (!list)
-      return (*session)->withFileName(list.takeError());
-    const ModuleList modules = readModules(**session, *kernel);
-    AddressNames names(*kernel, modules);
-    writeVmalloc(**writer, *list, names, kernel->image().wordBytes());
+      return list.takeError();
+    const ModuleList modules = readModules(session, kernel);
+    AddressNames names(kernel, modules);
+    writeVmalloc(writer, *list, names, kernel.image().wordBytes());
     for (const std::string &problem : list->problems)
-      (*session)->gap("vmalloc-list", problem);
+      session.gap("vmalloc-list", problem);
     if (list->hasOneNode == false)
-      (*session)->gap("numa-nodes", "the machine may have several NUMA nodes: "
-                                    "on which the pages are is not shown");
-    (*writer)->finish((*session)->diagnostics().findings());
+      session.gap("numa-nodes", "the machine may have several NUMA nodes: "
+                                "on which the pages are is not shown");
     return llvm::Error::success();
   }
 
@@ -53,11 +40,6 @@ private:
       session.gap("module-list", problem);
     return std::move(*modules);
   }
-
-  DumpOptions dump_;
-  KernelOptions kernel_;
-  SymbolOptions symbols_;
-  OutputOptions output_;
 };
 
 } // namespace
