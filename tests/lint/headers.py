@@ -7,12 +7,15 @@ import concurrent.futures
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 
 def check(command, src, header):
-    done = subprocess.run([*command, "-x", "c++", "-fsyntax-only", "-I", src, header],
-                          capture_output=True, text=True)
+    """Compiles to an object, not with -fsyntax-only: that is what ccache keeps."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([*command, "-I", src, "-x", "c++", "-c", header,
+                               "-o", f"{folder}/alone.o"], capture_output=True, text=True)
     return "" if done.returncode == 0 else f"{header}:\n{done.stderr}"
 
 
