@@ -255,7 +255,7 @@ void ReverseMap::find(llvm::ArrayRef<PhysicalRange> targets, uint64_t limit,
                   onRun);
     walk(space, sink);
     for (const ReverseMapOwner &owner :
-         llvm::makeArrayRef(space.owners).drop_front())
+         llvm::ArrayRef<ReverseMapOwner>(space.owners).drop_front())
       for (const Mapping &mapping : found)
         visit(owner, mapping);
   }

@@ -2,6 +2,7 @@
 
 #include "support/Text.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Process.h"
 
 #include <cstdio>

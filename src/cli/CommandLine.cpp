@@ -27,7 +27,7 @@ llvm::Expected<const CommandInfo *> findCommand(llvm::StringRef word) {
       return command;
     names.push_back(command->name);
   }
-  if (word.startswith("-"))
+  if (word.take_front() == "-")
     return llvm::make_error<UsageError>(
         "no option '" + word +
         "' without a command; vmpt --help lists the "

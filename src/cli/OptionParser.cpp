@@ -258,7 +258,7 @@ OptionParser::parse(llvm::ArrayRef<std::string> arguments) {
     return parser_->explain(error);
   }
   Values unknown = parser_->app.remaining();
-  llvm::erase_value(unknown, "--"); // what follows it are words
+  std::erase(unknown, "--"); // what follows it are words
   if (!unknown.empty())
     return parser_->explainUnknown(unknown.front());
   if (llvm::Error error = parser_->takeValues())

@@ -168,8 +168,8 @@ std::vector<std::string> listDumpFiles(const std::string &path,
   std::vector<std::string> files(parts.begin(), parts.end());
   if (!path.empty()) {
     files.push_back(path);
-    if (llvm::StringRef(path).endswith(".vmss") ||
-        llvm::StringRef(path).endswith(".vmsn"))
+    if (llvm::StringRef(path).take_back(5) == ".vmss" ||
+        llvm::StringRef(path).take_back(5) == ".vmsn")
       files.push_back(getVmemPath(path));
   }
   return files;

@@ -37,7 +37,7 @@ llvm::Expected<std::string> followLinks(std::string path) {
     if (size < 0)
       return path; // no link: EINVAL, or ENOENT and the like, met again later
     llvm::StringRef name(target, size_t(size));
-    path = name.startswith("/") ? name.str() : folderOf(path) + name.str();
+    path = name.take_front() == "/" ? name.str() : folderOf(path) + name.str();
   }
   errno = ELOOP;
   return systemError("cannot create");

@@ -3,6 +3,7 @@
 
 #include "support/Bytes.h"
 
+#include <cstring>
 #include <vector>
 
 namespace vmpt::testing {

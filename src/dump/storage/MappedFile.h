@@ -40,7 +40,7 @@ private:
   MappedFile(OpenFile file, const uint8_t *data)
       : file_(std::move(file)), data_(data),
         watch_(std::make_unique<MappingWatch>(
-            llvm::makeArrayRef(data, file_.size()), file_.fd())) {}
+            llvm::ArrayRef<uint8_t>(data, file_.size()), file_.fd())) {}
 
   OpenFile file_;
   const uint8_t *data_;

@@ -9,7 +9,7 @@ namespace {
 /// Names of arm64's mapping symbols and of the assembler's own: linux
 /// include/linux/module_symbol.h is_mapping_symbol().
 bool isMappingSymbol(llvm::StringRef name) {
-  if (name.startswith(".L") || name.startswith("L0"))
+  if (name.take_front(2) == ".L" || name.take_front(2) == "L0")
     return true;
   return name.size() >= 2 && name[0] == '$' &&
          llvm::StringRef("adtx").contains(name[1]) &&

@@ -60,7 +60,7 @@ TEST(FileSource, MapsWhereItCan) {
   auto source = valueOf(FileSource::open(file.path));
   ASSERT_TRUE(source->data());
   EXPECT_FALSE(source->isRead());
-  EXPECT_TRUE(source->bytes().array() == llvm::makeArrayRef(bytes));
+  EXPECT_TRUE(source->bytes().array() == llvm::ArrayRef<uint8_t>(bytes));
 }
 
 TEST(FileSource, ReadsWhatCannotBeMapped) {
@@ -104,7 +104,8 @@ TEST(FileSource, TheSizeOfAFileThatIsReadMayBeALie) {
   FileBytes out(100000);
   EXPECT_TRUE(source->tryRead(0, out));
   EXPECT_FALSE(source->tryRead(1, out));
-  EXPECT_FALSE(source->tryRead(99990, llvm::makeMutableArrayRef(&out[0], 20)));
+  EXPECT_FALSE(
+      source->tryRead(99990, llvm::MutableArrayRef<uint8_t>(&out[0], 20)));
   EXPECT_TRUE(source->borrow(150000, 1).bytes().empty());
 }
 
@@ -126,7 +127,7 @@ TEST(FileSource, APipeIsCopied) {
   writer.join();
   ::close(ends[0]);
   ASSERT_TRUE(bool(source));
-  EXPECT_TRUE((*source)->bytes().array() == llvm::makeArrayRef(bytes));
+  EXPECT_TRUE((*source)->bytes().array() == llvm::ArrayRef<uint8_t>(bytes));
 }
 
 TEST(FileSource, ACopyThatFindsNoRoomIsAnError) {

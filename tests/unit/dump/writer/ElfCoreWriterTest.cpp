@@ -150,7 +150,7 @@ TEST(ElfCoreWriter, ConvertsNoteKeepsTheReasonOfEachAbsence) {
   Dump dump = writeAndOpen(contents, memory, file);
   using Ranges = std::vector<MemoryRange>;
   EXPECT_EQ(dump.memory->ranges(),
-            llvm::makeArrayRef(
+            llvm::ArrayRef<MemoryRange>(
                 Ranges{{PhysAddr(0), 0x2000, {}},
                        {PhysAddr(0x2000), 0x1000, Absence::Corrupt},
                        {PhysAddr(0x3000), 0x2000, {}},
