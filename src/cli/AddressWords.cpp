@@ -40,6 +40,24 @@ llvm::Expected<VirtAddr> AddressWords::parse(llvm::StringRef word) {
   return *symbol + *offset;
 }
 
+llvm::Expected<AddressRange> parseRange(llvm::StringRef word,
+                                        llvm::StringRef what) {
+  auto [start, end] = word.split('-');
+  if (start.size() == word.size())
+    return llvm::make_error<UsageError>(what + " '" + word + "' is not A-B");
+  llvm::Expected<uint64_t> first = parseNumber(start, what);
+  if (!first)
+    return first.takeError();
+  llvm::Expected<uint64_t> behind = parseNumber(end, what);
+  if (!behind)
+    return behind.takeError();
+  if (*behind <= *first && (*behind || !*first))
+    return llvm::make_error<UsageError>(
+        what + " '" + word +
+        "' is empty; B in A-B is the first address behind");
+  return AddressRange{*first, *behind - 1};
+}
+
 void forEachInputLine(llvm::function_ref<bool(llvm::StringRef)> visit) {
   char *line = nullptr;
   size_t size = 0;

@@ -24,6 +24,16 @@ private:
   llvm::StringMap<VirtAddr> known_; ///< A look-up is a pass over all symbols.
 };
 
+/// Both inclusive.
+struct AddressRange {
+  uint64_t first = 0, last = 0;
+};
+
+/// "0x1000-0x3000", whose end is the first address behind; 0 is that of all
+/// addresses, as in the kernel's listings. \p what names it in the UsageError.
+llvm::Expected<AddressRange> parseRange(llvm::StringRef word,
+                                        llvm::StringRef what);
+
 /// The lines of standard input, until \p visit says false: without blanks
 /// around them, and without empty ones.
 void forEachInputLine(llvm::function_ref<bool(llvm::StringRef)> visit);

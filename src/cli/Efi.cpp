@@ -13,6 +13,7 @@ public:
   EfiCommand() : KernelReport("efi") {}
 
   void addOwnOptions(OptionParser &parser) override { listing_.add(parser); }
+  llvm::Error check(RecordWriter &) override { return listing_.check(); }
 
   llvm::Error write(Session &session, const Kernel &kernel,
                     RecordWriter &writer) override {

@@ -1,44 +1,32 @@
 //===- Kernel.cpp - vmpt kernel: the kernel's own listing -----------------===//
 #include "cli/Commands.h"
+#include "cli/KernelReport.h"
 #include "cli/ListingOutput.h"
 
 namespace vmpt {
 
 namespace {
 
-class KernelCommand final : public Command {
+class KernelCommand final : public DumpReport {
 public:
-  void addOptions(OptionParser &parser) override {
-    dump_.add(parser);
-    kernel_.add(parser);
-    listing_.add(parser);
-    output_.add(parser);
-  }
+  KernelCommand() : DumpReport("kernel") {}
 
-  llvm::Error run(const CommandContext &context) override {
-    auto writer = output_.createWriter("kernel", context.out());
-    if (!writer)
-      return writer.takeError();
-    auto session = context.open(dump_, kernel_);
-    if (!session)
-      return session.takeError();
-    llvm::Expected<const KernelImage &> kernel = (*session)->image();
+  void addOwnOptions(OptionParser &parser) override { listing_.add(parser); }
+  llvm::Error check(RecordWriter &) override { return listing_.check(); }
+
+  /// The text alone needs no symbols and types.
+  llvm::Error report(Session &session, RecordWriter &writer) override {
+    llvm::Expected<const KernelImage &> kernel = session.image();
     if (!kernel)
       return kernel.takeError();
     llvm::Expected<ListingPlan> plan = planKernelListing(*kernel);
     if (!plan)
-      return (*session)->withFileName(plan.takeError());
-    if (llvm::Error error = writeListing(**session, listing_, *plan, **writer))
-      return (*session)->withFileName(std::move(error));
-    (*writer)->finish((*session)->diagnostics().findings());
-    return llvm::Error::success();
+      return plan.takeError();
+    return writeListing(session, listing_, *plan, writer);
   }
 
 private:
-  DumpOptions dump_;
-  KernelOptions kernel_;
   ListingOptions listing_;
-  OutputOptions output_;
 };
 
 } // namespace
@@ -46,7 +34,8 @@ private:
 const CommandInfo kernelCommand = {
     "kernel", "print the kernel's page tables as the kernel itself does",
     "Prints what /sys/kernel/debug/page_tables/kernel (arm64, riscv: "
-    "kernel_page_tables) would have printed at the moment of the dump.",
+    "kernel_page_tables) would have printed at the moment of the dump; with "
+    "further options, a part of it, or more about it.",
     createCommand<KernelCommand>};
 
 } // namespace vmpt

@@ -2,28 +2,35 @@
 
 namespace vmpt {
 
-void KernelReport::addOptions(OptionParser &parser) {
-  dump_.add(parser);
-  kernel_.add(parser);
+void DumpReport::addOptions(OptionParser &parser) {
+  addDumpOptions(dump_, parser);
+  addKernelOptions(kernel_, parser);
   symbols_.add(parser);
   addOwnOptions(parser);
   output_.add(parser);
 }
 
-llvm::Error KernelReport::run(const CommandContext &context) {
+llvm::Error DumpReport::run(const CommandContext &context) {
+  dump_.splitWords();
   auto writer = output_.createWriter(name_, context.out());
   if (!writer)
     return writer.takeError();
+  if (llvm::Error error = check(**writer))
+    return error;
   auto session = context.open(dump_, kernel_, symbols_);
   if (!session)
     return session.takeError();
-  llvm::Expected<const Kernel &> kernel = (*session)->kernel();
-  if (!kernel)
-    return kernel.takeError();
-  if (llvm::Error error = write(**session, *kernel, **writer))
+  if (llvm::Error error = report(**session, **writer))
     return (*session)->withFileName(std::move(error));
   (*writer)->finish((*session)->diagnostics().findings());
   return llvm::Error::success();
+}
+
+llvm::Error KernelReport::report(Session &session, RecordWriter &writer) {
+  llvm::Expected<const Kernel &> kernel = session.kernel();
+  if (!kernel)
+    return kernel.takeError();
+  return write(session, *kernel, writer);
 }
 
 } // namespace vmpt

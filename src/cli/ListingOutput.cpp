@@ -1,6 +1,10 @@
 #include "cli/ListingOutput.h"
 
+#include "cli/TaskChoice.h"
+#include "support/Text.h"
 #include "views/Listing.h"
+
+#include "llvm/ADT/StringExtras.h"
 
 namespace vmpt {
 
@@ -8,57 +12,155 @@ namespace {
 
 constexpr uint64_t defaultMaxLines = 20'000'000;
 
+std::string quote(llvm::StringRef word) { return "'" + printable(word) + "'"; }
+
+} // namespace
+
+/// Titles are those of the kernel, in any case of letters.
+llvm::Error ListingOutput::chooseSections(const ListingPlan &plan) {
+  const std::vector<std::string> known = getSections(plan);
+  for (const std::string &word : options_.sections) {
+    const size_t chosen = selection_.sections.size();
+    for (const std::string &name : known)
+      if (llvm::StringRef(name).equals_insensitive(word))
+        selection_.sections.push_back(name);
+    if (selection_.sections.size() != chosen)
+      continue;
+    std::vector<std::string> quoted;
+    for (const std::string &name : known)
+      quoted.push_back(quote(name));
+    return llvm::make_error<LookupError>(
+        "the listing has no section " + quote(word) +
+        (known.empty() ? "" : "; it has " + llvm::join(quoted, ", ")) +
+        suggest(word, known));
+  }
+  return llvm::Error::success();
+}
+
+void ListingOutput::reportNames(llvm::StringRef kind, llvm::StringRef what,
+                                llvm::Error error) {
+  if (error)
+    session_.gap(kind, what + " are not known: " +
+                           session_.takeMessage(std::move(error)));
+  for (const std::string &problem : namer_->takeProblems())
+    session_.gap(kind, problem);
+}
+
+llvm::Error ListingOutput::prepareNames() {
+  llvm::Expected<const Kernel &> kernel = session_.kernel();
+  if (!kernel)
+    return kernel.takeError();
+  namer_ = std::make_unique<RangeNamer>(*kernel);
+  if (!kernel->kallsyms())
+    session_.gap("symbols", "the kernel's symbols have no names: there are no "
+                            "kallsyms in the dump");
+  reportNames("module-list", "modules", namer_->readModules());
+  reportNames("vmalloc-list", "areas of vmalloc space", namer_->readVmalloc());
+  selection_.namer = [this](VirtAddr first, VirtAddr last) {
+    return namer_->find(first, last);
+  };
+  return llvm::Error::success();
+}
+
+llvm::Error ListingOutput::prepare(const ListingPlan &plan) {
+  selection_ = LineSelection();
+  selection_.hasPhysical = options_.hasPhysical;
+  if (llvm::Error error = options_.readConditions(selection_))
+    return error;
+  for (const LineProperty *property : selection_.properties)
+    if (!property->holds(plan.wording, Run()))
+      return llvm::make_error<UnsupportedError>(
+          "--only " + property->name +
+          ": listings of this kernel do not tell whether entries are so");
+  if (llvm::Error error = chooseSections(plan))
+    return error;
+  return options_.hasNames ? prepareNames() : llvm::Error::success();
+}
+
+llvm::Expected<ListingResult> ListingOutput::list(const ListingPlan &plan,
+                                                  RunSink &sink) {
+  const uint64_t maxLines = options_.maxLines.value_or(defaultMaxLines);
+  if (selection_.isAll())
+    return runListing(plan, session_.memory(), sink, maxLines);
+  llvm::Expected<SelectedResult> result =
+      runSelectedListing(plan, session_.memory(), selection_, sink, maxLines);
+  if (!result)
+    return result.takeError();
+  lineCount_ += result->lineCount;
+  return *result;
+}
+
+llvm::Error ListingOutput::write(const ListingPlan &plan, const Task *task) {
+  if (namer_) {
+    namer_->forgetAreas();
+    if (task && task->mm.value && !task->isKernelThread)
+      reportNames("areas-of-task", nameOf(*task) + ": memory areas",
+                  namer_->readAreas(task->mm));
+  }
+  llvm::raw_ostream *os = writer_.text();
+  TextPrinter text(plan.wording, plan.context, os ? *os : llvm::nulls());
+  ListingRecords records(plan.wording, plan.context, writer_);
+  RunSink &sink = os ? static_cast<RunSink &>(text) : records;
+  llvm::Expected<ListingResult> result = list(plan, sink);
+  if (!result)
+    return result.takeError();
+  hasWritten_ = true;
+  if (!os)
+    records.finish();
+  if (result->isCut) {
+    const uint64_t maxLines = options_.maxLines.value_or(defaultMaxLines);
+    if (os)
+      *os << "--- the listing ends here: " << maxLines
+          << " lines, see --max-lines ---\n";
+    session_.gap("listing-cut", "the listing was ended after " +
+                                    llvm::Twine(maxLines) +
+                                    " lines; --max-lines sets the limit");
+  }
+  reportGaps(*result);
+  return llvm::Error::success();
+}
+
+void ListingOutput::finish() {
+  if (hasWritten_ && !selection_.isAll() && !lineCount_)
+    session_.warn("no-lines", "no line of the listing is what --range, "
+                              "--section and --only ask for");
+}
+
 /// Says what the listing had to leave out.
-void reportGaps(Session &session, const ListingResult &result) {
+void ListingOutput::reportGaps(const ListingResult &result) {
   for (const AbsentTable &table : result.absentTables) {
     Subject subject;
     subject.physical = table.table;
     subject.virtualStart = table.at;
-    session.gap("table-absent",
-                "page table at physical " + hex(table.table) +
-                    ", for addresses from " + hex(table.at) +
-                    " on, is not in the dump (" +
-                    getAbsenceName(table.absence) + ")",
-                subject);
+    session_.gap("table-absent",
+                 "page table at physical " + hex(table.table) +
+                     ", for addresses from " + hex(table.at) +
+                     " on, is not in the dump (" +
+                     getAbsenceName(table.absence) + ")",
+                 subject);
   }
   if (result.absentTableCount)
-    session.gap(
+    session_.gap(
         "tables-absent",
         llvm::Twine(result.absentTableCount) +
             (result.absentTableCount == 1 ? " table is" : " tables are") +
             " not in the dump; the listing shows each in its place");
   if (result.emptyTableCount)
-    session.warn(
+    session_.warn(
         "tables-excluded",
         llvm::Twine(result.emptyTableCount) +
             (result.emptyTableCount == 1 ? " table was" : " tables were") +
             " excluded, as pages of zeros are, and read as empty");
 }
 
-} // namespace
-
 llvm::Error writeListing(Session &session, const ListingOptions &options,
                          const ListingPlan &plan, RecordWriter &writer) {
-  llvm::raw_ostream *os = writer.text();
-  TextPrinter text(plan.wording, plan.context, os ? *os : llvm::nulls());
-  ListingRecords records(plan.wording, plan.context, writer);
-  RunSink &sink = os ? static_cast<RunSink &>(text) : records;
-  const uint64_t maxLines = options.maxLines.value_or(defaultMaxLines);
-  llvm::Expected<ListingResult> result =
-      runListing(plan, session.memory(), sink, maxLines);
-  if (!result)
-    return result.takeError();
-  if (!os)
-    records.finish();
-  if (result->isCut) {
-    if (os)
-      *os << "--- the listing ends here: " << maxLines
-          << " lines, see --max-lines ---\n";
-    session.gap("listing-cut", "the listing was ended after " +
-                                   llvm::Twine(maxLines) +
-                                   " lines; --max-lines sets the limit");
-  }
-  reportGaps(session, *result);
+  ListingOutput output(session, options, writer);
+  if (llvm::Error error = output.prepare(plan))
+    return error;
+  if (llvm::Error error = output.write(plan))
+    return error;
+  output.finish();
   return llvm::Error::success();
 }
 

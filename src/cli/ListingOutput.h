@@ -1,16 +1,52 @@
-//===- ListingOutput.h - a page-table listing, printed --------------------===//
+//===- ListingOutput.h - page-table listings, printed ---------------------===//
 #pragma once
 
+#include "analysis/RangeNamer.h"
 #include "cli/OptionGroups.h"
-#include "listing/Plan.h"
+#include "kernel/tasks/TaskList.h"
 #include "output/RecordWriter.h"
 #include "session/Session.h"
 
 namespace vmpt {
 
-/// Writes a listing of the session's dump. What is missing in it is told to
-/// the session. After an error, which does not name the file, nothing is
-/// written.
+/// Writes the listings that one command prints of the session's dump, by its
+/// options. What is missing in them is told to the session. No error names the
+/// file.
+class ListingOutput {
+public:
+  /// All must outlive the object.
+  ListingOutput(Session &session, const ListingOptions &options,
+                RecordWriter &writer)
+      : session_(session), options_(options), writer_(writer) {}
+  ListingOutput(const ListingOutput &) = delete;
+  ListingOutput &operator=(const ListingOutput &) = delete;
+
+  /// First of all: whether listings such as \p plan have what is asked for.
+  /// A LookupError names the sections that there are.
+  llvm::Error prepare(const ListingPlan &plan);
+  /// Of the tables of \p task, or nobody's. After an error nothing is written.
+  llvm::Error write(const ListingPlan &plan, const Task *task = nullptr);
+  /// Says if no line was what was asked for.
+  void finish();
+
+private:
+  llvm::Error chooseSections(const ListingPlan &plan);
+  llvm::Error prepareNames();
+  void reportNames(llvm::StringRef kind, llvm::StringRef what,
+                   llvm::Error error);
+  llvm::Expected<ListingResult> list(const ListingPlan &plan, RunSink &sink);
+  void reportGaps(const ListingResult &result);
+
+  Session &session_;
+  const ListingOptions &options_;
+  RecordWriter &writer_;
+  LineSelection selection_;
+  std::unique_ptr<RangeNamer> namer_;
+  bool hasWritten_ = false;
+  uint64_t lineCount_ = 0; ///< Of selections.
+};
+
+/// All of that for one listing.
 llvm::Error writeListing(Session &session, const ListingOptions &options,
                          const ListingPlan &plan, RecordWriter &writer);
 

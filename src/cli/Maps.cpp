@@ -1,6 +1,7 @@
 //===- Maps.cpp - vmpt maps: /proc/PID/maps -------------------------------===//
 #include "views/Maps.h"
 #include "cli/Commands.h"
+#include "cli/KernelReport.h"
 #include "cli/TaskChoice.h"
 
 namespace vmpt {
@@ -14,39 +15,26 @@ void print(RecordWriter &writer, const KernelImage &kernel, const Task &task,
   writeMaps(writer, listing, kernel.mode, kernel.wordBytes());
 }
 
-class MapsCommand final : public Command {
+class MapsCommand final : public KernelReport {
 public:
-  void addOptions(OptionParser &parser) override {
-    dump_.add(parser);
-    kernel_.add(parser);
-    symbols_.add(parser);
+  MapsCommand() : KernelReport("maps") {}
+
+  void addOwnOptions(OptionParser &parser) override {
     task_.add(parser);
     parser.addFlag("--pages", "what the page tables hold of each area", pages_);
-    output_.add(parser);
   }
+  llvm::Error check(RecordWriter &) override { return task_.check(name()); }
 
-  llvm::Error run(const CommandContext &context) override {
-    if (llvm::Error error = task_.check("maps"))
-      return error;
-    auto writer = output_.createWriter("maps", context.out());
-    if (!writer)
-      return writer.takeError();
-    auto session = context.open(dump_, kernel_, symbols_);
-    if (!session)
-      return session.takeError();
-    llvm::Expected<const Kernel &> kernel = (*session)->kernel();
-    if (!kernel)
-      return kernel.takeError();
+  llvm::Error write(Session &session, const Kernel &kernel,
+                    RecordWriter &writer) override {
     llvm::Expected<TaskList> list =
-        readTaskList(*kernel, {/*withThreads=*/task_.pid.has_value()});
+        readTaskList(session, kernel, /*withThreads=*/task_.pid.has_value());
     if (!list)
-      return (*session)->withFileName(list.takeError());
-    for (const std::string &problem : list->problems)
-      (*session)->warn("task-list", problem);
+      return list.takeError();
     llvm::Expected<std::vector<const Task *>> tasks = chooseTasks(task_, *list);
     if (!tasks)
-      return (*session)->withFileName(tasks.takeError());
-    return printAll(**session, *kernel, *tasks, **writer);
+      return tasks.takeError();
+    return printAll(session, kernel, *tasks, writer);
   }
 
 private:
@@ -56,11 +44,7 @@ private:
                        llvm::ArrayRef<const Task *> tasks,
                        RecordWriter &writer) const;
 
-  DumpOptions dump_;
-  KernelOptions kernel_;
-  SymbolOptions symbols_;
   TaskOptions task_;
-  OutputOptions output_;
   bool pages_ = false;
 };
 
@@ -92,14 +76,14 @@ llvm::Error MapsCommand::printAll(Session &session, const Kernel &kernel,
                                   RecordWriter &writer) const {
   llvm::Expected<MapsReader> reader = MapsReader::create(kernel);
   if (!reader)
-    return session.withFileName(reader.takeError());
+    return reader.takeError();
   const bool hasSeveral = tasks.size() > 1;
   if (hasSeveral)
     writer.beginList({"processes", "process"});
   for (const Task *task : tasks) {
     llvm::Expected<MapsListing> listing = readListing(session, *reader, *task);
     if (!listing && !hasSeveral)
-      return session.withFileName(listing.takeError());
+      return listing.takeError();
     Subject subject;
     subject.pid = task->pid;
     if (!listing) {
@@ -118,7 +102,6 @@ llvm::Error MapsCommand::printAll(Session &session, const Kernel &kernel,
   }
   if (hasSeveral)
     writer.endList();
-  writer.finish(session.diagnostics().findings());
   return llvm::Error::success();
 }
 

@@ -1,6 +1,9 @@
 #include "cli/OptionGroups.h"
 
+#include "cli/AddressWords.h"
 #include "dump/formats/RawLayout.h"
+
+#include "llvm/ADT/StringExtras.h"
 
 namespace vmpt {
 
@@ -217,8 +220,54 @@ OutputOptions::createWriter(llvm::StringRef command,
 }
 
 void ListingOptions::add(OptionParser &parser) {
+  parser.addTexts("--range", "A-B",
+                  "only lines for addresses from A up to B (repeatable)",
+                  ranges);
+  parser.addTexts("--section", "NAME",
+                  "only lines under this header of the kernel's (repeatable)",
+                  sections);
+  parser.addTexts("--only", "WORDS", "only lines that are wx, user, huge, ...",
+                  only);
+  parser.addFlag("--phys", "add physical addresses, a line for each piece",
+                 hasPhysical);
+  parser.addFlag("--names", "add symbol, module, vmalloc caller, memory area",
+                 hasNames);
   parser.addNumber("--max-lines", "N",
                    "end the listing after N lines (20 million)", maxLines);
+}
+
+llvm::Error ListingOptions::check() const {
+  LineSelection ignored;
+  return readConditions(ignored);
+}
+
+static llvm::Expected<const LineProperty *> findProperty(llvm::StringRef word) {
+  std::vector<std::string> known;
+  for (const LineProperty &property : getLineProperties()) {
+    if (property.name == word)
+      return &property;
+    known.push_back(property.name.str());
+  }
+  return llvm::make_error<UsageError>("--only '" + word + "' is not one of " +
+                                      llvm::join(known, ", ") +
+                                      suggest(word, known));
+}
+
+llvm::Error ListingOptions::readConditions(LineSelection &selection) const {
+  for (const std::string &word : ranges) {
+    llvm::Expected<AddressRange> range = parseRange(word, "--range");
+    if (!range)
+      return range.takeError();
+    selection.ranges.push_back({VirtAddr(range->first), VirtAddr(range->last)});
+  }
+  for (llvm::StringRef words : only)
+    for (llvm::StringRef word : llvm::split(words, ',')) {
+      llvm::Expected<const LineProperty *> property = findProperty(word);
+      if (!property)
+        return property.takeError();
+      selection.properties.push_back(*property);
+    }
+  return llvm::Error::success();
 }
 
 void FileOptions::add(OptionParser &parser) {

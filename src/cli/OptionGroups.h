@@ -7,6 +7,7 @@
 #pragma once
 
 #include "cli/OptionParser.h"
+#include "listing/LineFilter.h"
 #include "output/RecordWriter.h"
 #include "session/Output.h"
 
@@ -106,11 +107,21 @@ struct OutputOptions {
   createWriter(llvm::StringRef command, llvm::raw_ostream &os) const;
 };
 
-/// How long a page-table listing may get.
+/// Which lines of a page-table listing, what they show, and how many there may
+/// be.
 struct ListingOptions {
+  std::vector<std::string> ranges;   ///< "A-B"
+  std::vector<std::string> sections; ///< Titles.
+  std::vector<std::string> only;     ///< "wx", "user,huge"
+  bool hasPhysical = false;
+  bool hasNames = false;
   std::optional<uint64_t> maxLines;
 
   void add(OptionParser &parser);
+  /// A UsageError for what is wrong whatever the dump is.
+  llvm::Error check() const;
+  /// Adds --range and --only to \p selection; a UsageError as in check().
+  llvm::Error readConditions(LineSelection &selection) const;
 };
 
 /// The file that a command writes.

@@ -26,12 +26,10 @@ PageSession::create(Session &session) {
 llvm::Expected<const TaskList &> PageSession::tasks() {
   if (!tasks_) {
     llvm::Expected<TaskList> list =
-        readTaskList(kernel_, {/*withThreads=*/true});
+        readTaskList(session_, kernel_, /*withThreads=*/true);
     if (!list)
       return list.takeError();
     tasks_ = std::move(*list);
-    for (const std::string &problem : tasks_->problems)
-      session_.warn("task-list", problem);
   }
   return *tasks_;
 }
@@ -184,6 +182,17 @@ void PageSession::visitFrames(
     }
   }
   skipTo(end);
+}
+
+void PageSession::reportAbsent(const PageFacts &facts) {
+  if (facts.state != PageFacts::State::Absent)
+    return;
+  Subject subject;
+  subject.physical = PhysAddr(facts.frame << pageShift());
+  session_.gap("struct-page-absent",
+               "frame " + hex(facts.frame) +
+                   ": its struct page is not in the dump: " + facts.problem,
+               subject);
 }
 
 void PageSession::reportAbsentPages() {

@@ -32,6 +32,8 @@ public:
   void visitFrames(
       llvm::function_ref<void(const PageFacts &, uint64_t count)> visit);
 
+  /// A gap, if the one page's struct page is not in the dump.
+  void reportAbsent(const PageFacts &facts);
   /// Tells of the struct pages that look() did not find.
   void reportAbsentPages();
 

@@ -85,7 +85,7 @@ llvm::Error ReadCommand::check() const {
 llvm::Expected<uint64_t> ReadCommand::findStart(Session &session) {
   llvm::Expected<ChosenSpace> chosen = chooseSpace(space_, session);
   if (!chosen)
-    return chosen.takeError();
+    return session.withFileName(chosen.takeError());
   chosen_ = std::move(*chosen);
   AddressWords words(chosen_->translator.kernel().symbols());
   llvm::Expected<VirtAddr> at = words.parse(virtual_->first);

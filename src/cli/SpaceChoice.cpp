@@ -6,20 +6,19 @@ namespace vmpt {
 
 static llvm::Expected<ChosenSpace> chooseTask(uint64_t pid, Session &session,
                                               const Kernel &kernel) {
-  llvm::Expected<TaskList> list = readTaskList(kernel, {/*withThreads=*/true});
+  llvm::Expected<TaskList> list =
+      readTaskList(session, kernel, /*withThreads=*/true);
   if (!list)
-    return session.withFileName(list.takeError());
-  for (const std::string &problem : list->problems)
-    session.warn("task-list", problem);
+    return list.takeError();
   TaskOptions options;
   options.pid = pid;
   llvm::Expected<std::vector<const Task *>> tasks = chooseTasks(options, *list);
   if (!tasks)
-    return session.withFileName(tasks.takeError());
+    return tasks.takeError();
   const Task &task = *tasks->front();
   if (!task.root)
-    return session.withFileName(llvm::make_error<LookupError>(
-        nameOf(task) + ": " + explainNoRoot(task)));
+    return llvm::make_error<LookupError>(nameOf(task) + ": " +
+                                         explainNoRoot(task));
   return ChosenSpace{Translator::ofTask(kernel, *task.root), task};
 }
 

@@ -12,8 +12,7 @@ struct ChosenSpace {
   std::optional<Task> task; ///< Of --pid.
 };
 
-/// A LookupError, with the file's name, if there is no such task, or it has
-/// no tables.
+/// A LookupError if there is no such task, or it has no tables.
 llvm::Expected<ChosenSpace> chooseSpace(const SpaceOptions &options,
                                         Session &session);
 

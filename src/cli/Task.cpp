@@ -1,5 +1,6 @@
 //===- Task.cpp - vmpt task: the tables of a process ----------------------===//
 #include "cli/Commands.h"
+#include "cli/KernelReport.h"
 #include "cli/ListingOutput.h"
 #include "cli/TaskChoice.h"
 #include "kernel/find/KernelArch.h"
@@ -9,12 +10,14 @@ namespace vmpt {
 
 namespace {
 
-class TaskCommand final : public Command {
+class TaskCommand final : public KernelReport {
 public:
-  void addOptions(OptionParser &parser) override {
-    dump_.add(parser);
-    kernel_.addWithoutRoot(parser);
-    symbols_.add(parser);
+  TaskCommand() : KernelReport("task") {}
+
+  void addKernelOptions(KernelOptions &kernel, OptionParser &parser) override {
+    kernel.addWithoutRoot(parser);
+  }
+  void addOwnOptions(OptionParser &parser) override {
     parser.addNumber("--root", "PHYS",
                      "list the table at this physical address", root_);
     task_.add(parser);
@@ -22,94 +25,92 @@ public:
                    userPgd_);
     parser.addFlag("--user-only", "only the user half", userOnly_);
     listing_.add(parser);
-    output_.add(parser);
+  }
+  llvm::Error check(RecordWriter &) override {
+    if (llvm::Error error = task_.check(name(), root_.has_value()))
+      return error;
+    return listing_.check();
   }
 
-  llvm::Error run(const CommandContext &context) override {
-    if (llvm::Error error = task_.check("task", root_.has_value()))
+  llvm::Error write(Session &session, const Kernel &kernel,
+                    RecordWriter &writer) override {
+    ListingOutput output(session, listing_, writer);
+    // Listings of all tasks have the same sections.
+    llvm::Expected<ListingPlan> plan =
+        planTaskListing(kernel.image(), PhysAddr(0), userOnly_);
+    if (!plan)
+      return plan.takeError();
+    if (llvm::Error error = output.prepare(*plan))
       return error;
-    auto writer = output_.createWriter("task", context.out());
-    if (!writer)
-      return writer.takeError();
-    auto session = context.open(dump_, kernel_, symbols_);
-    if (!session)
-      return session.takeError();
-    llvm::Expected<const Kernel &> kernel = (*session)->kernel();
-    if (!kernel)
-      return kernel.takeError();
     if (llvm::Error error =
-            root_ ? listRoot(**session, *kernel, PhysAddr(*root_), **writer)
-                  : listTasks(**session, *kernel, **writer))
+            root_ ? listRoot(kernel, PhysAddr(*root_), nullptr, output)
+                  : listTasks(session, kernel, output, writer))
       return error;
-    (*writer)->finish((*session)->diagnostics().findings());
+    output.finish();
     return llvm::Error::success();
   }
 
 private:
-  llvm::Error listRoot(Session &session, const Kernel &kernel, PhysAddr root,
-                       RecordWriter &writer) const;
-  llvm::Error listOne(Session &session, const Kernel &kernel, const Task &task,
-                      RecordWriter &writer) const;
+  llvm::Error listRoot(const Kernel &kernel, PhysAddr root, const Task *task,
+                       ListingOutput &output) const;
+  llvm::Error listOne(const Kernel &kernel, const Task &task,
+                      ListingOutput &output, RecordWriter &writer) const;
   llvm::Error listTasks(Session &session, const Kernel &kernel,
-                        RecordWriter &writer) const;
+                        ListingOutput &output, RecordWriter &writer) const;
   void listSeveral(Session &session, const Kernel &kernel,
-                   llvm::ArrayRef<const Task *> tasks,
+                   llvm::ArrayRef<const Task *> tasks, ListingOutput &output,
                    RecordWriter &writer) const;
 
-  DumpOptions dump_;
-  KernelOptions kernel_;
-  SymbolOptions symbols_;
   TaskOptions task_;
   ListingOptions listing_;
-  OutputOptions output_;
   std::optional<uint64_t> root_;
   bool userPgd_ = false;
   bool userOnly_ = false;
 };
 
 llvm::Error TaskCommand::listTasks(Session &session, const Kernel &kernel,
+                                   ListingOutput &output,
                                    RecordWriter &writer) const {
   const bool threads = task_.pid.has_value();
-  llvm::Expected<TaskList> list = readTaskList(kernel, {threads});
+  llvm::Expected<TaskList> list = readTaskList(session, kernel, threads);
   if (!list)
-    return session.withFileName(list.takeError());
-  for (const std::string &problem : list->problems)
-    session.warn("task-list", problem);
+    return list.takeError();
   llvm::Expected<std::vector<const Task *>> tasks = chooseTasks(task_, *list);
   if (!tasks)
-    return session.withFileName(tasks.takeError());
+    return tasks.takeError();
   if (tasks->size() == 1)
-    return listOne(session, kernel, *tasks->front(), writer);
-  listSeveral(session, kernel, *tasks, writer);
+    return listOne(kernel, *tasks->front(), output, writer);
+  listSeveral(session, kernel, *tasks, output, writer);
   return llvm::Error::success();
 }
 
-llvm::Error TaskCommand::listRoot(Session &session, const Kernel &kernel,
-                                  PhysAddr root, RecordWriter &writer) const {
+llvm::Error TaskCommand::listRoot(const Kernel &kernel, PhysAddr root,
+                                  const Task *task,
+                                  ListingOutput &output) const {
   auto userRoot = kernel.image().arch->userRoot;
   if (userPgd_ && userRoot)
     root = userRoot(kernel, root);
   llvm::Expected<ListingPlan> plan =
       planTaskListing(kernel.image(), root, userOnly_);
   if (!plan)
-    return session.withFileName(plan.takeError());
-  if (llvm::Error error = writeListing(session, listing_, *plan, writer))
-    return session.withFileName(std::move(error));
-  return llvm::Error::success();
+    return plan.takeError();
+  return output.write(*plan, task);
 }
 
-llvm::Error TaskCommand::listOne(Session &session, const Kernel &kernel,
-                                 const Task &task, RecordWriter &writer) const {
+llvm::Error TaskCommand::listOne(const Kernel &kernel, const Task &task,
+                                 ListingOutput &output,
+                                 RecordWriter &writer) const {
   writer.context("pid", task.pid);
   writer.context("comm", task.comm);
   if (task.root)
-    return listRoot(session, kernel, *task.root, writer);
-  return session.withFileName(
-      llvm::make_error<LookupError>(nameOf(task) + ": " + explainNoRoot(task)));
+    return listRoot(kernel, *task.root, &task, output);
+  return llvm::make_error<LookupError>(nameOf(task) + ": " +
+                                       explainNoRoot(task));
 }
 
 void TaskCommand::listSeveral(Session &session, const Kernel &kernel,
                               llvm::ArrayRef<const Task *> tasks,
+                              ListingOutput &output,
                               RecordWriter &writer) const {
   size_t done = 0;
   writer.beginList({"processes", "process"});
@@ -117,7 +118,7 @@ void TaskCommand::listSeveral(Session &session, const Kernel &kernel,
     writer.beginGroup(nameOf(*task));
     Subject subject;
     subject.pid = task->pid;
-    if (llvm::Error error = listOne(session, kernel, *task, writer)) {
+    if (llvm::Error error = listOne(kernel, *task, output, writer)) {
       session.gap("root-of-task", std::move(error), subject);
       writeNoListing(writer);
     }

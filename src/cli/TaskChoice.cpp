@@ -17,6 +17,15 @@ std::string explainNoRoot(const Task &task) {
              : "it has no mm: it is exiting or a zombie";
 }
 
+llvm::Expected<TaskList> readTaskList(Session &session, const Kernel &kernel,
+                                      bool withThreads) {
+  llvm::Expected<TaskList> list = readTaskList(kernel, {withThreads});
+  if (list)
+    for (const std::string &problem : list->problems)
+      session.warn("task-list", problem);
+  return list;
+}
+
 llvm::Expected<std::vector<const Task *>>
 chooseTasks(const TaskOptions &options, const TaskList &list) {
   std::vector<const Task *> chosen;

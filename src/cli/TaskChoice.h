@@ -3,6 +3,7 @@
 
 #include "cli/OptionGroups.h"
 #include "kernel/tasks/TaskList.h"
+#include "session/Session.h"
 
 namespace vmpt {
 
@@ -11,6 +12,10 @@ std::string nameOf(const Task &task);
 
 /// Why a task has no tables to go through.
 std::string explainNoRoot(const Task &task);
+
+/// The tasks of the session's kernel. What the list lacks is warned of.
+llvm::Expected<TaskList> readTaskList(Session &session, const Kernel &kernel,
+                                      bool withThreads);
 
 /// Those of \p list that --pid, --comm, --mm or --all chooses; at least one.
 llvm::Expected<std::vector<const Task *>>

@@ -1,5 +1,6 @@
 //===- Tree.cpp - vmpt tree: tables as they are ---------------------------===//
 #include "cli/Commands.h"
+#include "cli/KernelReport.h"
 #include "cli/SpaceChoice.h"
 #include "kernel/find/KernelArch.h"
 #include "views/TableTree.h"
@@ -8,12 +9,14 @@ namespace vmpt {
 
 namespace {
 
-class TreeCommand final : public Command {
+class TreeCommand final : public KernelReport {
 public:
-  void addOptions(OptionParser &parser) override {
-    dump_.add(parser);
-    kernel_.addWithoutRootAndLevels(parser);
-    symbols_.add(parser);
+  TreeCommand() : KernelReport("tree") {}
+
+  void addKernelOptions(KernelOptions &kernel, OptionParser &parser) override {
+    kernel.addWithoutRootAndLevels(parser);
+  }
+  void addOwnOptions(OptionParser &parser) override {
     space_.add(parser);
     parser.addNumber("--levels", "N", "only N levels of tables, from the root",
                      levels_);
@@ -22,20 +25,16 @@ public:
                    style_);
     parser.addNumber("--max-lines", "N", "end after N entries (20 million)",
                      maxLines_);
-    output_.add(parser);
   }
-
-  llvm::Error run(const CommandContext &context) override;
+  llvm::Error check(RecordWriter &writer) override;
+  llvm::Error write(Session &session, const Kernel &kernel,
+                    RecordWriter &writer) override;
 
 private:
   void print(Session &session, const AddressSpace &space,
              RecordWriter &writer) const;
 
-  DumpOptions dump_;
-  KernelOptions kernel_;
-  SymbolOptions symbols_;
   SpaceOptions space_;
-  OutputOptions output_;
   std::optional<uint64_t> levels_, maxLines_;
   std::optional<std::string> style_;
 };
@@ -113,40 +112,35 @@ void TreeCommand::print(Session &session, const AddressSpace &space,
                                    " entries; --max-lines sets the limit");
 }
 
-llvm::Error TreeCommand::run(const CommandContext &context) {
-  if (llvm::Error error = space_.check())
-    return error;
+llvm::Error TreeCommand::check(RecordWriter &writer) {
   if (style_ && *style_ != "module")
     return llvm::make_error<UsageError>("--style '" + *style_ +
                                         "' is not 'module'");
   if (levels_ && !*levels_)
     return llvm::make_error<UsageError>("--levels counts from 1");
-  auto writer = output_.createWriter("tree", context.out());
-  if (!writer)
-    return writer.takeError();
-  if (style_ && !(*writer)->text())
+  if (style_ && !writer.text())
     return llvm::make_error<UsageError>(
         "--style module is a text; leave out --format");
-  auto session = context.open(dump_, kernel_, symbols_);
-  if (!session)
-    return session.takeError();
-  llvm::Expected<ChosenSpace> chosen = chooseSpace(space_, **session);
+  return space_.check();
+}
+
+llvm::Error TreeCommand::write(Session &session, const Kernel &kernel,
+                               RecordWriter &writer) {
+  llvm::Expected<ChosenSpace> chosen = chooseSpace(space_, session);
   if (!chosen)
     return chosen.takeError();
   const AddressSpace &space = chosen->translator.spaceOf(VirtAddr(0));
   if (style_) {
-    if (chosen->translator.kernel().image().arch->rootRegister != "cr3")
-      return (*session)->withFileName(llvm::make_error<UnsupportedError>(
-          "--style module is the text of a module for x86"));
-    printModuleHeading(*(*writer)->text(),
-                       findHeading(chosen->translator.kernel(), space));
+    if (kernel.image().arch->rootRegister != "cr3")
+      return llvm::make_error<UnsupportedError>(
+          "--style module is the text of a module for x86");
+    printModuleHeading(*writer.text(), findHeading(kernel, space));
   }
   if (chosen->task) {
-    (*writer)->context("pid", chosen->task->pid);
-    (*writer)->context("comm", chosen->task->comm);
+    writer.context("pid", chosen->task->pid);
+    writer.context("comm", chosen->task->comm);
   }
-  print(**session, space, **writer);
-  (*writer)->finish((*session)->diagnostics().findings());
+  print(session, space, writer);
   return llvm::Error::success();
 }
 

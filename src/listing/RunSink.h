@@ -3,6 +3,12 @@
 
 #include "memory/PhysicalMemory.h"
 
+#include "llvm/ADT/StringRef.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
 namespace vmpt {
 
 /// What the kernel's dumper compares: a line ends where this changes.
@@ -31,6 +37,30 @@ struct Run {
   Absence absence() const { return Absence(state.effective & 0xff); }
 };
 
+/// What an address range, or a part of it, belongs to.
+struct RangeName {
+  llvm::StringLiteral kind = ""; ///< "symbol", "module", "vmalloc", "area"
+  std::string name;
+  VirtAddr first, last; ///< Of the named thing, both inclusive.
+
+  bool operator==(const RangeName &) const = default;
+};
+
+struct RangeNames {
+  std::vector<RangeName> names;
+  uint64_t moreCount = 0; ///< That are not among them.
+};
+
+/// What was asked for beside the kernel's own line.
+struct RunNotes {
+  bool hasPhysical = false;
+  /// Of the run's first byte; nothing where no page is mapped.
+  std::optional<PhysAddr> physical;
+  /// One page fills the run: each of its pages is that at `physical`.
+  bool repeats = false;
+  std::optional<RangeNames> names;
+};
+
 /// Takes a listing piece by piece: text, JSON, statistics.
 class RunSink {
 public:
@@ -38,6 +68,8 @@ public:
   /// A section begins ("vmalloc() Area").
   virtual void section(llvm::StringRef name) = 0;
   virtual void run(const Run &run) = 0;
+  /// In place of run(), in a listing that has more than the kernel's.
+  virtual void annotated(const Run &run, const RunNotes &) { this->run(run); }
   /// \p count runs of the section were more than it shows.
   virtual void skipped(uint64_t count) = 0;
 };

@@ -3,6 +3,8 @@
 #include "support/Error.h"
 #include "support/Text.h"
 
+#include "llvm/Support/Format.h"
+
 #include <cstring>
 
 namespace vmpt {
@@ -17,6 +19,16 @@ std::vector<llvm::StringRef> Wording::wordsOf(const Run &run) const {
       words.push_back(word);
   }
   return words;
+}
+
+std::optional<bool> Wording::means(llvm::StringRef word,
+                                   const RunState &state) const {
+  std::optional<bool> isSo;
+  for (const AttributeMeaning &meaning : meanings)
+    if (meaning.word == word)
+      isSo = isSo.value_or(false) ||
+             (state.attributes & meaning.mask) == meaning.value;
+  return isSo;
 }
 
 void TextPrinter::section(llvm::StringRef name) {
@@ -127,13 +139,19 @@ std::string TextPrinter::wordsFor(const RunState &state) const {
   return level + fieldsFor(state) + '\n';
 }
 
+std::string TextPrinter::wordsForAbsent(const Run &run) const {
+  return ("not in the dump: " +
+          llvm::Twine(context_.levelNames[run.absentTableLevel()]) +
+          " table at " + hex(run.absentTable()) + " (" +
+          getAbsenceName(run.absence()) + ")\n")
+      .str();
+}
+
 void TextPrinter::run(const Run &run) {
   char line[rangeBytes];
   if (run.isAbsent()) {
     os_.write(line, size_t(writeRange(run, line) - line));
-    os_ << "not in the dump: " << context_.levelNames[run.absentTableLevel()]
-        << " table at " << hex(run.absentTable()) << " ("
-        << getAbsenceName(run.absence()) << ")\n";
+    os_ << wordsForAbsent(run);
     return;
   }
   if (!run.state.attributes && !wording_.printsEmptyRuns)
@@ -143,6 +161,54 @@ void TextPrinter::run(const Run &run) {
     words = {run.state, wordsFor(run.state)};
   os_.write(line, size_t(writeRange(run, line) - line));
   os_ << words.text;
+}
+
+namespace {
+
+constexpr unsigned physicalDigits = 16;
+
+void printPhysical(llvm::raw_ostream &os, const RunNotes &notes) {
+  constexpr unsigned width = 2 + physicalDigits;
+  os << ' ';
+  if (notes.physical)
+    os << llvm::format_hex(notes.physical->value, width);
+  else
+    os << llvm::left_justify("-", width);
+  os << (notes.repeats ? '*' : ' ');
+}
+
+void printNames(llvm::raw_ostream &os, const RangeNames &found) {
+  llvm::StringRef before = "  ";
+  for (const RangeName &name : found.names) {
+    os << before << name.kind << ' '
+       << (name.name.empty() ? "anonymous" : printable(name.name));
+    before = ", ";
+  }
+  if (found.moreCount)
+    os << ", and " << found.moreCount << " more";
+}
+
+} // namespace
+
+void TextPrinter::annotated(const Run &run, const RunNotes &notes) {
+  if (!wording_.prints(run))
+    return;
+  char line[rangeBytes];
+  llvm::StringRef range(line, size_t(writeRange(run, line) - line));
+  if (notes.hasPhysical) {
+    // "0xFIRST-0xEND   ", then the column, where the kernel has none.
+    const size_t spanBytes = 2 * (2 + wording_.addressDigits) + 4;
+    os_ << range.take_front(spanBytes);
+    printPhysical(os_, notes);
+    range = range.drop_front(
+        spanBytes + (wording_.physicalColumn ? 4 + wording_.addressDigits : 0));
+  }
+  const std::string words =
+      run.isAbsent() ? wordsForAbsent(run) : wordsFor(run.state);
+  os_ << range << llvm::StringRef(words).drop_back();
+  if (notes.names)
+    printNames(os_, *notes.names);
+  os_ << '\n';
 }
 
 } // namespace vmpt

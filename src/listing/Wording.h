@@ -2,6 +2,7 @@
 #pragma once
 
 #include "listing/RunSink.h"
+#include "support/Bits.h"
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
@@ -54,6 +55,17 @@ struct Wording {
   /// has no columns.
   std::vector<llvm::StringRef> wordsOf(const Run &run) const;
 
+  /// Nothing if these listings do not tell.
+  std::optional<bool> means(llvm::StringRef word, const RunState &state) const;
+
+  /// Does the run have a line?
+  bool prints(const Run &run) const {
+    return run.isAbsent() || run.state.attributes || printsEmptyRuns;
+  }
+  /// The run's last byte: 32-bit kernels' lists end at 0, which is 2^32.
+  VirtAddr lastOf(const Run &run) const {
+    return VirtAddr((run.end - 1) & lowBits(4 * addressDigits));
+  }
   bool hasFields(const RunState &state) const {
     return presentMask ? state.attributes & presentMask
                        : levelLast || state.attributes;
@@ -85,6 +97,9 @@ public:
   void section(llvm::StringRef name) override;
   void run(const Run &run) override;
   void skipped(uint64_t count) override;
+  /// The line with a column as riscv's for the physical address, and names
+  /// behind it.
+  void annotated(const Run &run, const RunNotes &notes) override;
 
 private:
   /// What stands behind the size of a run of this state.
@@ -96,6 +111,7 @@ private:
   /// Appends to \p line, which has room; returns the new end.
   char *writeRange(const Run &run, char *line) const;
   std::string wordsFor(const RunState &state) const;
+  std::string wordsForAbsent(const Run &run) const;
   std::string fieldsFor(const RunState &state) const;
 
   const Wording wording_;

@@ -38,12 +38,10 @@ void ListingRecords::skipped(uint64_t count) {
 }
 
 void ListingRecords::addRange(Record &record, const Run &run) const {
-  // 32-bit kernels end at 0, which is 2^32.
-  const uint64_t inUse =
-      wording_.addressDigits == 8 ? lowBits(32) : ~uint64_t(0);
-  const uint64_t last = (run.end - 1) & inUse, bytes = last - run.start + 1;
+  const VirtAddr first(run.start), last = wording_.lastOf(run);
+  const uint64_t bytes = last - first + 1;
   record.add("section", section_);
-  record.add("first", VirtAddr(run.start)).add("last", VirtAddr(last));
+  record.add("first", first).add("last", last);
   // 2^64 is no number of 64 bits.
   record.add("bytes", bytes ? Value(bytes) : Value());
 }
@@ -60,24 +58,43 @@ void ListingRecords::addMeanings(Record &record, const Run &run) const {
   }
 }
 
-void ListingRecords::run(const Run &run) {
-  if (!run.isAbsent() && !run.state.attributes && !wording_.printsEmptyRuns)
+static Record makeRecord(const RangeName &name) {
+  Record record;
+  record.add("kind", name.kind).add("name", name.name);
+  record.add("first", name.first).add("last", name.last);
+  return record;
+}
+
+void ListingRecords::run(const Run &run) { annotated(run, {}); }
+
+void ListingRecords::annotated(const Run &run, const RunNotes &notes) {
+  if (!wording_.prints(run))
     return;
   begin();
   Record record;
   addRange(record, run);
   const int level = run.isAbsent() ? run.absentTableLevel() : run.state.level;
   record.add("level", llvm::StringRef(context_.levelNames[level]).lower());
+  if (notes.hasPhysical)
+    record.add("physical", notes.physical);
+  else if (wording_.physicalColumn && !run.isAbsent())
+    record.add("physical", context_.physicalOf(run.firstEntry));
+  if (notes.repeats)
+    record.add("repeats", true);
   if (run.isAbsent()) {
     record.add("absent_table", run.absentTable())
         .add("reason", getReasonWord(run.absence()));
-    writer_.record(record);
-    return;
+  } else {
+    record.add("attributes", makeArray(wording_.wordsOf(run)));
+    addMeanings(record, run);
   }
-  if (wording_.physicalColumn)
-    record.add("physical", context_.physicalOf(run.firstEntry));
-  record.add("attributes", makeArray(wording_.wordsOf(run)));
-  addMeanings(record, run);
+  if (notes.names) {
+    Array names;
+    for (const RangeName &name : notes.names->names)
+      names.push_back(makeRecord(name));
+    record.add("names", std::move(names))
+        .add("more_names", notes.names->moreCount);
+  }
   writer_.record(record);
 }
 

@@ -24,6 +24,7 @@ public:
   void section(llvm::StringRef name) override;
   void run(const Run &run) override;
   void skipped(uint64_t count) override;
+  void annotated(const Run &run, const RunNotes &notes) override;
 
 private:
   void addRange(Record &record, const Run &run) const;

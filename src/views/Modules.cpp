@@ -17,28 +17,6 @@ constexpr ListShape shape = {"modules", "module", columns};
 constexpr const char *stateWords[] = {"Live", "Loading", "Unloading",
                                       "Unformed"};
 
-const char *wordOf(ModulePart part) {
-  switch (part) {
-  case ModulePart::Text:
-    return "text";
-  case ModulePart::Data:
-    return "data";
-  case ModulePart::Rodata:
-    return "rodata";
-  case ModulePart::RoAfterInit:
-    return "ro_after_init";
-  case ModulePart::InitText:
-    return "init_text";
-  case ModulePart::InitData:
-    return "init_data";
-  case ModulePart::InitRodata:
-    return "init_rodata";
-  case ModulePart::Init:
-    return "init";
-  }
-  return "unknown";
-}
-
 /// "0xffffffffc0002000-0xffffffffc0002fff", "-" where there is none.
 std::string rangeOf(const Module &module, ModulePart part) {
   for (const ModuleRange &range : module.ranges)
@@ -61,7 +39,7 @@ Record makeRecord(const Module &module) {
   Array ranges;
   for (const ModuleRange &range : module.ranges) {
     Record part;
-    part.add("part", wordOf(range.part))
+    part.add("part", getModulePartName(range.part))
         .add("first", range.start)
         .add("last", range.start + (range.sizeBytes - 1))
         .add("bytes", range.sizeBytes);

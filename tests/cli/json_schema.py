@@ -9,6 +9,7 @@ Usage: json_schema.py VMPT SOURCE_ROOT [WORD...]     (prints TAP; WORDs choose d
 """
 import json
 import os
+import re
 import sys
 import tempfile
 from collections import Counter
@@ -31,9 +32,10 @@ KINDS = {
     "records": "log_record", "modules": "module", "pages": "page", "totals": "total", "areas": "vmalloc_area",
     "mappings": "mapping", "entries": "table_entry", "names": "symbol",
 }
-COMMANDS = [["kernel"], ["kernel", "--max-lines", "3"], ["info"], ["info", "--verify"], ["vmcoreinfo"]]
+COMMANDS = [["kernel"], ["kernel", "--max-lines", "3"], ["kernel", "--phys"], ["kernel", "--only", "present,nx", "--names"],
+            ["kernel", "--range", "0xffff800000000000-0"], ["info"], ["info", "--verify"], ["vmcoreinfo"]]
 TASK_COMMANDS = [["info", "--sources"], ["tasks"], ["tasks", "--threads"], ["task", "--pid", "1"], ["task", "--all"],
-                 ["task", "--pid", "1", "--user-only"], ["maps", "--pid", "1"], ["maps", "--pid", "2"],
+                 ["task", "--pid", "1", "--user-only"], ["task", "--all", "--only", "user,w", "--phys", "--names"], ["maps", "--pid", "1"], ["maps", "--pid", "2"],
                  ["maps", "--all", "--pages"], ["efi"], ["log"], ["modules"], ["vmalloc"],
                  ["translate", "swapper_pg_dir", "0", "0x123456789abcdef0"],
                  ["translate", "--brief", "swapper_pg_dir+0x10", "0x400000"],
@@ -71,7 +73,7 @@ def listing_problem(text, ranges):
     if len(lines) != len(ranges):
         return f"{len(ranges)} ranges, but {len(lines)} lines of text"
     for line, record in zip(lines, ranges):
-        span, *words = line.split()
+        span, *words = re.split("  (?:symbol|module|vmalloc|area) ", line)[0].split()
         first, end = (int(word, 16) for word in span.split("-"))
         mask = 0xFFFFFFFF if len(span) == 21 else 0xFFFFFFFFFFFFFFFF
         if int(record["first"], 16) != first or (int(record["last"], 16) + 1) & mask != end:
@@ -80,8 +82,13 @@ def listing_problem(text, ranges):
             if record["absent_table"] not in words:
                 return f"{line!r} is {record}"
             continue
-        if "physical" in record and int(words.pop(0), 16) != int(record["physical"], 16):
-            return f"{line!r} is {record}"
+        if "physical" in record:
+            column = words.pop(0)
+            if column.endswith("*") != record.get("repeats", False):
+                return f"{line!r} is {record}"
+            if (None if column == "-" else int(column.rstrip("*"), 16)) != \
+                    (record["physical"] and int(record["physical"], 16)):
+                return f"{line!r} is {record}"
         words = [word for word in words[1:] if word.strip(".")]
         level = next(word for word in words if word.lower() == record["level"])
         words.remove(level)

@@ -143,13 +143,14 @@ std::optional<AddressName> AddressNames::find(VirtAddr at) {
   return findInKernel(at);
 }
 
+std::string AddressName::text() const {
+  const std::string place = symbol + "+" + hex(offset) + "/" + hex(sizeBytes);
+  return module.empty() ? place : place + " [" + module + "]";
+}
+
 std::string AddressNames::print(VirtAddr at) {
   std::optional<AddressName> name = find(at);
-  if (!name)
-    return hex(at);
-  std::string text =
-      name->symbol + "+" + hex(name->offset) + "/" + hex(name->sizeBytes);
-  return name->module.empty() ? text : text + " [" + name->module + "]";
+  return name ? name->text() : hex(at);
 }
 
 } // namespace vmpt

@@ -16,6 +16,9 @@ struct AddressName {
   std::string symbol;
   uint64_t offset = 0, sizeBytes = 0;
   std::string module; ///< Empty: the kernel itself.
+
+  /// As %pS prints it.
+  std::string text() const;
 };
 
 /// Keeps the symbols of a module once it was asked for one of them.

@@ -8,6 +8,28 @@
 
 namespace vmpt {
 
+llvm::StringRef getModulePartName(ModulePart part) {
+  switch (part) {
+  case ModulePart::Text:
+    return "text";
+  case ModulePart::Data:
+    return "data";
+  case ModulePart::Rodata:
+    return "rodata";
+  case ModulePart::RoAfterInit:
+    return "ro_after_init";
+  case ModulePart::InitText:
+    return "init_text";
+  case ModulePart::InitData:
+    return "init_data";
+  case ModulePart::InitRodata:
+    return "init_rodata";
+  case ModulePart::Init:
+    return "init";
+  }
+  return "unknown";
+}
+
 namespace {
 
 /// Far beyond what distributions have altogether.

@@ -23,6 +23,9 @@ enum class ModulePart : uint8_t {
   Init, ///< Before 6.4 the init parts are not told apart.
 };
 
+/// A stable word: "text", "ro_after_init".
+llvm::StringRef getModulePartName(ModulePart part);
+
 struct ModuleRange {
   ModulePart part;
   VirtAddr start;

@@ -148,4 +148,51 @@ TEST(ListingRecords, SectionsThatAreCutShortAreNamed) {
             "\n");
 }
 
+std::string annotated(const Wording &wording, const vmpt::Run &run,
+                      const RunNotes &notes) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  auto writer = RecordWriter::create(OutputFormat::JsonLines, "kernel", os);
+  const PrintContext context = makeContext();
+  ListingRecords records(wording, context, *writer);
+  records.annotated(run, notes);
+  records.finish();
+  writer->finish({});
+  return os.str();
+}
+
+TEST(ListingRecords, WhatWasAskedForBesidesIsThere) {
+  RunNotes notes;
+  notes.hasPhysical = true;
+  EXPECT_NE(annotated(makeWording(), makeRun(0, 0x1000, 1), notes)
+                .find(R"("physical":null,"attributes")"),
+            std::string::npos);
+  notes.physical = PhysAddr(0x5000);
+  notes.repeats = true;
+  notes.names.emplace();
+  notes.names->names = {
+      {"module", "dm_mod text", VirtAddr(0x800), VirtAddr(0xfff)}};
+  notes.names->moreCount = 3;
+  const std::string text =
+      annotated(makeWording(), makeRun(0, 0x1000, 1), notes);
+  EXPECT_NE(text.find(R"("physical":"0x5000","repeats":true,"attributes")"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find(R"("names":[{"kind":"module","name":"dm_mod text",)"
+                      R"("first":"0x800","last":"0xfff"}],"more_names":3})"),
+            std::string::npos)
+      << text;
+}
+
+/// riscv's own column is there whatever was asked for.
+TEST(ListingRecords, NamesAloneTakeNothingAway) {
+  Wording wording = makeWording();
+  wording.physicalColumn = true;
+  RunNotes notes;
+  notes.names.emplace();
+  EXPECT_NE(annotated(wording, makeRun(0, 0x1000, 1), notes)
+                .find(R"("physical":"0x42000")"),
+            std::string::npos);
+}
+
 } // namespace
