@@ -82,15 +82,9 @@ llvm::Error PageCommand::print(PageSession &pages, RecordWriter &writer) const {
     const PageDetails details = explorer.explore(frame);
     // Here facts of other rooms join: which tables and processes map the page.
     view.write(view.make(details));
+    pages.reportAbsent(details.facts);
     Subject subject;
     subject.physical = PhysAddr(frame << pages.pageShift());
-    if (details.facts.state == PageFacts::State::Absent)
-      pages.session().gap("struct-page-absent",
-                          "frame " + hex(frame) +
-                              ": its struct page is not in the "
-                              "dump: " +
-                              details.facts.problem,
-                          subject);
     for (const std::string &problem : details.problems)
       pages.session().gap("page-details",
                           "frame " + hex(frame) + ": " + problem, subject);

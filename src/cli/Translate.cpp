@@ -1,29 +1,25 @@
 //===- Translate.cpp - vmpt translate: the way of an address --------------===//
 #include "views/Translate.h"
-#include "analysis/MapsReader.h"
+#include "analysis/RangeNamer.h"
 #include "cli/AddressWords.h"
 #include "cli/Commands.h"
+#include "cli/KernelReport.h"
+#include "cli/PageSession.h"
 #include "cli/SpaceChoice.h"
-#include "kernel/modules/AddressNames.h"
+#include "views/PageTypes.h"
 
 namespace vmpt {
 
 namespace {
 
-/// What addresses are called. Each source that fails is named once.
+/// What lies at addresses. Each source that fails is named once.
 class Surroundings {
 public:
   Surroundings(Session &session, const ChosenSpace &space)
-      : kernel_(space.translator.kernel()) {
-    llvm::Expected<ModuleList> modules = readModuleList(kernel_);
-    if (modules)
-      modules_ = std::move(*modules);
-    else
-      session.warn("module-list", "modules' symbols are not known: " +
-                                      session.takeMessage(modules.takeError()));
-    names_.emplace(kernel_, modules_);
+      : session_(session), kernel_(space.translator.kernel()), namer_(kernel_) {
+    warn("module-list", "modules' symbols", namer_.readModules());
     if (space.task)
-      readAreas(session, space.task->mm);
+      warn("areas-of-task", "memory areas", namer_.readAreas(space.task->mm));
   }
 
   AddressReport report(const Translator &translator, VirtAddr at) {
@@ -31,73 +27,88 @@ public:
     report.answer = translator.ask(at);
     report.mode = &translator.spaceOf(at).mode();
     report.region = findRegionAt(kernel_.image(), at);
-    report.area = areaOf(at);
-    if (std::optional<AddressName> name = names_->find(at)) {
-      report.symbol =
-          name->symbol + "+" + hex(name->offset) + "/" + hex(name->sizeBytes);
-      if (!name->module.empty())
-        report.symbol += " [" + name->module + "]";
-    }
-    if (report.answer.physical) {
-      uint8_t byte;
-      if (auto absent = kernel_.memory().physical().tryRead(
-              *report.answer.physical, byte))
-        report.pageAbsence = absent->absence;
-    }
+    if (const RangeName *area = namer_.areaAt(at))
+      report.area = hex(area->first) + "-" + hex(area->last + 1) +
+                    (area->name.empty() ? "" : " " + area->name);
+    if (std::optional<RangeName> symbol = namer_.symbolAt(at))
+      report.symbol = symbol->name;
+    if (report.answer.physical)
+      addPage(*report.answer.physical, report);
     return report;
   }
 
 private:
-  void readAreas(Session &session, VirtAddr mm) {
-    llvm::Expected<MapsReader> reader = MapsReader::create(kernel_);
-    llvm::Expected<MapsListing> listing =
-        reader ? reader->read(mm)
-               : llvm::Expected<MapsListing>(reader.takeError());
-    if (!listing) {
-      session.warn("areas-of-task",
-                   "memory areas are not known: " +
-                       session.takeMessage(listing.takeError()));
+  void warn(llvm::StringRef kind, llvm::StringRef what, llvm::Error error) {
+    if (error)
+      session_.warn(kind, what + " are not known: " +
+                              session_.takeMessage(std::move(error)));
+    for (const std::string &problem : namer_.takeProblems())
+      session_.warn(kind, problem);
+  }
+
+  void addPage(PhysAddr at, AddressReport &report) {
+    uint8_t byte;
+    if (auto absent = kernel_.memory().physical().tryRead(at, byte))
+      report.pageAbsence = absent->absence;
+    if (!pages_)
+      openPages();
+    if (!*pages_)
+      return;
+    PageSession &pages = **pages_;
+    const PageFacts facts = pages.flags().look(at.value >> pages.pageShift());
+    pages.reportAbsent(facts);
+    const uint64_t flags = pages.flags().flags(facts);
+    report.page = {facts.state, flags, names_->list(flags), facts.problem};
+  }
+
+  void openPages() {
+    llvm::Expected<std::unique_ptr<PageSession>> opened =
+        PageSession::create(session_);
+    if (opened) {
+      pages_ = std::move(*opened);
+      names_.emplace(kernel_.image().version());
       return;
     }
-    areas_ = std::move(listing->rows);
-  }
-  std::string areaOf(VirtAddr at) const {
-    for (const MapsRow &row : areas_)
-      if (row.start <= at && at < row.end)
-        return hex(row.start) + "-" + hex(row.end) +
-               (row.name.empty() ? "" : " " + row.name);
-    return "";
+    warn("page-flags", "page flags", opened.takeError());
+    pages_ = nullptr;
   }
 
+  Session &session_;
   const Kernel &kernel_;
-  ModuleList modules_;
-  std::optional<AddressNames> names_;
-  std::vector<MapsRow> areas_;
+  RangeNamer namer_;
+  /// Opened for the first page; null where there are no struct pages.
+  std::optional<std::unique_ptr<PageSession>> pages_;
+  std::optional<PageFlagNames> names_;
 };
 
-class TranslateCommand final : public Command {
+class TranslateCommand final : public KernelReport {
 public:
-  void addOptions(OptionParser &parser) override {
-    dump_.addWithWords(parser, "DUMP ADDR",
-                       "the memory dump, and virtual addresses, symbols or "
-                       "SYMBOL+N; without them those on standard input");
-    kernel_.addWithoutRoot(parser);
-    symbols_.add(parser);
+  TranslateCommand() : KernelReport("translate") {}
+
+  void addDumpOptions(DumpOptions &dump, OptionParser &parser) override {
+    dump.addWithWords(parser, "DUMP ADDR",
+                      "the memory dump, and virtual addresses, symbols or "
+                      "SYMBOL+N; without them those on standard input");
+  }
+  void addKernelOptions(KernelOptions &kernel, OptionParser &parser) override {
+    kernel.addWithoutRoot(parser);
+  }
+  void addOwnOptions(OptionParser &parser) override {
     space_.add(parser);
     parser.addFlag("--brief", "one line for each address", brief_);
-    output_.add(parser);
   }
-
-  llvm::Error run(const CommandContext &context) override;
+  llvm::Error check(RecordWriter &) override {
+    if (llvm::Error error = space_.check())
+      return error;
+    return checkHasWords(name(), "an address", words());
+  }
+  llvm::Error write(Session &session, const Kernel &kernel,
+                    RecordWriter &writer) override;
 
 private:
   void answer(Session &session, VirtAddr at);
 
-  DumpOptions dump_;
-  KernelOptions kernel_;
-  SymbolOptions symbols_;
   SpaceOptions space_;
-  OutputOptions output_;
   bool brief_ = false;
 
   const Translator *translator_ = nullptr;
@@ -134,51 +145,40 @@ void TranslateCommand::answer(Session &session, VirtAddr at) {
   }
 }
 
-llvm::Error TranslateCommand::run(const CommandContext &context) {
-  dump_.splitWords();
-  if (llvm::Error error = space_.check())
-    return error;
-  if (llvm::Error error = checkHasWords("translate", "an address", dump_.words))
-    return error;
-  auto writer = output_.createWriter("translate", context.out());
-  if (!writer)
-    return writer.takeError();
-  auto session = context.open(dump_, kernel_, symbols_);
-  if (!session)
-    return session.takeError();
-  llvm::Expected<ChosenSpace> space = chooseSpace(space_, **session);
+llvm::Error TranslateCommand::write(Session &session, const Kernel &kernel,
+                                    RecordWriter &writer) {
+  llvm::Expected<ChosenSpace> space = chooseSpace(space_, session);
   if (!space)
     return space.takeError();
-  AddressWords words(space->translator.kernel().symbols());
+  AddressWords known(kernel.symbols());
   std::vector<VirtAddr> addresses;
-  for (const std::string &word : dump_.words) {
-    llvm::Expected<VirtAddr> at = words.parse(word);
+  for (const std::string &word : words()) {
+    llvm::Expected<VirtAddr> at = known.parse(word);
     if (!at)
-      return (*session)->withFileName(at.takeError());
+      return at.takeError();
     addresses.push_back(*at);
   }
   std::optional<Surroundings> surroundings;
   if (!brief_)
-    surroundings_ = &surroundings.emplace(**session, *space);
+    surroundings_ = &surroundings.emplace(session, *space);
   if (space->task) {
-    (*writer)->context("pid", space->task->pid);
-    (*writer)->context("comm", space->task->comm);
+    writer.context("pid", space->task->pid);
+    writer.context("comm", space->task->comm);
   }
-  TranslateView view(**writer);
+  TranslateView view(writer);
   translator_ = &space->translator;
   view_ = &view;
   for (VirtAddr at : addresses)
-    answer(**session, at);
+    answer(session, at);
   if (addresses.empty())
     forEachInputLine([&](llvm::StringRef line) {
-      if (llvm::Expected<VirtAddr> at = words.parse(line))
-        answer(**session, *at);
+      if (llvm::Expected<VirtAddr> at = known.parse(line))
+        answer(session, *at);
       else
-        (*session)->gap("no-address", at.takeError());
+        session.gap("no-address", at.takeError());
       return true;
     });
   view.finish();
-  (*writer)->finish((*session)->diagnostics().findings());
   return llvm::Error::success();
 }
 

@@ -1,6 +1,7 @@
 #include "views/Page.h"
 
 #include "support/Text.h"
+#include "views/Words.h"
 
 #include "llvm/Support/Format.h"
 
@@ -38,9 +39,7 @@ Record PageView::make(const PageDetails &details) const {
   Record record;
   record.add("frame", Value::Hex{facts.frame});
   record.add("physical", PhysAddr(facts.frame << pageShift_));
-  record.add("state", facts.state == PageFacts::State::Known    ? "known"
-                      : facts.state == PageFacts::State::NoPage ? "no-page"
-                                                                : "absent");
+  record.add("state", getStateWord(facts.state));
   if (facts.state == PageFacts::State::Absent)
     record.add("reason", facts.problem);
   if (facts.state != PageFacts::State::Known)

@@ -81,6 +81,18 @@ Record makeBriefRecord(const AddressAnswer &answer, const PagingMode &mode) {
   return record;
 }
 
+/// The keys are those of `vmpt page`.
+Record makeRecord(const PageNote &page) {
+  Record record;
+  record.add("state", getStateWord(page.state));
+  if (page.state == PageFacts::State::Absent)
+    record.add("reason", page.problem);
+  if (page.state == PageFacts::State::Known)
+    record.add("flags", Value::Hex{page.flags})
+        .add("names", makeArray(page.names));
+  return record;
+}
+
 Record makeRecord(const AddressReport &report) {
   const AddressAnswer &answer = report.answer;
   Record record = makeBriefRecord(answer, *report.mode);
@@ -89,6 +101,8 @@ Record makeRecord(const AddressReport &report) {
         .add("swap_offset", answer.swapOffset);
   if (report.pageAbsence)
     record.add("page_absent", getReasonWord(*report.pageAbsence));
+  if (report.page)
+    record.add("page", makeRecord(*report.page));
   record.add("region", report.region
                            ? Value(getRegionName(report.region->region))
                            : Value());
@@ -116,6 +130,24 @@ void printSteps(llvm::raw_ostream &os, const AddressReport &report) {
   }
 }
 
+void printPage(llvm::raw_ostream &os, const PageNote &page) {
+  os << "  page     ";
+  switch (page.state) {
+  case PageFacts::State::NoPage:
+    os << "no struct page";
+    break;
+  case PageFacts::State::Known:
+    os << "flags " << hex(page.flags);
+    for (llvm::StringRef name : page.names)
+      os << ' ' << name;
+    break;
+  case PageFacts::State::Absent:
+    os << "struct page not in the dump: " << printable(page.problem);
+    break;
+  }
+  os << '\n';
+}
+
 void printText(llvm::raw_ostream &os, const AddressReport &report) {
   const AddressAnswer &answer = report.answer;
   os << hex(answer.address) << '\n';
@@ -132,6 +164,8 @@ void printText(llvm::raw_ostream &os, const AddressReport &report) {
     os << "  rights   " << describe(answer.rights) << '\n';
   else
     os << "  fault    " << explain(answer, *report.mode) << '\n';
+  if (report.page)
+    printPage(os, *report.page);
   if (report.region)
     os << "  region   " << getRegionName(report.region->region) << '\n';
   if (!report.area.empty())

@@ -2,9 +2,18 @@
 #pragma once
 
 #include "analysis/Translator.h"
+#include "kernel/pages/PageFlags.h"
 #include "output/RecordWriter.h"
 
 namespace vmpt {
+
+/// What the kernel's struct page says of a frame.
+struct PageNote {
+  PageFacts::State state = PageFacts::State::NoPage;
+  uint64_t flags = 0;                 ///< As in /proc/kpageflags.
+  std::vector<llvm::StringRef> names; ///< Of the flags.
+  std::string problem;                ///< Absent: why.
+};
 
 /// An answer, and what else is known of the address.
 struct AddressReport {
@@ -15,6 +24,7 @@ struct AddressReport {
   std::string symbol; ///< "vfs_read+0x10/0x340"; or empty.
   /// The page is not in the dump.
   std::optional<Absence> pageAbsence;
+  std::optional<PageNote> page; ///< Where struct pages can be had.
 };
 
 /// A stable word: "no_entry", "prot_none"; null for a page.

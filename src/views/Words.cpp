@@ -8,6 +8,18 @@ llvm::StringRef getReasonWord(Absence absence) {
   return getAbsenceName(absence);
 }
 
+llvm::StringRef getStateWord(PageFacts::State state) {
+  switch (state) {
+  case PageFacts::State::NoPage:
+    return "no-page";
+  case PageFacts::State::Known:
+    return "known";
+  case PageFacts::State::Absent:
+    return "absent";
+  }
+  llvm_unreachable("not a PageFacts::State");
+}
+
 Record makeAbsentBytes(llvm::ArrayRef<uint64_t> byAbsence) {
   Record record;
   for (size_t i = 0; i < byAbsence.size(); ++i)

@@ -1,6 +1,7 @@
 //===- Words.h - stable words for what results share ----------------------===//
 #pragma once
 
+#include "kernel/pages/PageFlags.h"
 #include "memory/PhysicalMemory.h"
 #include "output/Record.h"
 #include "paging/PagingMode.h"
@@ -11,6 +12,9 @@ namespace vmpt {
 
 /// "outside_ram", "excluded", ...: a reason, or the key of how much is so.
 llvm::StringRef getReasonWord(Absence absence);
+
+/// "known", "no-page", "absent"
+llvm::StringRef getStateWord(PageFacts::State state);
 
 /// {"excluded": 4096}: bytes by Absence, those of which there are none left
 /// out.
