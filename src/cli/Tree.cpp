@@ -80,6 +80,8 @@ void TreeCommand::print(Session &session, const AddressSpace &space,
   constexpr uint64_t defaultMaxLines = 20'000'000;
   const uint64_t limit = maxLines_.value_or(defaultMaxLines);
   uint64_t left = limit;
+  constexpr uint64_t maxNamed = 16;
+  uint64_t absentCount = 0;
   bool isCut = false;
   TreeView view(writer, mode);
   auto visit = [&](const TreeEntry &entry) {
@@ -96,7 +98,7 @@ void TreeCommand::print(Session &session, const AddressSpace &space,
       session.warn("tables-excluded",
                    "tables that were excluded, as pages of zeros are, were "
                    "read as empty");
-    else if (entry.absence)
+    else if (entry.absence && absentCount++ < maxNamed)
       reportAbsent(session, entry.decoded.address, *entry.absence);
     return true;
   };
@@ -106,6 +108,11 @@ void TreeCommand::print(Session &session, const AddressSpace &space,
           visit))
     reportAbsent(session, space.root(), *absent);
   view.finish();
+  if (absentCount > maxNamed)
+    session.gap("tables-absent",
+                llvm::Twine(absentCount) +
+                    " tables are not in the dump; the output shows each in its "
+                    "place");
   if (isCut)
     session.gap("listing-cut", "the output was ended after " +
                                    llvm::Twine(limit) +

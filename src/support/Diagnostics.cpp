@@ -6,9 +6,12 @@ void Diagnostics::report(Finding finding) {
   std::lock_guard lock(mutex_);
   hasGap_ |= finding.severity == Severity::Gap;
   const char severity = char('0' + unsigned(finding.severity));
-  if (!seen_.insert(severity + finding.subject.file + '\0' + finding.sentence)
-           .second)
+  const std::string key =
+      severity + finding.subject.file + '\0' + finding.sentence;
+  if (seen_.count(key))
     return;
+  if (seen_.size() < maxKept)
+    seen_.insert(key);
   if (onFinding_)
     onFinding_(finding);
   if (findings_.size() < maxKept)

@@ -4,6 +4,8 @@
 #include "kernel/context/ListWalk.h"
 #include "kernel/context/Problems.h"
 
+#include <unordered_set>
+
 namespace vmpt {
 
 namespace {
@@ -204,7 +206,11 @@ void VmallocReader::readPurgeList() {
     return problems_.add("areas that are freed and not yet unmapped are not "
                          "listed: no symbol names their list");
   llvm::Expected<uint64_t> at = reader_.word(first->address);
-  for (size_t i = 0; at && *at && i < maxAreas; ++i) {
+  std::unordered_set<uint64_t> seen;
+  while (at && *at) {
+    if (!seen.insert(*at).second || seen.size() > maxAreas)
+      return problems_.add("the chain of lazily freed areas does not end: " +
+                           hex(*at) + " comes again");
     add(VirtAddr(*at) - purgeList_->offset, true);
     at = reader_.word(VirtAddr(*at));
   }

@@ -34,6 +34,18 @@ TEST(Diagnostics, TheSameOfAnotherFileIsAnotherFinding) {
   EXPECT_THAT(diagnostics.findings(), SizeIs(2));
 }
 
+/// What is remembered is bounded, by a number and not by the dump.
+TEST(Diagnostics, WithoutEndOnlySoManyAreRemembered) {
+  size_t passed = 0;
+  Diagnostics diagnostics([&](const Finding &) { ++passed; });
+  const size_t more = Diagnostics::maxKept + 100;
+  for (size_t round = 0; round < 2; ++round)
+    for (size_t i = 0; i < more; ++i)
+      diagnostics.gap("table-absent", llvm::Twine(i));
+  EXPECT_THAT(diagnostics.findings(), SizeIs(Diagnostics::maxKept));
+  EXPECT_EQ(passed, more + 100);
+}
+
 TEST(Diagnostics, OnlyGapsMakeAGap) {
   Diagnostics diagnostics;
   diagnostics.warn("other-kernel", "another kernel is in this memory");

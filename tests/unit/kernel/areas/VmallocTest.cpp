@@ -161,4 +161,41 @@ TEST_F(VmallocTest, WithoutAnySymbol) {
   EXPECT_THAT(textOf(tryRead()), HasSubstr("vmap_area_list"));
 }
 
+/// Up to 5.10 what waits to be unmapped is on a chain, which has no head to
+/// come back to.
+TEST(VmallocPurgeChain, ACircleEnds) {
+  KernelObjects kernel;
+  kernel.declare("list_head", {{"next", 8}, {"prev", 8}});
+  kernel.declare("vmap_area", {{"va_start", 8},
+                               {"va_end", 8},
+                               {"list", "list_head"},
+                               {"vm", 8},
+                               {"purge_list", 8}});
+  kernel.declare("vm_struct", {{"addr", 8},
+                               {"size", 8},
+                               {"flags", 8},
+                               {"pages", 8},
+                               {"nr_pages", 4},
+                               {"pad", 4},
+                               {"phys_addr", 8},
+                               {"caller", 8}});
+  const VirtAddr head = kernel.allocate(16), chain = kernel.allocate(8),
+                 area = kernel.allocate("vmap_area");
+  kernel.setWord(head, head.value);
+  kernel.setWord(head + 8, head.value);
+  kernel.set(area, "vmap_area", "va_start", first);
+  kernel.set(area, "vmap_area", "va_end", first + 0x1000);
+  const VirtAddr link = area + 40;
+  kernel.setWord(chain, link.value);
+  kernel.setWord(link, link.value);
+  kernel.symbols.add("vmap_area_list", head);
+  kernel.symbols.add("vmap_purge_list", chain);
+  SymbolSources symbols;
+  symbols.add(kernel.symbols);
+  VmallocList list =
+      valueOf(readVmallocList(symbols, kernel.types(), kernel.reader()));
+  EXPECT_EQ(list.areas.size(), 1u);
+  EXPECT_THAT(list.problems, ElementsAre(HasSubstr("does not end")));
+}
+
 } // namespace
