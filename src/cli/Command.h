@@ -26,10 +26,14 @@ llvm::Expected<Request> makeRequest(const Groups &...groups) {
 /// Where a command's result and messages go.
 class CommandContext {
 public:
-  CommandContext(llvm::raw_ostream &out, Messages &messages)
-      : out_(out), messages_(messages) {}
+  /// \p ownsProcess: the process is there for this command, which may drop
+  /// rights of it.
+  CommandContext(llvm::raw_ostream &out, Messages &messages,
+                 bool ownsProcess = false)
+      : out_(out), messages_(messages), ownsProcess_(ownsProcess) {}
 
   llvm::raw_ostream &out() const { return out_; }
+  bool ownsProcess() const { return ownsProcess_; }
 
   /// Opens the dump that the option groups describe.
   template <class... Groups>
@@ -44,6 +48,7 @@ public:
 private:
   llvm::raw_ostream &out_;
   Messages &messages_;
+  bool ownsProcess_;
 };
 
 /// One use of a command: its options, and what it does.

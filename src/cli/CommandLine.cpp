@@ -1,6 +1,7 @@
 #include "cli/CommandLine.h"
 
 #include "cli/Commands.h"
+#include "cli/SandboxPlan.h"
 #include "cli/Version.h"
 
 namespace vmpt {
@@ -38,6 +39,20 @@ llvm::Expected<const CommandInfo *> findCommand(llvm::StringRef word) {
       (suggestion.empty() ? "; vmpt --help lists the commands" : suggestion));
 }
 
+struct CommandUse {
+  explicit CommandUse(const CommandInfo &info)
+      : parser(info.name, info.description), command(info.create()) {
+    command->addOptions(parser);
+    parser.addFlag("--no-sandbox",
+                   "keep network, programs and all files within reach",
+                   keepsRights);
+  }
+
+  OptionParser parser;
+  std::unique_ptr<Command> command;
+  bool keepsRights = false;
+};
+
 llvm::Error printHelp(llvm::ArrayRef<std::string> words,
                       llvm::raw_ostream &os) {
   if (words.empty()) {
@@ -49,27 +64,25 @@ llvm::Error printHelp(llvm::ArrayRef<std::string> words,
   llvm::Expected<const CommandInfo *> info = findCommand(words.front());
   if (!info)
     return info.takeError();
-  OptionParser parser((*info)->name, (*info)->description);
-  std::unique_ptr<Command> command = (*info)->create();
-  command->addOptions(parser);
-  os << parser.getHelp();
+  CommandUse use(**info);
+  os << use.parser.getHelp();
   return llvm::Error::success();
 }
 
 llvm::Error runCommand(const CommandInfo &info,
                        llvm::ArrayRef<std::string> words,
                        const CommandContext &context) {
-  OptionParser parser(info.name, info.description);
-  std::unique_ptr<Command> command = info.create();
-  command->addOptions(parser);
-  llvm::Expected<bool> isToRun = parser.parse(words);
+  CommandUse use(info);
+  llvm::Expected<bool> isToRun = use.parser.parse(words);
   if (!isToRun)
     return isToRun.takeError();
   if (!*isToRun) {
-    context.out() << parser.getHelp();
+    context.out() << use.parser.getHelp();
     return llvm::Error::success();
   }
-  return command->run(context);
+  if (context.ownsProcess() && !use.keepsRights)
+    enterSandbox(planSandbox(use.parser));
+  return use.command->run(context);
 }
 
 } // namespace

@@ -6,9 +6,20 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define VMPT_IS_SANITIZED true
+#elif defined(__has_feature)
+#define VMPT_IS_SANITIZED __has_feature(address_sanitizer)
+#else
+#define VMPT_IS_SANITIZED false
+#endif
+
 namespace vmpt {
 
 namespace {
+
+/// LeakSanitizer looks at the process from another one, and at /proc.
+constexpr bool mayDropRights = !VMPT_IS_SANITIZED;
 
 /// A stream that is closed leaves its number to the next file that is opened:
 /// warnings would go into the output file. What is opened here in its place
@@ -37,7 +48,8 @@ int runProgram(int argc, char **argv) {
   llvm::raw_fd_ostream &out = llvm::outs();
   Messages messages(out);
   const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
-  llvm::Error error = runCommandLine(words, CommandContext(out, messages));
+  llvm::Error error =
+      runCommandLine(words, CommandContext(out, messages, mayDropRights));
   if (error)
     llvm::consumeError(finishOutput(out));
   else

@@ -266,6 +266,15 @@ OptionParser::parse(llvm::ArrayRef<std::string> arguments) {
   return true;
 }
 
+void OptionParser::forEachValue(
+    llvm::function_ref<void(llvm::StringRef, const std::string &)> visit)
+    const {
+  for (const Option &option : parser_->options)
+    if (!option.valueName.empty())
+      for (const std::string &value : option.parsed->results())
+        visit(option.name, value);
+}
+
 std::string OptionParser::getHelp() const {
   parser_->addHelpFlag();
   return llvm::StringRef(parser_->app.help()).rtrim().str() + "\n";

@@ -7,6 +7,7 @@
 #include "support/Error.h"
 
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringRef.h"
 
 #include <cstdint>
@@ -45,6 +46,11 @@ public:
   /// nearest option, if one is near.
   llvm::Expected<bool> parse(llvm::ArrayRef<std::string> arguments);
   std::string getHelp() const;
+  /// What was given, once parsed: the option's long name (of words, what they
+  /// are called) and a value.
+  void forEachValue(
+      llvm::function_ref<void(llvm::StringRef option, const std::string &value)>
+          visit) const;
 
 private:
   struct Parser;

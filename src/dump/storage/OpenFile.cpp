@@ -1,5 +1,6 @@
 #include "dump/storage/OpenFile.h"
 
+#include "dump/storage/SpoolFolder.h"
 #include "support/Bytes.h"
 
 #include <cerrno>
@@ -19,14 +20,6 @@ namespace {
 
 llvm::Error systemError(const llvm::Twine &what) {
   return llvm::make_error<UsageError>(what + ": " + std::strerror(errno));
-}
-
-/// A folder on a disk: /tmp is often memory, and dumps are large.
-std::string spoolFolder() {
-  const char *chosen = std::getenv("TMPDIR");
-  if (chosen && *chosen)
-    return chosen;
-  return ::access("/var/tmp", W_OK) == 0 ? "/var/tmp" : "/tmp";
 }
 
 int createUnnamed(const std::string &folder) {
@@ -71,6 +64,13 @@ void waitForWriter(int fd) {
 
 } // namespace
 
+std::string getSpoolFolder() {
+  const char *chosen = std::getenv("TMPDIR");
+  if (chosen && *chosen)
+    return chosen;
+  return ::access("/var/tmp", W_OK) == 0 ? "/var/tmp" : "/tmp";
+}
+
 llvm::Expected<OpenFile> OpenFile::open(const std::string &path) {
   // O_NONBLOCK: opening a device must not wait for it.
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -106,7 +106,7 @@ OpenFile::~OpenFile() {
 }
 
 llvm::Expected<OpenFile> OpenFile::spool() const {
-  const std::string folder = spoolFolder();
+  const std::string folder = getSpoolFolder();
   OpenFile copy(createUnnamed(folder), true, 0);
   if (copy.fd_ < 0)
     return systemError("cannot be mapped, and no copy can be made in '" +
