@@ -2,6 +2,7 @@
 
 #include "dump/formats/TrimNote.h"
 #include "dump/writer/Segments.h"
+#include "kernel/context/Structs.h"
 #include "kernel/find/KernelArch.h"
 
 namespace vmpt {
@@ -39,10 +40,36 @@ std::vector<CoreAlias> makeAliases(llvm::ArrayRef<MappedRun> imageRuns) {
 
 namespace {
 
+/// With SPARSEMEM each frame is asked for; a kernel with one mem_map (FLATMEM)
+/// has it for the frames of its only node, and programs that go by the highest
+/// segment (QEMU's flash ends at 4 GiB) walk off it. How far it reaches, in
+/// bytes; nothing with SPARSEMEM, or if that cannot be read.
+std::optional<uint64_t> findFlatEnd(const KernelImage &kernel,
+                                    const PhysicalMemory &memory) {
+  const Vmcoreinfo &info = kernel.vmcoreinfo;
+  auto node = info.symbol("contig_page_data");
+  auto first = info.offset("pglist_data.node_start_pfn"),
+       count = info.offset("pglist_data.node_spanned_pages");
+  if (!info.symbol("mem_map") || !node || !first || !count)
+    return std::nullopt;
+  const AddressSpace space = kernel.addressSpace(memory);
+  const StructReader reader(space, kernel.wordBytes());
+  auto start =
+           reader.tryNumber(VirtAddr(*node), Field{*first, kernel.wordBytes()}),
+       frames =
+           reader.tryNumber(VirtAddr(*node), Field{*count, kernel.wordBytes()});
+  constexpr uint64_t mostFrames = uint64_t(1) << 40;
+  if (!start || !frames || !*frames || *start > mostFrames ||
+      *frames > mostFrames)
+    return std::nullopt;
+  return (*start + *frames) << kernel.mode.pageShift;
+}
+
 /// What the kernel adds to the file: `vmcoreinfo` is its text, as far as known.
 llvm::Error describeKernel(Session &session, CoreContents &contents,
                            std::string &vmcoreinfo,
-                           std::optional<DirectMap> &directMap) {
+                           std::optional<DirectMap> &directMap,
+                           std::optional<uint64_t> &flatEnd) {
   llvm::Expected<const KernelImage &> kernel = session.image();
   if (kernel) {
     contents.arch = kernel->arch->arch;
@@ -50,6 +77,12 @@ llvm::Error describeKernel(Session &session, CoreContents &contents,
       vmcoreinfo = kernel->vmcoreinfo.text();
     directMap = findDirectMap(*kernel, session.memory());
     contents.aliases = makeAliases(kernel->imageRuns);
+    if (kernel->arch->laterKeys && directMap && !vmcoreinfo.empty())
+      if (std::string keys =
+              kernel->arch->laterKeys(*kernel, directMap->offset);
+          !keys.empty())
+        vmcoreinfo += "ADDED_BY=vmpt convert, from here on\n" + keys;
+    flatEnd = findFlatEnd(*kernel, session.memory());
     return llvm::Error::success();
   }
   const std::string reason = session.takeMessage(kernel.takeError());
@@ -69,6 +102,18 @@ llvm::Error describeKernel(Session &session, CoreContents &contents,
 
 } // namespace
 
+uint64_t dropBeyond(std::vector<CoreSegment> &segments, PhysAddr end) {
+  splitSegments(segments, end);
+  uint64_t dropped = 0;
+  llvm::erase_if(segments, [&](const CoreSegment &segment) {
+    if (segment.start < end)
+      return false;
+    dropped += segment.storedBytes;
+    return true;
+  });
+  return dropped;
+}
+
 llvm::Error convertDump(Session &session, Output &output) {
   const Dump &dump = session.dump();
   CoreContents contents;
@@ -76,8 +121,9 @@ llvm::Error convertDump(Session &session, Output &output) {
   contents.order = dump.machine.order;
   std::string vmcoreinfo = dump.vmcoreinfo.value_or("");
   std::optional<DirectMap> directMap;
+  std::optional<uint64_t> flatEnd;
   if (llvm::Error error =
-          describeKernel(session, contents, vmcoreinfo, directMap))
+          describeKernel(session, contents, vmcoreinfo, directMap, flatEnd))
     return error;
   // Every note that was there; VMCOREINFO once, as it is known now.
   llvm::erase_if(contents.notes, [&](const Note &note) {
@@ -98,6 +144,11 @@ llvm::Error convertDump(Session &session, Output &output) {
     session.gap("memory-lost",
                 hex(lost) + " bytes are truncated or corrupt; they are in no "
                             "segment of the new file");
+  if (flatEnd)
+    if (uint64_t bytes = dropBeyond(contents.segments, PhysAddr(*flatEnd)))
+      session.warn("not-memory", hex(bytes) + " bytes from " + hex(*flatEnd) +
+                                     " on are left out: the kernel's mem_map "
+                                     "ends there, so they are no RAM");
   placeSegments(contents.segments, directMap, dump.directMapOffset);
   if (llvm::Error error = writeElfCore(*output.file, contents, session.memory(),
                                        session.diagnostics()))

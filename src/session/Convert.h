@@ -19,6 +19,9 @@ void placeSegments(std::vector<CoreSegment> &segments,
                    const std::optional<DirectMap> &map,
                    std::optional<uint64_t> offset);
 
+/// Cuts off what lies at \p end or behind it; how many stored bytes that is.
+uint64_t dropBeyond(std::vector<CoreSegment> &segments, PhysAddr end);
+
 /// The kernel image at its own virtual addresses. Pages of different rights
 /// that are neighbours both ways are one piece; scattered pieces (modules) are
 /// found through the tables by whoever needs them.

@@ -68,8 +68,27 @@ void Session::warn(llvm::StringRef kind, const llvm::Twine &sentence,
   diagnostics_.warn(kind, sentence, std::move(subject));
 }
 
+/// 7.1 changed how a tail page names its head. A makedumpfile that does not
+/// know that takes pages of the kernel for pages of users, and leaves them out.
+void Session::explainFilter(llvm::StringRef sentence) {
+  const KernelVersion changed{7, 1};
+  const unsigned zeroPages = 1;
+  if (explainedFilter_ || !image_ || image_->version() < changed ||
+      image_->vmcoreinfo.text().empty() ||
+      !(dump_.dumpLevel.value_or(0) & ~zeroPages) ||
+      !sentence.contains(getAbsenceName(Absence::Excluded)))
+    return;
+  explainedFilter_ = true;
+  warn(
+      "filter-too-old",
+      "pages that the kernel needs were filtered out: a makedumpfile that does "
+      "not know Linux 7.1 takes them for pages of users; take the dump with a "
+      "newer one, or with 'makedumpfile -d 1'");
+}
+
 void Session::gap(llvm::StringRef kind, const llvm::Twine &sentence,
                   Subject subject) {
+  explainFilter(sentence.str());
   subject.file = fileName();
   diagnostics_.gap(kind, sentence, std::move(subject));
 }
@@ -97,6 +116,8 @@ llvm::Expected<const KernelImage &> Session::image() {
     if (!found)
       return found.takeError();
     image_ = std::make_unique<KernelImage>(std::move(*found));
+    if (std::optional<std::string> why = describeMisplacement(dump_, *image_))
+      gap("placement", *why);
   }
   return *image_;
 }

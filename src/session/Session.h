@@ -10,6 +10,8 @@
 
 #include "llvm/Support/raw_ostream.h"
 
+#include <utility>
+
 namespace vmpt {
 
 class Session {
@@ -30,6 +32,12 @@ public:
   Diagnostics &diagnostics() { return diagnostics_; }
   const Request &request() const { return request_; }
   const Dump &dump() const { return dump_; }
+  /// The same after all of the file was looked at, which may take its time.
+  const Dump &wholeDump() {
+    if (auto describe = std::exchange(dump_.describeWhole, nullptr))
+      describe(dump_);
+    return dump_;
+  }
   const PhysicalMemory &memory() const { return *dump_.memory; }
 
   /// The dump's kernel, looked for at the first call.
@@ -63,6 +71,7 @@ private:
       : request_(std::move(request)), out_(out),
         diagnostics_(std::move(onFinding), std::move(onProgress)) {}
   llvm::Error openFiles();
+  void explainFilter(llvm::StringRef sentence);
   /// The dump, or the first of raw pieces that have none.
   const std::string &fileName() const;
 
@@ -71,6 +80,7 @@ private:
   Diagnostics diagnostics_;
   Dump dump_;
   std::unique_ptr<KernelImage> image_;
+  bool explainedFilter_ = false;
   std::unique_ptr<Kernel> kernel_;
 };
 

@@ -148,7 +148,7 @@ void printCpus(llvm::raw_ostream &os, const Machine &machine) {
       text += name + " " + hex(value) + "  ";
     if (cpu.pid)
       text += "pr_pid " + std::to_string(*cpu.pid);
-    printLine(os, "CPU " + std::to_string(i), llvm::StringRef(text).rtrim());
+    printLine(os, machine.cpuName(i), llvm::StringRef(text).rtrim());
   }
 }
 
@@ -256,7 +256,7 @@ void writeCpus(RecordWriter &writer, const Machine &machine) {
   for (size_t i = 0; i < machine.cpus.size(); ++i) {
     const CpuRegisters &cpu = machine.cpus[i];
     Record record;
-    record.add("cpu", i).add("pr_pid", cpu.pid);
+    record.add("cpu", machine.cpuNumber(i)).add("pr_pid", cpu.pid);
     record.add("general", makeRegisters(cpu.general));
     record.add("system", makeRegisters(cpu.system));
     writer.record(record);

@@ -5,6 +5,8 @@
 #include "MemoryImage.h"
 #include "dump/formats/Dump.h"
 
+#include <utility>
+
 namespace vmpt::testing {
 
 /// `readX` of a container.
@@ -31,6 +33,8 @@ inline void exercise(const Dump &dump) {
 inline Dump readDump(DumpReader reader, const std::vector<uint8_t> &file) {
   Dump dump;
   EXPECT_EQ(textOf(reader(Bytes(file), dump)), "");
+  if (auto describe = std::exchange(dump.describeWhole, nullptr))
+    describe(dump);
   return dump;
 }
 

@@ -10,6 +10,7 @@
 #include "memory/MemorySummary.h"
 #include "memory/PhysicalMemory.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,10 +47,16 @@ struct Dump {
   /// a sentence each.
   std::vector<std::string> warnings;
 
+  /// Of a file that was not read to its end: reads it, and replaces format,
+  /// facts and quirks.
+  std::function<void(Dump &)> describeWhole;
+
   std::unique_ptr<PhysicalMemory> memory;
   /// A raw image that is taken to start at 0 because nothing says where its
   /// pieces lie.
   std::shared_ptr<const FileImage> unplacedImage;
+  /// Where RAM ends in the layout that only the machine's name says.
+  std::optional<PhysAddr> ramEnd;
   Machine machine;
   std::vector<Note> notes;
   /// The text of the VMCOREINFO note, where the container has one.

@@ -79,12 +79,45 @@ readProgramHeaders(Elf *elf, const GElf_Ehdr &header, Bytes file) {
   return headers;
 }
 
+/// As `uname -m` has it; empty where the header names none.
+std::string nameElfMachine(const GElf_Ehdr &header) {
+  const bool isLittle = header.e_ident[EI_DATA] == ELFDATA2LSB,
+             isWide = header.e_ident[EI_CLASS] == ELFCLASS64;
+  switch (header.e_machine) {
+  case EM_NONE:
+    return "";
+  case EM_PPC:
+    return "ppc";
+  case EM_PPC64:
+    return isLittle ? "ppc64le" : "ppc64";
+  case EM_S390:
+    return isWide ? "s390x" : "s390";
+  case EM_ARM:
+    return "arm";
+  case EM_MIPS:
+    return isWide ? "mips64" : "mips";
+  case 258: // EM_LOONGARCH, not in old headers
+    return isWide ? "loongarch64" : "loongarch32";
+  case EM_RISCV:
+    return "riscv32";
+  case EM_IA_64:
+    return "ia64";
+  case EM_SPARCV9:
+    return "sparc64";
+  case EM_PARISC:
+    return "parisc";
+  default:
+    return "ELF e_machine " + std::to_string(header.e_machine);
+  }
+}
+
 void nameMachine(const GElf_Ehdr &header, Dump &dump) {
   Machine &machine = dump.machine;
   machine.order = header.e_ident[EI_DATA] == ELFDATA2MSB ? ByteOrder::big
                                                          : ByteOrder::little;
   machine.arch = findElfArch(header.e_machine, header.e_ident[EI_CLASS]);
   if (!machine.arch) {
+    machine.unknownName = nameElfMachine(header);
     dump.quirks.push_back(
         "ELF e_machine " + std::to_string(header.e_machine) +
         (header.e_ident[EI_CLASS] == ELFCLASS32 ? " of a 32-bit file" : "") +
@@ -208,9 +241,10 @@ void describe(const GElf_Ehdr &header, int elfClass, size_t segmentCount,
     dump.producer = "Linux /proc/kcore";
     dump.quirks.push_back("a copy of /proc/kcore is of no single moment: "
                           "memory changed while it was read");
-  } else if (qemuNotes || qemuHeader)
+  } else if (qemuNotes || qemuHeader) {
     dump.producer = "QEMU dump-guest-memory (or a VMM that writes its form)";
-  else if (filtered)
+    numberQemuCpus(dump);
+  } else if (filtered)
     dump.producer = "makedumpfile -E (pages are left out inside segments)";
   else if (dump.vmcoreinfo)
     dump.producer = "Linux /proc/vmcore, or a tool that writes its form";

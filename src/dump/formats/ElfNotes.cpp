@@ -61,6 +61,7 @@ void readPrstatus(const Note &note, Dump &dump) {
     offset += traits.wordBytes;
   }
   machine.cpus.push_back(std::move(cpu));
+  machine.cpusInOrder = false;
 }
 
 /// The n-th QEMU note belongs to the n-th NT_PRSTATUS.
@@ -114,6 +115,12 @@ void parseNotes(Bytes segment, uint64_t alignment, Dump &dump) {
       break; // the last note need not be padded
     offset = next;
   }
+}
+
+void numberQemuCpus(Dump &dump) {
+  for (CpuRegisters &cpu : dump.machine.cpus)
+    if (cpu.pid && *cpu.pid)
+      cpu.number = *cpu.pid - 1;
 }
 
 void interpretNotes(Dump &dump) {

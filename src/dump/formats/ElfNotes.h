@@ -19,4 +19,8 @@ void parseNotes(Bytes segment, uint64_t alignment, Dump &dump);
 /// know are left alone; broken ones become quirks.
 void interpretNotes(Dump &dump);
 
+/// In a dump that QEMU wrote, pr_pid is the CPU's number + 1 (qemu
+/// target/*/arch_dump.c).
+void numberQemuCpus(Dump &dump);
+
 } // namespace vmpt

@@ -120,6 +120,8 @@ void nameMachine(const KdumpHeader &header, Dump &dump) {
   dump.machine.arch = parseArch(header.machine);
   if (dump.machine.arch)
     dump.machine.archSource = "machine name in the kdump header";
+  else if (header.machine != "Unknown") // QEMU, for machines without a name
+    dump.machine.unknownName = header.machine;
 }
 
 std::string describeCompression(uint32_t status) {
@@ -139,11 +141,16 @@ void describe(const std::vector<Source> &sources, uint64_t dumpedPages,
   // QEMU fills only the machine name of utsname.
   dump.producer =
       header.sysname.empty() ? "QEMU dump-guest-memory" : "makedumpfile";
+  if (header.sysname.empty())
+    numberQemuCpus(dump);
   dump.dumpLevel = header.dumpLevel;
   dump.facts.push_back({"header layout", header.getLayoutName()});
   dump.facts.push_back({"compression", describeCompression(header.status)});
   dump.facts.push_back({"block size", std::to_string(header.blockSize)});
   dump.facts.push_back({"pages", std::to_string(dumpedPages)});
+  if (!dump.machine.unknownName.empty())
+    dump.facts.push_back({"machine", printable(dump.machine.unknownName) +
+                                         ", which vmpt does not know"});
   if (!header.release.empty())
     dump.facts.push_back({"kernel release", printable(header.release)});
   if (header.isSplit)

@@ -247,6 +247,19 @@ llvm::SmallVector<ByteOrder, 2> possibleOrders(Bytes main) {
 
 } // namespace
 
+/// The first that differs of the fields of which `identity` is made.
+static const char *findDifferentName(llvm::StringRef one,
+                                     llvm::StringRef other) {
+  static constexpr const char *names[] = {
+      "utsname.sysname", "utsname.nodename", "utsname.release",
+      "utsname.version", "utsname.machine",  "utsname.domainname"};
+  for (size_t i = 0; i < std::size(names); ++i)
+    if (one.substr(i * utsnameFieldSize, utsnameFieldSize) !=
+        other.substr(i * utsnameFieldSize, utsnameFieldSize))
+      return names[i];
+  return one == other ? nullptr : "timestamp";
+}
+
 bool KdumpHeader::hasTwoBitmaps() const {
   return bitmapBlocks >= 2 * bitmapBlocksNeeded(*this);
 }
@@ -258,8 +271,8 @@ const char *KdumpHeader::findDifference(const KdumpHeader &other) const {
     return "layout";
   if (version != other.version)
     return "header_version";
-  if (identity != other.identity)
-    return "utsname or timestamp";
+  if (const char *field = findDifferentName(identity, other.identity))
+    return field;
   if (blockSize != other.blockSize)
     return "block_size";
   if (subHeaderBlocks != other.subHeaderBlocks)

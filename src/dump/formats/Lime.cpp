@@ -4,6 +4,7 @@
 #include "support/Bits.h"
 
 #include <cstring>
+#include <mutex>
 #include <snappy-c.h>
 
 namespace vmpt {
@@ -13,6 +14,9 @@ namespace {
 constexpr uint64_t headerSize = 32;
 /// avml src/image.rs MAX_BLOCK_SIZE: longer ranges are cut into such records.
 constexpr uint64_t avmlBlockSize = 16 << 20;
+/// What is looked through for headers when the file is opened: a page here and
+/// there of a record.
+constexpr uint64_t maxQuickSearch = 256 << 20;
 
 struct Record {
   PhysAddr first, last;
@@ -65,31 +69,46 @@ uint64_t findRecordAtPage(Bytes file, uint64_t from, uint64_t limit) {
 }
 
 /// The first record at \p from or behind it, else the end of the file. All of
-/// what is left may have to be looked at, so memmem() looks for the magics.
+/// what is left may have to be looked at, so memmem() looks for the magics, in
+/// a window at a time: one of them may be nowhere.
 uint64_t findRecord(Bytes file, uint64_t from) {
-  const llvm::StringRef magics[] = {"EMiL", "AVML"};
-  uint64_t next[] = {from, from};
-  auto advance = [&](unsigned which, uint64_t start) {
-    const void *found = ::memmem(file.data() + start, file.size() - start,
-                                 magics[which].data(), magics[which].size());
-    next[which] =
-        found ? uint64_t(static_cast<const uint8_t *>(found) - file.data())
-              : file.size();
-  };
-  advance(0, from);
-  advance(1, from);
-  while (true) {
-    const unsigned first = next[0] <= next[1] ? 0 : 1;
-    if (next[first] >= file.size() || startsRecord(file, next[first]))
-      return next[first];
-    advance(first, next[first] + 1);
+  constexpr uint64_t windowBytes = 1 << 20;
+  constexpr llvm::StringLiteral magics[] = {"EMiL", "AVML"};
+  for (uint64_t start = from; start < file.size(); start += windowBytes) {
+    const uint64_t end = std::min(start + windowBytes, file.size());
+    std::vector<uint64_t> places;
+    for (llvm::StringRef magic : magics) {
+      const Bytes window = file.clip(start, end - start + magic.size() - 1);
+      uint64_t at = 0;
+      while (const void *found =
+                 ::memmem(window.data() + at, window.size() - at, magic.data(),
+                          magic.size())) {
+        at = uint64_t(static_cast<const uint8_t *>(found) - window.data());
+        places.push_back(start + at++);
+      }
+    }
+    llvm::sort(places);
+    for (uint64_t place : places)
+      if (startsRecord(file, place))
+        return place;
   }
+  return file.size();
 }
+
+/// How far a file is read whose records do not follow each other.
+enum class Search : uint8_t {
+  None, ///< Up to the first place where a long search would begin.
+  Full,
+};
 
 class Reader {
 public:
-  Reader(Bytes file, Dump &dump) : file_(file), dump_(dump) {}
+  Reader(Bytes file, Search search, Dump &dump)
+      : file_(file), search_(search), dump_(dump) {}
   llvm::Error run();
+  /// Where a long search would begin, if one is needed.
+  std::optional<uint64_t> lostAt() const { return lostAt_; }
+  std::unique_ptr<SnappyMemory> takeMemory() { return std::move(memory_); }
 
 private:
   uint64_t readPlain(const Record &record, uint64_t data);
@@ -100,9 +119,12 @@ private:
   void addOmittedBlocks();
   void describe();
   void damage(const llvm::Twine &text);
+  uint64_t findNext(uint64_t from);
 
   Bytes file_;
+  Search search_;
   Dump &dump_;
+  std::optional<uint64_t> lostAt_;
   std::unique_ptr<SnappyMemory> memory_ = std::make_unique<SnappyMemory>();
   std::vector<Record> records_;
   uint64_t compressedCount_ = 0;
@@ -116,6 +138,16 @@ void Reader::damage(const llvm::Twine &text) {
     dump_.quirks.push_back(text.str());
 }
 
+/// The next record, or the end of the file where it is not looked for.
+uint64_t Reader::findNext(uint64_t from) {
+  if (search_ == Search::Full)
+    return findRecord(file_, from);
+  if (startsRecord(file_, from) || from == file_.size())
+    return from;
+  lostAt_ = from;
+  return file_.size();
+}
+
 /// A record of raw bytes; returns where the next one starts.
 uint64_t Reader::readPlain(const Record &record, uint64_t data) {
   // The length of the whole address space does not fit: never added up.
@@ -125,6 +157,10 @@ uint64_t Reader::readPlain(const Record &record, uint64_t data) {
   uint64_t stored = inside ? record.lengthMinusOne() + 1 : room;
   if (!inside || (next != file_.size() && !parseHeader(file_, next))) {
     // LiME writes page by page, so a range that it gave up ends at a page.
+    if (search_ == Search::None && next - data > maxQuickSearch) {
+      lostAt_ = data - headerSize;
+      return file_.size();
+    }
     next = findRecordAtPage(file_, data, next);
     stored = next - data;
   }
@@ -202,9 +238,9 @@ uint64_t Reader::readCompressed(const Record &record, uint64_t data) {
              hex(end - data));
       return trailer.offset();
     }
-    return findRecord(file_, end);
+    return findNext(end);
   }
-  uint64_t next = findRecord(file_, end);
+  uint64_t next = findNext(end);
   bool cut = next == file_.size();
   memory_->plain().addAbsent(at, record.last - at + 1,
                              cut ? Absence::Truncated : Absence::Corrupt);
@@ -276,7 +312,9 @@ llvm::Error Reader::run() {
   while (offset < file_.size()) {
     std::optional<Record> record = parseHeader(file_, offset);
     if (!record) {
-      uint64_t next = findRecord(file_, offset);
+      uint64_t next = findNext(offset);
+      if (lostAt_)
+        break;
       damage("the " + hex(next - offset) + " bytes at offset " + hex(offset) +
              " are no record and were left out");
       offset = next;
@@ -286,13 +324,59 @@ llvm::Error Reader::run() {
     uint64_t data = offset + headerSize;
     offset = record->compressed ? readCompressed(*record, data)
                                 : readPlain(*record, data);
+    if (lostAt_)
+      break;
   }
   addOmittedBlocks();
   memory_->finish();
   describe();
-  dump_.memory = std::move(memory_);
   return llvm::Error::success();
 }
+
+/// The records up to a damaged place, and all others once memory is asked for
+/// that those do not have. Of a large file that search takes minutes, and who
+/// asks for a byte in front does not need it.
+class LimeMemory final : public PhysicalMemory {
+public:
+  LimeMemory(Bytes file, std::unique_ptr<SnappyMemory> front)
+      : file_(file), front_(std::move(front)) {}
+
+  std::optional<AbsentByte>
+  tryRead(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const override {
+    return front_->tryRead(at, out) ? whole().tryRead(at, out) : std::nullopt;
+  }
+  const uint8_t *tryView(PhysAddr at, uint64_t size) const override {
+    const uint8_t *found = front_->tryView(at, size);
+    return found ? found : whole().tryView(at, size);
+  }
+  llvm::ArrayRef<MemoryRange> ranges() const override {
+    return whole().ranges();
+  }
+  bool mayExcludeZeroPages() const override {
+    return whole().mayExcludeZeroPages();
+  }
+  /// What a full search says of the file.
+  const Dump &described() const {
+    whole();
+    return described_;
+  }
+
+private:
+  const SnappyMemory &whole() const {
+    std::call_once(searched_, [this] {
+      Reader reader(file_, Search::Full, described_);
+      llvm::cantFail(reader.run()); // the first header is sound
+      whole_ = reader.takeMemory();
+    });
+    return *whole_;
+  }
+
+  Bytes file_;
+  std::unique_ptr<SnappyMemory> front_;
+  mutable std::once_flag searched_;
+  mutable std::unique_ptr<SnappyMemory> whole_;
+  mutable Dump described_;
+};
 
 } // namespace
 
@@ -302,7 +386,26 @@ bool isLime(Bytes file) {
 }
 
 llvm::Error readLime(Bytes file, Dump &dump) {
-  return Reader(file, dump).run();
+  Reader reader(file, Search::None, dump);
+  if (llvm::Error error = reader.run())
+    return error;
+  if (!reader.lostAt()) {
+    dump.memory = reader.takeMemory();
+    return llvm::Error::success();
+  }
+  dump.warnings.push_back("the file is damaged: no record begins at offset " +
+                          hex(*reader.lostAt()) +
+                          "; what lies behind is searched for records when "
+                          "memory is asked for that stands before in none");
+  auto memory = std::make_unique<LimeMemory>(file, reader.takeMemory());
+  dump.describeWhole = [memory = memory.get()](Dump &whole) {
+    whole.format = memory->described().format;
+    whole.producer = memory->described().producer;
+    whole.facts = memory->described().facts;
+    whole.quirks = memory->described().quirks;
+  };
+  dump.memory = std::move(memory);
+  return llvm::Error::success();
 }
 
 } // namespace vmpt

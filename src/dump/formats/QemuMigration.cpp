@@ -37,6 +37,13 @@ bool hasPrefix(llvm::StringRef text, llvm::StringRef prefix) {
   return text.consume_front(prefix);
 }
 
+/// PCs of machine types up to 1.7 (there are 10.0 and later, too).
+std::string findLayout(const QemuStream &stream, const MachineRam &machine) {
+  const bool isOld = hasPrefix(stream.machine, "pc-i440fx-1.") ||
+                     hasPrefix(stream.machine, "pc-q35-1.");
+  return machine.layout.str() + (isOld ? "-1.7" : "");
+}
+
 const QemuBlock *findBlock(const QemuStream &stream, llvm::StringRef name) {
   auto found =
       std::find_if(stream.blocks.begin(), stream.blocks.end(),
@@ -162,8 +169,10 @@ void placeRam(const QemuStream &stream, const MachineRam &machine,
   uint64_t total = 0; // cannot wrap: the list of blocks has a bound
   for (size_t index : ram)
     total += stream.blocks[index].length;
-  const RawLayout *layout = llvm::cantFail(findRawLayout(machine.layout));
+  const RawLayout *layout =
+      llvm::cantFail(findRawLayout(findLayout(stream, machine)));
   std::vector<RawPiece> pieces = layout->pieces(total);
+  dump.ramEnd = pieces.back().start + pieces.back().size;
   const Firmware firmware(stream);
   const bool isMicrovm = machine.block == "microvm.ram";
   const bool isPc = machine.block == "pc.ram";
@@ -195,7 +204,7 @@ void describe(const QemuStream &stream, const MachineRam &machine, Dump &dump) {
   dump.producer = "QEMU migration or savevm";
   dump.facts.push_back(
       {"machine", stream.machine.empty() ? "not named" : stream.machine});
-  dump.facts.push_back({"layout", machine.layout.str()});
+  dump.facts.push_back({"layout", findLayout(stream, machine)});
   if (llvm::is_contained(stream.capabilities, "mapped-ram"))
     dump.facts.push_back({"capability", "mapped-ram"});
   dump.machine.arch = parseArch(machine.target);

@@ -13,10 +13,11 @@ constexpr uint64_t toTheEnd = ~uint64_t(0);
 /// From \p start to the end of the address space.
 constexpr RamWindow from(uint64_t start) { return {start, toTheEnd - start}; }
 
-// Sources: qemu 7.2 hw/i386/pc_piix.c, pc_q35.c, microvm.c (gigabyte-aligned
-// machine types, default max-ram-below-4g), hw/arm/virt.c, hw/riscv/virt.c;
-// firecracker src/vmm/src/arch/{x86_64,aarch64}/layout.rs; cloud-hypervisor
-// arch/src/{x86_64,aarch64,riscv64}/layout.rs. docs/formats/raw.md has more.
+// Sources: qemu 7.2 hw/i386/pc_piix.c, pc_q35.c, microvm.c (gigabyte_align,
+// which types up to 1.7 have not; default max-ram-below-4g), hw/arm/virt.c,
+// hw/riscv/virt.c; firecracker src/vmm/src/arch/{x86_64,aarch64}/layout.rs;
+// cloud-hypervisor arch/src/{x86_64,aarch64,riscv64}/layout.rs.
+// docs/formats/raw.md has more.
 constexpr RawLayout layouts[] = {
     {"flat",
      "one piece at 0 (padded images, pmemsave, .vmem up to 3 GiB)",
@@ -30,6 +31,14 @@ constexpr RawLayout layouts[] = {
      "QEMU pc-q35: 2 GiB below 4 GiB, from 2.75 GiB of RAM on",
      0xb0000000 - 1,
      {{0, 2 * GiB}, from(4 * GiB)}},
+    {"qemu-i440fx-1.7",
+     "QEMU pc-i440fx up to 1.7: 3.5 GiB below 4 GiB",
+     0,
+     {{0, 0xe0000000}, from(4 * GiB)}},
+    {"qemu-q35-1.7",
+     "QEMU pc-q35 up to 1.7: 2.75 GiB below 4 GiB",
+     0,
+     {{0, 0xb0000000}, from(4 * GiB)}},
     {"qemu-microvm",
      "QEMU microvm: 3 GiB below 4 GiB",
      0,

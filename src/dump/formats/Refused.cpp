@@ -18,6 +18,10 @@ constexpr llvm::StringLiteral withNul(const char (&text)[N]) {
   return llvm::StringLiteral::withInnerNUL(text);
 }
 
+constexpr llvm::StringLiteral aff4Sentence =
+    "an AFF4 image; write the memory image in it with 'aff4imager -e' or "
+    "'pmem -e', or unpack it with 'unzip' where it is not in chunks";
+
 // Magic numbers: gzip RFC 1952; zstd RFC 8878; xz-file-format 1.2; lz4 frame
 // format; bzip2 and lzop sources; snappy framing_format.txt; LKCD and sadump
 // from the crash utility's headers; Windows from MS-DMP as QEMU writes it;
@@ -71,9 +75,13 @@ constexpr RefusedFormat refusedFormats[] = {
     {"QFI\xfb", 0,
      "a qcow2 disk image; for the memory in a snapshot of it start QEMU with "
      "'-loadvm NAME -S' and take the dump with dump-guest-memory"},
+    // The first members of AFF4's zip archives (AFF4 standard 1.0, 3.2), or of
+    // those that pmem wrote.
+    {"container.description", 30, aff4Sentence},
+    {"information.turtle", 30, aff4Sentence},
+    {"aff4%3A", 30, aff4Sentence},
     {"PK\x03\x04", 0,
-     "a zip archive (AFF4 images are such, too); unpack the memory image in it "
-     "with 'unzip', or export it with an AFF4 tool"},
+     "a zip archive; unpack the memory image in it with 'unzip'"},
     {"7z\xbc\xaf\x27\x1c", 0, "a 7z archive; unpack it first with '7z x'"},
     {withNul("ustar\0"), 257, "a tar archive; unpack it first with 'tar -xf'"},
     {"ustar  ", 257, "a tar archive; unpack it first with 'tar -xf'"},

@@ -179,6 +179,41 @@ void complete(const RootQuery &query, KernelImage &image) {
   addMarkers(query, image);
 }
 
+/// linux v6.12 arch/riscv/kernel/vmcore_info.c; the first came with 6.0,
+/// va_kernel_pa_offset with 6.5. Makedumpfile and libkdumpfile begin with them.
+std::string laterKeys(const KernelImage &image, uint64_t directMapOffset) {
+  std::string text;
+  auto add = [&](llvm::StringRef name, uint64_t value, bool isDecimal = false) {
+    if (!image.vmcoreinfo.number(name))
+      text += ("NUMBER(" + name +
+               ")=" + (isDecimal ? std::to_string(value) : hex(value)) + "\n")
+                  .str();
+  };
+  const KernelRegion *direct = image.findRegion(Region::DirectMap);
+  if (!direct)
+    return text;
+  add("VA_BITS", image.mode.virtualBits, true);
+  add("phys_ram_base", direct->first.value - directMapOffset, true);
+  add("PAGE_OFFSET", direct->first.value);
+  const struct {
+    Region region;
+    llvm::StringLiteral first, end;
+  } spans[] = {{Region::Vmalloc, "VMALLOC_START", "VMALLOC_END"},
+               {Region::Vmemmap, "VMEMMAP_START", "VMEMMAP_END"},
+               {Region::Modules, "MODULES_VADDR", "MODULES_END"}};
+  for (const auto &span : spans)
+    if (const KernelRegion *region = image.findRegion(span.region)) {
+      add(span.first, region->first.value);
+      add(span.end, region->last.value + 1);
+    }
+  if (const KernelRegion *kernel = image.findRegion(Region::KernelImage))
+    add("KERNEL_LINK_ADDR", kernel->first.value);
+  if (!image.imageRuns.empty())
+    add("va_kernel_pa_offset", image.imageRuns.front().start.value -
+                                   image.imageRuns.front().physical.value);
+  return text;
+}
+
 /// TASK_SIZE: the lower half.
 VirtAddr lastUserAddress(const KernelImage &image) {
   return VirtAddr(lowBits(image.mode.virtualBits - 1));
@@ -242,6 +277,7 @@ const KernelArch kernelArchRiscV64 = {
     .nonPresentFormats = nonPresentFormats,
     .softwareBits = softwareBits,
     .hasNamelessVdso = true,
+    .laterKeys = laterKeys,
 };
 
 } // namespace vmpt

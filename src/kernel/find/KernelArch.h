@@ -91,6 +91,11 @@ struct KernelArch {
   /// Does the space map more of the kernel than PTI's user half does? Null
   /// where that cannot be told.
   bool (*mapsKernel)(const AddressSpace &) = nullptr;
+  /// Lines of VMCOREINFO that later kernels have and this one has not, as other
+  /// programs want them; null: there are none. The direct map's virtual minus
+  /// physical address is known.
+  std::string (*laterKeys)(const KernelImage &,
+                           uint64_t directMapOffset) = nullptr;
   /// Bits of an entry that may say "encrypted" and not be part of an address,
   /// 0 for none, the likeliest first. Null: there is no such thing.
   std::vector<uint64_t> (*encryptionMasks)(const RootQuery &) = nullptr;

@@ -64,6 +64,11 @@ private:
 };
 
 llvm::Expected<KernelImage> KernelFinder::find() {
+  if (const std::string &name = dump_.machine.unknownName;
+      !name.empty() && !overrides_.arch)
+    return llvm::make_error<UnsupportedError>(
+        printable(name) + " dumps are not read; vmpt knows " + listArchNames() +
+        " (--arch names one of them, should this be wrong)");
   std::vector<NamedVmcoreinfo> named, scanned;
   if (overrides_.vmcoreinfoText)
     named.push_back(

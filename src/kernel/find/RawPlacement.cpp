@@ -54,6 +54,19 @@ bool hasRoot(const Dump &dump, const Vmcoreinfo &info) {
 
 /// One past the highest physical address in the direct map; 0 if a table of it
 /// is not in the image, or there is none.
+uint64_t findDirectMapEnd(const KernelImage &kernel,
+                          const PhysicalMemory &memory, uint64_t ramBytes) {
+  std::optional<DirectMap> map = findDirectMap(kernel, memory);
+  if (!map)
+    return 0;
+  // All of it in pages of 4K takes a table for each 2 MiB.
+  const uint64_t maxTables = ramBytes / (2 << 20) * 2 + 4096;
+  TableUse use =
+      countTableUse(memory, kernel.mode, kernel.root, VirtAddr(map->start),
+                    VirtAddr(map->last), maxTables);
+  return use.absentTables || use.isCut ? 0 : use.physicalEnd;
+}
+
 uint64_t findDirectMapEnd(const Dump &dump, const Vmcoreinfo &info,
                           uint64_t imageBytes) {
   KernelOverrides overrides;
@@ -65,28 +78,22 @@ uint64_t findDirectMapEnd(const Dump &dump, const Vmcoreinfo &info,
     llvm::consumeError(kernel.takeError());
     return 0;
   }
-  std::optional<DirectMap> map = findDirectMap(*kernel, *dump.memory);
-  if (!map)
-    return 0;
-  // All of it in pages of 4K takes a table for each 2 MiB.
-  const uint64_t maxTables = imageBytes / (2 << 20) * 2 + 4096;
-  TableUse use =
-      countTableUse(*dump.memory, kernel->mode, kernel->root,
-                    VirtAddr(map->start), VirtAddr(map->last), maxTables);
-  return use.absentTables || use.isCut ? 0 : use.physicalEnd;
+  return findDirectMapEnd(*kernel, *dump.memory, imageBytes);
 }
+
+/// Firmware keeps the last pages to itself.
+constexpr uint64_t firmwareBytes = 64 << 20;
 
 void checkDirectMap(const FileImage &image, Placement &placement) {
   placement.directMapEnd = findDirectMapEnd(layOut(image, *placement.layout),
                                             *placement.kernel, image.size());
   const RawPiece last = placement.layout->pieces(image.size()).back();
   const uint64_t ramEnd = last.start.value + last.size;
-  // Firmware keeps the last pages to itself. An image from 0 on without holes
-  // may hold more than RAM.
-  constexpr uint64_t firmware = 64 << 20;
-  placement.directMapFits =
-      placement.directMapEnd && placement.directMapEnd <= ramEnd &&
-      (last.start == PhysAddr() || ramEnd - placement.directMapEnd <= firmware);
+  // An image from 0 on without holes may hold more than RAM.
+  placement.directMapFits = placement.directMapEnd &&
+                            placement.directMapEnd <= ramEnd &&
+                            (last.start == PhysAddr() ||
+                             ramEnd - placement.directMapEnd <= firmwareBytes);
 }
 
 /// Layouts that differ for an image of this size; "flat" is the first.
@@ -136,6 +143,20 @@ std::optional<Placement> findBest(const FileImage &image,
 }
 
 } // namespace
+
+std::optional<std::string> describeMisplacement(const Dump &dump,
+                                                const KernelImage &kernel) {
+  if (!dump.ramEnd)
+    return std::nullopt;
+  const uint64_t ramEnd = dump.ramEnd->value;
+  const uint64_t mapped = findDirectMapEnd(kernel, *dump.memory, ramEnd);
+  if (!mapped || (mapped <= ramEnd && ramEnd - mapped <= firmwareBytes))
+    return std::nullopt;
+  return "the kernel's direct map ends at " + hex(mapped) +
+         ", RAM as the machine's type lays it out at " + hex(ramEnd) +
+         ": what lies above 2 GiB may stand elsewhere (max-ram-below-4g, or "
+         "memory that was plugged in); take the dump with dump-guest-memory";
+}
 
 std::optional<RawPlacement> findRawPlacement(const Dump &dump,
                                              Diagnostics &diagnostics) {

@@ -9,6 +9,7 @@
 
 #include "dump/formats/Dump.h"
 #include "dump/formats/RawLayout.h"
+#include "kernel/find/KernelImage.h"
 #include "support/Diagnostics.h"
 
 namespace vmpt {
@@ -27,5 +28,10 @@ struct RawPlacement {
 /// starts a page.
 std::optional<RawPlacement> findRawPlacement(const Dump &dump,
                                              Diagnostics &diagnostics);
+
+/// Why the kernel contradicts a container that lays its RAM out by the name of
+/// the machine (Dump::ramEnd); nothing if it does not, or cannot tell.
+std::optional<std::string> describeMisplacement(const Dump &dump,
+                                                const KernelImage &kernel);
 
 } // namespace vmpt

@@ -34,7 +34,7 @@ std::vector<RegisterTable> listTables(const RootQuery &query,
   const std::string name = arch.rootRegister.upper();
   for (size_t i = 0; i < query.dump.machine.cpus.size(); ++i)
     if (auto value = query.dump.machine.cpus[i].find(arch.rootRegister)) {
-      const std::string source = name + " of CPU " + std::to_string(i);
+      const std::string source = name + " of " + query.dump.machine.cpuName(i);
       add(*value, source);
       if (*value & arch.userHalfBit)
         add(*value & ~arch.userHalfBit,

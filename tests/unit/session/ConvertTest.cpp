@@ -50,6 +50,15 @@ TEST(PlaceSegments, AsTheDumpHadThemElseAtTheirPhysicalAddress) {
   EXPECT_THAT(virtualStarts(segments), ElementsAre(0x1000u));
 }
 
+TEST(DropBeyond, CutsTheSegmentThatReachesOver) {
+  std::vector<CoreSegment> segments = {{PhysAddr(0x1000), 0x4000, 0x3000},
+                                       {PhysAddr(0xfffc0000), 0x1000, 0x1000}};
+  EXPECT_EQ(dropBeyond(segments, PhysAddr(0x3000)), 0x2000u);
+  ASSERT_EQ(segments.size(), 1u);
+  EXPECT_EQ(segments[0].memoryBytes, 0x2000u);
+  EXPECT_EQ(dropBeyond(segments, PhysAddr(0x3000)), 0u);
+}
+
 constexpr uint64_t megabyte = 1 << 20, imageAt = 0xffff'ffff'8100'0000;
 
 TEST(MakeAliases, NeighboursBothWaysAreOnePiece) {

@@ -235,7 +235,7 @@ TEST_F(SplitKdump, RefusesPartsOfDifferentDumps) {
   shape.release = "6.1.1";
   EXPECT_EQ(refusal({first, part(3, 2)}),
             "part 2 as given is of another dump than part 1: the headers "
-            "differ in utsname or timestamp");
+            "differ in utsname.release");
   shape.release = "6.1.0";
   image.pages[3].state = PageState::Excluded;
   EXPECT_EQ(refusal({first, part(3, 2)}),

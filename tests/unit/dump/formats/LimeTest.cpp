@@ -107,6 +107,34 @@ TEST(Lime, GarbageBetweenRecordsIsNamedAndSkipped) {
                              "and were left out"));
 }
 
+/// What stands in front of the damage does not wait for a search.
+TEST(Lime, BehindADamagedPlaceRecordsAreSearchedWhenNeeded) {
+  ByteWriter out;
+  writeLimeHeader(out, false, 0x1000, 0x1fff);
+  out.bytes(std::vector<uint8_t>(0x1000, 0x11)).text("AVMLEMiLEMiL");
+  out.zeros(3 << 20);
+  writeLimeHeader(out, false, 0x8000, 0x8fff);
+  out.bytes(std::vector<uint8_t>(0x1000, 0x22));
+  auto file = out.take();
+  Dump dump;
+  ASSERT_EQ(textOf(readLime(Bytes(file), dump)), "");
+  ASSERT_EQ(dump.warnings.size(), 1u);
+  EXPECT_EQ(dump.warnings[0],
+            "the file is damaged: no record begins at offset 0x1020; what lies "
+            "behind is searched for records when memory is asked for that "
+            "stands before in none");
+  uint8_t byte;
+  EXPECT_FALSE(dump.memory->tryRead(PhysAddr(0x1fff), byte));
+  EXPECT_EQ(byte, 0x11);
+  EXPECT_FALSE(hasQuirk(dump, "are no record"));
+  EXPECT_FALSE(dump.memory->tryRead(PhysAddr(0x8fff), byte));
+  EXPECT_EQ(byte, 0x22);
+  EXPECT_EQ(dump.memory->ranges().size(), 2u);
+  dump.describeWhole(dump);
+  EXPECT_TRUE(hasQuirk(dump, "the 0x30000c bytes at offset 0x1020 are no "
+                             "record and were left out"));
+}
+
 TEST(Lime, BrokenChunksAreCorruptAndTheNextRecordIsFound) {
   ByteWriter out;
   std::vector<uint8_t> data(3 * 65536);

@@ -44,6 +44,24 @@ TEST(ElfNotes, NamesRegistersOfEachCpu) {
   EXPECT_EQ(dump.machine.cpus[0].find("cr3"), 0x1234u);
 }
 
+/// A CPU that did not answer has no note, so the first note need not be CPU 0's.
+TEST(ElfNotes, TheirOrderIsNotThatOfTheCpus) {
+  std::vector<uint8_t> prstatus(336), bytes;
+  for (uint8_t pid : {7, 3}) {
+    prstatus[32] = pid;
+    putNote(bytes, "CORE", 1, prstatus);
+  }
+  Dump dump;
+  dump.machine.arch = Arch::X86_64;
+  parseNotes(Bytes(bytes), 4, dump);
+  interpretNotes(dump);
+  EXPECT_EQ(dump.machine.cpuNumber(0), std::nullopt);
+  EXPECT_EQ(dump.machine.cpuName(1), "note 2 of 2");
+  numberQemuCpus(dump);
+  EXPECT_EQ(dump.machine.cpuName(0), "CPU 6");
+  EXPECT_EQ(dump.machine.cpuNumber(1), 2u);
+}
+
 TEST(ElfNotes, TheSizeOfPrstatusNamesTheArchitecture) {
   std::vector<uint8_t> prstatus(392), bytes;
   putNote(bytes, "CORE", 1, prstatus);

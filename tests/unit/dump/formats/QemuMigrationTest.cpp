@@ -100,6 +100,31 @@ TEST(QemuMigration, PcRamIsSplitAtTheHoleAndFirmwareEndsAt4GiB) {
   EXPECT_EQ(absenceAt(dump, 5 * GiB), Absence::OutsideRam);
 }
 
+/// qemu hw/i386/pc_piix.c: gigabyte_align is false up to 1.7.
+TEST(QemuMigration, OldMachineTypesSplitTheirRamElsewhere) {
+  const std::pair<const char *, uint64_t> splits[] = {
+      {"pc-i440fx-1.7", 0xe0000000},
+      {"pc-q35-1.4", 0xb0000000},
+      {"pc-i440fx-2.0", 3 * GiB},
+      {"pc-i440fx-10.0", 3 * GiB},
+      {"pc-q35-10.1", 2 * GiB}};
+  for (const auto &[machine, split] : splits) {
+    auto file = QemuWriter(machine)
+                    .start()
+                    .blocks({{"pc.ram", 4 * GiB}})
+                    .endOfSection()
+                    .part(3)
+                    .page("pc.ram", split - 4096, ones)
+                    .page("pc.ram", split, twos)
+                    .endOfSection()
+                    .take();
+    Dump dump = readDump(readQemuMigration, file);
+    EXPECT_EQ(byteAt(dump, split - 1), 0x11) << machine;
+    EXPECT_EQ(byteAt(dump, 4 * GiB), 0x22) << machine;
+    EXPECT_EQ(absenceAt(dump, split), Absence::OutsideRam) << machine;
+  }
+}
+
 TEST(QemuMigration, WithoutVideoMemoryTheWindowIsRam) {
   auto file = QemuWriter("pc-i440fx-7.2")
                   .start()

@@ -28,6 +28,11 @@ TEST(RawLayout, QemuSplitsLowMemoryByItsOwnRules) {
   EXPECT_EQ(piecesOf("qemu-q35", 0xb0000000),
             (Pieces{{0, PhysAddr(0), 2 * GiB},
                     {2 * GiB, PhysAddr(4 * GiB), 768 * MiB}}));
+  EXPECT_EQ(piecesOf("qemu-i440fx-1.7", 4 * GiB),
+            (Pieces{{0, PhysAddr(0), 0xe0000000},
+                    {0xe0000000, PhysAddr(4 * GiB), 512 * MiB}}));
+  EXPECT_EQ(piecesOf("qemu-q35-1.7", 0xb0000000),
+            (Pieces{{0, PhysAddr(0), 0xb0000000}}));
   EXPECT_EQ(piecesOf("qemu-microvm", 3 * GiB),
             (Pieces{{0, PhysAddr(0), 3 * GiB}}));
   EXPECT_EQ(
@@ -85,7 +90,8 @@ TEST(RawLayout, ReadsThroughALayout) {
 TEST(RawLayout, AnUnknownNameListsTheKnownOnes) {
   std::string text = textOf(findRawLayout("qemu"));
   EXPECT_EQ(text.find("no memory layout 'qemu'; there are: flat, qemu-i440fx, "
-                      "qemu-q35, qemu-microvm, "),
+                      "qemu-q35, qemu-i440fx-1.7, qemu-q35-1.7, "
+                      "qemu-microvm, "),
             0u)
       << text;
 }

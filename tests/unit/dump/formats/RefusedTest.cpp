@@ -47,7 +47,7 @@ TEST(Refused, EveryFormatHasItsSentence) {
       {startingWith({0x14, 0x20, 0x28, 1}), "a Hyper-V saved state"},
       {startingWith({'Q', 'F', 'I', 0xfb, 0, 0, 0, 3}), "a qcow2 disk image"},
       {startingWith("LibvirtQemudPart"), "an unfinished libvirt save"},
-      {startingWith({'P', 'K', 3, 4}), "a zip archive (AFF4"},
+      {startingWith({'P', 'K', 3, 4}), "a zip archive; "},
       {startingWith({'7', 'z', 0xbc, 0xaf, 0x27, 0x1c}), "a 7z archive"},
       {having("ustar", 257), "a tar archive"},
       {having("ustar  ", 257), "a tar archive"},

@@ -64,6 +64,24 @@ std::string nameOf(const ::testing::TestParamInfo<const PagingMode *> &info) {
 INSTANTIATE_TEST_SUITE_P(All, EveryRiscV64Mode,
                          ::testing::ValuesIn(getModes(Arch::RiscV64)), nameOf);
 
+/// What 6.0 and 6.5 added to VMCOREINFO, for programs that want it.
+TEST(RiscV64Kernel, LaterKeysAreWhatWasFound) {
+  BuiltKernel built(riscv64::sv48, imageAt, physicalAt);
+  built.dump.vmcoreinfo = built.info("5.17.0", "NUMBER(VA_BITS)=48\n");
+  KernelImage kernel = valueOf(built.find());
+  const uint64_t pageOffset = 0xffffaf8000000000;
+  const std::string keys =
+      kernel.arch->laterKeys(kernel, pageOffset - 0x80000000);
+  auto has = [&](const char *line) {
+    return keys.find(line) != std::string::npos;
+  };
+  EXPECT_FALSE(has("VA_BITS")) << "is there already";
+  EXPECT_TRUE(has("NUMBER(phys_ram_base)=2147483648\n")) << keys;
+  EXPECT_TRUE(has("NUMBER(PAGE_OFFSET)=0xffffaf8000000000\n")) << keys;
+  EXPECT_TRUE(has("NUMBER(VMALLOC_END)=0xffffaf8000000000\n")) << keys;
+  EXPECT_TRUE(has("NUMBER(va_kernel_pa_offset)=0xfffffffeffe00000\n")) << keys;
+}
+
 TEST(RiscV64Kernel, AFalseFormulaIsNotBelieved) {
   BuiltKernel built(riscv64::sv48, imageAt, physicalAt);
   built.dump.vmcoreinfo =

@@ -98,6 +98,14 @@ TEST_F(BuiltKernel, IsFoundWhereNoFormulaGivesTheRoot) {
   EXPECT_THAT(sourceOf(image, "root table"), HasSubstr("found: the page"));
 }
 
+TEST_F(BuiltKernel, AMachineThatIsNotKnownIsNamedInOneSentence) {
+  putNote(PhysAddr(0x3000), vmcoreinfo());
+  dump.machine.arch.reset();
+  dump.machine.unknownName = "ppc64le";
+  EXPECT_THAT(textOf(find()),
+              ::testing::StartsWith("ppc64le dumps are not read; vmpt knows "));
+}
+
 TEST_F(BuiltKernel, AWrongPhysBaseIsNotBelieved) {
   std::string text = vmcoreinfo();
   text.replace(text.find("phys_base)=0"), 12, "phys_base)=-4096");
