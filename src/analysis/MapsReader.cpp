@@ -76,9 +76,8 @@ llvm::Expected<MapsListing> MapsReader::read(VirtAddr mm) {
 llvm::Error MapsReader::addPages(MapsListing &listing, PhysAddr root) const {
   const AddressSpace &memory = kernel_->memory();
   const PagingMode &mode = memory.mode();
-  NonPresentRules rules = getNonPresentRules(mode, kernel_->image().version());
-  rules.types = findSwapTypes(kernel_->types(), kernel_->symbols());
-  PageCounter counter(memory.physical(), mode, rules, root);
+  PageCounter counter(memory.physical(), mode, findNonPresentRules(*kernel_),
+                      root);
   // A process's table spans the lower half; the gate area lies in the upper.
   const uint64_t userLast = lowBits(mode.virtualBits);
   uint64_t absent = 0;

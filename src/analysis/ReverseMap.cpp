@@ -121,10 +121,7 @@ std::vector<PhysicalRange> mergeRanges(std::vector<PhysicalRange> ranges) {
 }
 
 ReverseMap::ReverseMap(const Kernel &kernel, const TaskList &tasks)
-    : kernel_(kernel), tasks_(tasks),
-      rules_(
-          getNonPresentRules(kernel.image().mode, kernel.image().version())) {
-  rules_.types = findSwapTypes(kernel.types(), kernel.symbols());
+    : kernel_(kernel), tasks_(tasks), rules_(findNonPresentRules(kernel)) {
   const PagingMode &mode = kernel.memory().mode();
   Space own{{ReverseMapOwner()}, kernel.memory().root(), mode, {}, false};
   for (std::optional<VirtAddr> at = mode.coverage.firstFrom(VirtAddr(0)); at;) {

@@ -7,10 +7,7 @@ namespace vmpt {
 Translator::Translator(const Kernel &kernel)
     : kernel_(&kernel),
       lastUser_(kernel.image().arch->lastUserAddress(kernel.image())),
-      rules_(
-          getNonPresentRules(kernel.image().mode, kernel.image().version())) {
-  rules_.types = findSwapTypes(kernel.types(), kernel.symbols());
-}
+      rules_(findNonPresentRules(kernel)) {}
 
 Translator Translator::ofKernel(const Kernel &kernel) {
   Translator translator(kernel);

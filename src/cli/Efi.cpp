@@ -2,7 +2,7 @@
 #include "cli/Commands.h"
 #include "cli/KernelReport.h"
 #include "cli/ListingOutput.h"
-#include "kernel/tasks/TaskList.h"
+#include "kernel/tasks/EfiMm.h"
 
 namespace vmpt {
 

@@ -1,5 +1,6 @@
 //===- Info.cpp - vmpt info: the dump, and how that is known --------------===//
 #include "views/Info.h"
+#include "analysis/CpuNumbers.h"
 #include "cli/Commands.h"
 
 namespace vmpt {
@@ -36,17 +37,34 @@ public:
 
 private:
   void writeDump(Session &session, RecordWriter &writer) const {
-    const Dump &dump = session.dump();
+    const Dump &dump = session.wholeDump();
     writeContainer(writer, dump);
     writeMemory(writer, dump);
     if (verify_)
       verify(session, writer);
     writeBlocks(writer, dump);
-    writeCpus(writer, dump.machine);
+    writeCpus(writer, numberCpus(session));
     if (dump.isTrimmed)
       session.warn("trimmed",
                    "this file was cut by vmpt trim: it holds few pages, and "
                    "what is said of the container is said of the whole dump");
+  }
+
+  /// Crash notes do not say their CPUs; the kernel does.
+  static Machine numberCpus(Session &session) {
+    Machine machine = session.dump().machine;
+    for (size_t i = 0; i < machine.cpus.size(); ++i) {
+      if (machine.cpuNumber(i))
+        continue;
+      // Without a kernel the notes are counted; writeKernel() says why.
+      llvm::Expected<const Kernel &> kernel = session.kernel();
+      if (kernel)
+        findCpuNumbers(*kernel, machine);
+      else
+        llvm::consumeError(kernel.takeError());
+      break;
+    }
+    return machine;
   }
 
   static void verify(Session &session, RecordWriter &writer) {

@@ -54,11 +54,10 @@ llvm::Expected<MapsListing> MapsCommand::readListing(Session &session,
                                                      MapsReader &reader,
                                                      const Task &task) const {
   if (!task.mm.value || task.isKernelThread) {
-    session.warn("no-areas",
-                 nameOf(task) + (task.isKernelThread
-                                     ? ": a kernel thread has no memory areas"
-                                     : ": it has no mm: it is exiting or a "
-                                       "zombie"));
+    session.warn("no-areas", nameOf(task) + ": " +
+                                 (task.isKernelThread
+                                      ? "a kernel thread has no memory areas"
+                                      : explainNoMemory(task)));
     return MapsListing();
   }
   llvm::Expected<MapsListing> listing = reader.read(task.mm);

@@ -63,9 +63,10 @@ void PageSession::learnZeroPages() {
   for (const Task &task : list->tasks) {
     if (!flags_.lacksZeroPage() && !flags_.lacksHugeZeroPage())
       return;
-    if (task.isLeader() && task.root && !task.isKernelThread)
+    const Task *holder = task.isLeader() ? task.memoryHolder() : nullptr;
+    if (holder && holder->root && !task.isKernelThread)
       reader.read(
-          allOfUserSpace(kernel_.image()), *task.root,
+          allOfUserSpace(kernel_.image()), *holder->root,
           [](const PagemapRun &) {}, ignored);
   }
 }

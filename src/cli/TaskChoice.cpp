@@ -8,13 +8,29 @@ std::string nameOf(const Task &task) {
   return "pid " + std::to_string(task.pid) + " (" + escapeName(task.comm) + ")";
 }
 
+std::string explainNoMemory(const Task &task) {
+  if (task.memoryThreads.empty())
+    return "it has no mm: it is exiting or a zombie";
+  constexpr size_t most = 8;
+  std::string threads;
+  for (const Task &thread :
+       llvm::makeArrayRef(task.memoryThreads).take_front(most))
+    threads += (threads.empty() ? "" : ", ") + std::to_string(thread.pid);
+  const size_t count = task.memoryThreads.size();
+  if (count > most)
+    threads += " and " + std::to_string(count - most) + " more";
+  return "its first thread has exited; its memory is that of " +
+         std::string(count > 1 ? "threads " : "thread ") + threads +
+         ": pass --pid " + std::to_string(task.memoryThreads.front().pid);
+}
+
 std::string explainNoRoot(const Task &task) {
   if (task.mm.value)
     return task.rootProblem;
   return task.isKernelThread
              ? "a kernel thread has no page tables of its own; vmpt kernel "
                "lists the kernel's"
-             : "it has no mm: it is exiting or a zombie";
+             : explainNoMemory(task);
 }
 
 llvm::Expected<TaskList> readTaskList(Session &session, const Kernel &kernel,
@@ -30,13 +46,19 @@ llvm::Expected<std::vector<const Task *>>
 chooseTasks(const TaskOptions &options, const TaskList &list) {
   std::vector<const Task *> chosen;
   for (const Task &task : list.tasks) {
-    bool matches = options.all   ? task.isLeader() && task.mm.value
-                   : options.pid ? task.pid == *options.pid
-                   : options.mm
-                       ? task.mm == VirtAddr(*options.mm) && task.isLeader()
-                       : task.isLeader() && task.comm == *options.comm;
-    if (matches)
-      chosen.push_back(&task);
+    if (options.pid) {
+      if (task.pid == *options.pid)
+        chosen.push_back(&task);
+      continue;
+    }
+    if (!task.isLeader())
+      continue;
+    // Of a process whose first thread has exited, a thread stands for it.
+    const Task *holder = task.memoryHolder();
+    if (options.comm
+            ? task.comm == *options.comm
+            : holder && (options.all || holder->mm == VirtAddr(*options.mm)))
+      chosen.push_back(holder ? holder : &task);
   }
   if (chosen.empty())
     return llvm::make_error<LookupError>(

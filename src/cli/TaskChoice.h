@@ -10,6 +10,9 @@ namespace vmpt {
 /// "pid 120 (demo-basic)", on one line whatever the name is.
 std::string nameOf(const Task &task);
 
+/// Why a task that is no kernel thread has no mm.
+std::string explainNoMemory(const Task &task);
+
 /// Why a task has no tables to go through.
 std::string explainNoRoot(const Task &task);
 

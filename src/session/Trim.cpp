@@ -4,6 +4,7 @@
 #include "dump/formats/TrimNote.h"
 #include "dump/writer/Segments.h"
 #include "kernel/find/KernelArch.h"
+#include "kernel/tasks/EfiMm.h"
 #include "kernel/tasks/TaskList.h"
 #include "listing/Plan.h"
 #include "memory/RecordingMemory.h"
@@ -77,11 +78,12 @@ llvm::Error readTasks(Session &session, const KernelImage &image,
   size_t done = 0;
   for (const Task &task : list->tasks) {
     session.diagnostics().progress("tasks", ++done, list->tasks.size());
-    if (!task.isLeader() || !task.mm.value || !task.root)
+    const Task *holder = task.isLeader() ? task.memoryHolder() : nullptr;
+    if (!holder || !holder->root)
       continue;
-    llvm::consumeError(readTables(**kernel, *task.root, recording));
+    llvm::consumeError(readTables(**kernel, *holder->root, recording));
     if (maps)
-      readAreas(*maps, task);
+      readAreas(*maps, *holder);
   }
   return llvm::Error::success();
 }
@@ -90,7 +92,7 @@ llvm::Error readTasks(Session &session, const KernelImage &image,
 
 llvm::Error trimDump(Session &session, Output &output,
                      const TrimOptions &options) {
-  const Dump &dump = session.dump();
+  const Dump &dump = session.wholeDump();
   RecordingMemory recording(session.memory());
   llvm::Expected<KernelImage> image = session.findKernel(recording);
   if (!image)

@@ -19,12 +19,16 @@ std::string remarksOn(const TaskTables &row) {
   auto add = [&](const std::string &remark) {
     text += (text.empty() ? "" : ", ") + remark;
   };
-  if (task.hasPanicked)
+  if (task.hasPanicked.value_or(false))
     add("PANIC");
-  if (task.isRunning)
+  if (task.isRunning.value_or(false))
     add("on CPU " + (task.cpu ? std::to_string(*task.cpu) : "?"));
   if (task.isUnlinked)
     add("not in the lists");
+  if (const size_t count = task.memoryThreads.size())
+    add("its memory is that of thread " +
+        std::to_string(task.memoryThreads.front().pid) +
+        (count > 1 ? " and " + std::to_string(count - 1) + " more" : ""));
   if (row.sharers > 1)
     add("mm shared by " + std::to_string(row.sharers) + " processes");
   if (!task.rootProblem.empty())
@@ -68,7 +72,13 @@ Record makeRecord(const TaskTables &row, uint64_t pageBytes) {
         .addCell("mapped", kibibytes(row.use->mappedBytes));
   }
   record.add("mm_sharers", row.sharers);
-  if (task.isRunning && task.cpu)
+  if (!task.memoryThreads.empty()) {
+    Array threads;
+    for (const Task &thread : task.memoryThreads)
+      threads.emplace_back(thread.pid);
+    record.add("memory_threads", std::move(threads));
+  }
+  if (task.isRunning.value_or(false) && task.cpu)
     record.add("cpu", *task.cpu);
   record.add("running", task.isRunning)
       .add("panicked", task.hasPanicked)

@@ -152,6 +152,10 @@ public:
   }
 
   PhysAddr root() const { return tables_.root(); }
+  /// All objects, as a piece of the kernel's image.
+  static MappedRun run() {
+    return {base, PhysAddr(firstFrame), objectBytes, 0};
+  }
   /// More pages than those of the objects, zeroed.
   void mapPages(VirtAddr at, PhysAddr frame, uint64_t count) {
     tables_.mapRange(at, frame, tables_.leafBits(3), 3, count);

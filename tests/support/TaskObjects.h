@@ -135,6 +135,7 @@ public:
     image_.arch = findKernelArch(Arch::X86_64);
     image_.mode = x86_64::fourLevel;
     image_.root = objects.root();
+    image_.imageRuns = imageRuns;
     DebugInputs inputs;
     inputs.searchRoot = "/nonexistent";
     for (const auto &[name, at] : symbols)
@@ -176,6 +177,7 @@ public:
       {"pid.tasks", {0, 32}},
   };
   std::map<std::string, VirtAddr> symbols;
+  std::vector<MappedRun> imageRuns;
   KernelObjects objects;
   VirtAddr initTask, pidNamespace, panicCpu, efiMm;
 

@@ -10,9 +10,10 @@ namespace vmpt {
 
 namespace {
 
-/// linux include/linux/fs.h: a file that stands behind one of another file
-/// system, since 6.5.
-constexpr uint64_t backingMode = uint64_t(1) << 25;
+/// FMODE_NOACCOUNT, which has kept its place since 4.19 (linux
+/// include/linux/fs.h). Every backing file has it: fs/file_table.c
+/// alloc_empty_backing_file().
+constexpr uint64_t noAccountMode = uint64_t(1) << 29;
 /// Names on disk are at most 255 bytes; made-up ones are kstrdup()ed freely.
 constexpr uint64_t maxNameBytes = 4096;
 /// PATH_MAX bounds what can be opened, but not how deep a path can lie.
@@ -92,6 +93,7 @@ llvm::Expected<FilePaths> FilePaths::create(const TypeSources &types,
   // Before 6.8 a backing file's own path is the user's.
   f.userMount = findOptionalField(types, "backing_file", {"user_path.mnt"});
   f.userDentry = findOptionalField(types, "backing_file", {"user_path.dentry"});
+  f.mountSuper = findOptionalField(types, "vfsmount", {"mnt_sb"});
   f.dentryData = findOptionalField(types, "dentry", {"d_fsdata"});
   f.dmaBufName = findOptionalField(types, "dma_buf", {"name"});
   return paths;
@@ -112,8 +114,12 @@ const FileIdentity &FilePaths::describe(VirtAddr file) {
 }
 
 llvm::Error FilePaths::identify(VirtAddr file, FileIdentity &identity) const {
-  bool isBacking = false;
-  llvm::Expected<Place> place = findPlace(file, isBacking);
+  llvm::Expected<std::optional<Place>> user = findUserPlace(file);
+  if (!user)
+    return user.takeError();
+  llvm::Expected<Place> place =
+      *user ? llvm::Expected<Place>(**user)
+            : readPlace(file, fields_.fileMount, fields_.fileDentry);
   if (!place)
     return place.takeError();
   llvm::Expected<std::optional<std::string>> madeUp = makeUpName(*place);
@@ -123,28 +129,64 @@ llvm::Error FilePaths::identify(VirtAddr file, FileIdentity &identity) const {
       *madeUp ? std::move(**madeUp) : walkUp(*place, identity.problem);
   // file_user_inode(): a backing file shows the user's inode, not its own.
   llvm::Expected<VirtAddr> inode =
-      isBacking ? reader_->pointer(place->dentry, fields_.dentryInode)
-                : reader_->pointer(file, fields_.fileInode);
+      *user ? reader_->pointer(place->dentry, fields_.dentryInode)
+            : reader_->pointer(file, fields_.fileInode);
   if (!inode)
     return inode.takeError();
   return readNumbers(*inode, identity);
 }
 
-llvm::Expected<FilePaths::Place> FilePaths::findPlace(VirtAddr file,
-                                                      bool &isBacking) const {
+llvm::Expected<FilePaths::Place>
+FilePaths::readPlace(VirtAddr file, const Field &mount,
+                     const Field &dentry) const {
+  llvm::Expected<VirtAddr> mountAt = reader_->pointer(file, mount);
+  if (!mountAt)
+    return mountAt.takeError();
+  llvm::Expected<VirtAddr> dentryAt = reader_->pointer(file, dentry);
+  if (!dentryAt)
+    return dentryAt.takeError();
+  return Place{*mountAt, *dentryAt};
+}
+
+/// FMODE_BACKING moved from bit 25 to 24, in 6.14 and in stable series, and
+/// others took its place; so what stands behind the file tells: a path, whose
+/// mount and dentry are of one file system. Behind any other file is the next
+/// object or nothing.
+llvm::Expected<std::optional<FilePaths::Place>>
+FilePaths::findUserPlace(VirtAddr file) const {
+  const std::optional<Place> none;
+  if (!fields_.userMount || !fields_.userDentry || !fields_.mountSuper)
+    return none;
   llvm::Expected<uint64_t> mode = reader_->number(file, fields_.fileMode);
   if (!mode)
     return mode.takeError();
-  isBacking = fields_.userMount && fields_.userDentry && (*mode & backingMode);
-  llvm::Expected<VirtAddr> mount = reader_->pointer(
-      file, isBacking ? *fields_.userMount : fields_.fileMount);
-  if (!mount)
-    return mount.takeError();
-  llvm::Expected<VirtAddr> dentry = reader_->pointer(
-      file, isBacking ? *fields_.userDentry : fields_.fileDentry);
-  if (!dentry)
-    return dentry.takeError();
-  return Place{*mount, *dentry};
+  if (!(*mode & noAccountMode))
+    return none;
+  llvm::Expected<Place> place =
+      readPlace(file, *fields_.userMount, *fields_.userDentry);
+  if (!place)
+    return place.takeError();
+  // What is mapped must be read: a dentry that is not in the dump is no
+  // reason to show the lower file.
+  using Outcome = Translation::Outcome;
+  for (VirtAddr at : {place->mount, place->dentry})
+    if (Outcome found = reader_->memory().find(at).outcome;
+        found != Outcome::Mapped && found != Outcome::TableAbsent)
+      return none;
+  llvm::Expected<VirtAddr> ofMount =
+      reader_->pointer(place->mount, *fields_.mountSuper);
+  if (!ofMount)
+    return ofMount.takeError();
+  llvm::Expected<VirtAddr> ofDentry =
+      reader_->pointer(place->dentry, fields_.dentrySuper);
+  if (!ofDentry)
+    return ofDentry.takeError();
+  llvm::Expected<VirtAddr> inode =
+      reader_->pointer(place->dentry, fields_.dentryInode);
+  if (!inode)
+    return inode.takeError();
+  const bool isPath = ofMount->value && *ofMount == *ofDentry && inode->value;
+  return isPath ? std::optional<Place>(*place) : none;
 }
 
 llvm::Error FilePaths::readNumbers(VirtAddr inode,

@@ -47,6 +47,7 @@ private:
     Field inodeSuper, inodeNumber, superType, superDevice, typeName;
     Field mountVfs, mountParent, mountPoint, mountRoot;
     std::optional<Field> userMount, userDentry; ///< struct backing_file
+    std::optional<Field> mountSuper;
     std::optional<Field> dentryData, dmaBufName;
   };
 
@@ -54,7 +55,11 @@ private:
       : symbols_(&symbols), reader_(&reader) {}
 
   llvm::Error identify(VirtAddr file, FileIdentity &identity) const;
-  llvm::Expected<Place> findPlace(VirtAddr file, bool &isBacking) const;
+  llvm::Expected<Place> readPlace(VirtAddr file, const Field &mount,
+                                  const Field &dentry) const;
+  /// Of a file that stands behind one of another file system: the path that
+  /// the user opened. Nothing for other files.
+  llvm::Expected<std::optional<Place>> findUserPlace(VirtAddr file) const;
   llvm::Error readNumbers(VirtAddr inode, FileIdentity &identity) const;
   llvm::Expected<std::string> readName(VirtAddr dentry) const;
   /// The name that a file system makes up; nothing if it makes up none.

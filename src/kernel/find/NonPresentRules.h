@@ -13,7 +13,7 @@ namespace vmpt {
 struct SwapTypes {
   uint8_t hwPoison = 1;  ///< CONFIG_MEMORY_FAILURE
   uint8_t migration = 3; ///< CONFIG_MIGRATION; 2 before 5.19
-  uint8_t device = 0;    ///< CONFIG_DEVICE_PRIVATE: 4; 2 before 5.14
+  uint8_t device = 0;    ///< CONFIG_DEVICE_PRIVATE: 3; 2 or 4 before 6.15
   uint8_t marker = 1;    ///< Since 5.19.
 };
 

@@ -127,4 +127,30 @@ void findWords(const AddressSpace &memory, llvm::ArrayRef<MappedRun> runs,
                });
 }
 
+void findEmptyLists(const AddressSpace &memory, llvm::ArrayRef<MappedRun> runs,
+                    unsigned wordBytes,
+                    llvm::function_ref<bool(VirtAddr)> visit) {
+  auto wordAt = [&](const uint8_t *at) {
+    return wordBytes == 8 ? loadUnaligned<uint64_t>(at, memory.order())
+                          : loadUnaligned<uint32_t>(at, memory.order());
+  };
+  std::optional<VirtAddr> last;
+  forEachPiece(memory, runs, 2 * wordBytes - 1,
+               [&](VirtAddr start, llvm::ArrayRef<uint8_t> piece) {
+                 uint64_t from = alignUp(start.value, wordBytes) - start.value;
+                 for (; fits(from, 2 * wordBytes, piece.size());
+                      from += wordBytes) {
+                   const VirtAddr at = start + from;
+                   if (wordAt(piece.data() + from) != at.value ||
+                       wordAt(piece.data() + from + wordBytes) != at.value ||
+                       (last && at <= *last))
+                     continue;
+                   last = at;
+                   if (!visit(at))
+                     return false;
+                 }
+                 return true;
+               });
+}
+
 } // namespace vmpt

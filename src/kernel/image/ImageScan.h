@@ -21,4 +21,10 @@ void findWords(const AddressSpace &memory, llvm::ArrayRef<MappedRun> runs,
                uint64_t word, unsigned wordBytes,
                llvm::function_ref<bool(VirtAddr)> visit);
 
+/// Hands every empty `struct list_head` in \p runs to \p visit: two machine
+/// words that are both their own address.
+void findEmptyLists(const AddressSpace &memory, llvm::ArrayRef<MappedRun> runs,
+                    unsigned wordBytes,
+                    llvm::function_ref<bool(VirtAddr)> visit);
+
 } // namespace vmpt

@@ -1,6 +1,9 @@
 #include "kernel/pages/NonPresentEntry.h"
 
+#include "kernel/context/Kernel.h"
 #include "kernel/find/KernelArch.h"
+
+#include <algorithm>
 
 namespace vmpt {
 
@@ -80,7 +83,48 @@ NonPresentRules getNonPresentRules(const PagingMode &mode,
   return {};
 }
 
-SwapTypes findSwapTypes(const TypeSources &types, const SymbolSource &symbols) {
+namespace {
+
+/// How many of the 32 types are not swap files', by `swap_info[]`, which has
+/// one pointer for each that is.
+struct SwapCount {
+  unsigned atLeast = 0, atMost = maxSwapTypes;
+};
+
+/// The size of a symbol may be the distance to the next, and so include what
+/// aligns that one.
+SwapCount countOtherTypes(uint64_t swapInfoWords) {
+  constexpr uint64_t maxPaddingWords = 7;
+  SwapCount count;
+  if (swapInfoWords <= maxPaddingWords ||
+      swapInfoWords > maxSwapTypes + maxPaddingWords)
+    return count;
+  count.atLeast =
+      maxSwapTypes - unsigned(std::min<uint64_t>(swapInfoWords, maxSwapTypes));
+  count.atMost = maxSwapTypes - unsigned(swapInfoWords - maxPaddingWords);
+  return count;
+}
+
+/// SWP_DEVICE_NUM of all releases; the fewest that fit win.
+void fitDeviceTypes(SwapTypes &types, SwapCount others) {
+  const unsigned rest = types.hwPoison + types.migration + types.marker;
+  auto fits = [&](unsigned device) {
+    return rest + device >= others.atLeast && rest + device <= others.atMost;
+  };
+  if (fits(types.device))
+    return;
+  for (unsigned device : {0, 2, 3, 4, 6})
+    if (fits(device)) {
+      types.device = uint8_t(device);
+      return;
+    }
+}
+
+} // namespace
+
+SwapTypes findSwapTypes(const TypeSources &types, const SymbolSource &symbols,
+                        KernelVersion version,
+                        std::optional<uint64_t> swapInfoWords) {
   auto hasEnumerator = [&](llvm::StringRef name) {
     llvm::Expected<uint64_t> value = types.getEnumConstant(name);
     if (!value)
@@ -90,7 +134,10 @@ SwapTypes findSwapTypes(const TypeSources &types, const SymbolSource &symbols) {
   SwapTypes found;
   // 5.19 brought PG_anon_exclusive, with it a third type of migration, and
   // the markers.
-  if (hasEnumerator("PG_locked") && !hasEnumerator("PG_anon_exclusive")) {
+  const bool isOld = hasEnumerator("PG_locked")
+                         ? !hasEnumerator("PG_anon_exclusive")
+                         : version < KernelVersion{5, 19};
+  if (isOld) {
     found.migration = 2;
     found.marker = 0;
   }
@@ -98,14 +145,31 @@ SwapTypes findSwapTypes(const TypeSources &types, const SymbolSource &symbols) {
       symbols.findAll({"vfs_read", "memory_failure", "migrate_pages",
                        "make_device_exclusive_range", "make_device_exclusive",
                        "device_private_entry_fault"});
-  if (!code[0]) // in every kernel: there are no symbols
-    return found;
-  if (!code[1])
-    found.hwPoison = 0;
-  if (!code[2])
-    found.migration = 0;
-  found.device = code[3] || code[4] ? 4 : code[5] ? 2 : 0;
+  if (code[0]) { // in every kernel: else there are no symbols
+    if (!code[1])
+      found.hwPoison = 0;
+    if (!code[2])
+      found.migration = 0;
+    // 5.14; one type less since 6.15, by another function.
+    found.device = code[3] ? 4 : code[4] ? 3 : code[5] ? 2 : 0;
+    if (code[4] && hasEnumerator("SOFTLEAF_MIGRATION_DEVICE_READ"))
+      found.device = 6;
+  }
+  if (swapInfoWords)
+    fitDeviceTypes(found, countOtherTypes(*swapInfoWords));
   return found;
+}
+
+NonPresentRules findNonPresentRules(const Kernel &kernel) {
+  const KernelVersion version = kernel.image().version();
+  NonPresentRules rules = getNonPresentRules(kernel.image().mode, version);
+  std::optional<uint64_t> swapInfoWords;
+  if (std::optional<Symbol> array = kernel.symbols().find("swap_info");
+      array && array->sizeBytes)
+    swapInfoWords = array->sizeBytes / kernel.image().wordBytes();
+  rules.types =
+      findSwapTypes(kernel.types(), kernel.symbols(), version, swapInfoWords);
+  return rules;
 }
 
 } // namespace vmpt

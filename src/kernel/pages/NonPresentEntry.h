@@ -14,6 +14,8 @@
 
 namespace vmpt {
 
+class Kernel;
+
 enum class EntryKind : uint8_t {
   Untouched,    ///< Zero: never used, or given back.
   Present,      ///< The MMU uses it.
@@ -51,7 +53,13 @@ NonPresentRules getNonPresentRules(const PagingMode &mode,
                                    KernelVersion version);
 
 /// Which swap types this kernel keeps, by the functions and enumerators of
-/// what it was configured with.
-SwapTypes findSwapTypes(const TypeSources &types, const SymbolSource &symbols);
+/// what it was configured with; `swap_info[]`, which has a pointer for each
+/// type of swap files, wins where it contradicts those.
+SwapTypes findSwapTypes(const TypeSources &types, const SymbolSource &symbols,
+                        KernelVersion version,
+                        std::optional<uint64_t> swapInfoWords);
+
+/// Both for a dumped kernel.
+NonPresentRules findNonPresentRules(const Kernel &kernel);
 
 } // namespace vmpt

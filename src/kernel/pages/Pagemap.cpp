@@ -68,9 +68,8 @@ struct PagemapReader::Walk {
 
 PagemapReader::PagemapReader(const Kernel &kernel, PageFlags &flags)
     : kernel_(&kernel), flags_(&flags), mode_(kernel.image().mode),
-      nonPresent_(getNonPresentRules(mode_, kernel.image().version())),
+      nonPresent_(findNonPresentRules(kernel)),
       rules_(getPagemapRules(mode_, kernel.image().version())) {
-  nonPresent_.types = findSwapTypes(kernel.types(), kernel.symbols());
   // linux include/linux/swapops.h swp_offset_pfn() (6.1).
   if (kernel.image().version() >= KernelVersion{6, 1}) {
     const uint64_t physicalBits =

@@ -3,31 +3,18 @@
 #include "kernel/context/ListWalk.h"
 #include "kernel/context/Problems.h"
 #include "kernel/context/TaskLimits.h"
+#include "kernel/tasks/CpuTasks.h"
 #include "kernel/tasks/PidTable.h"
 #include "kernel/tasks/TaskFields.h"
+#include "kernel/tasks/TaskStates.h"
 
 #include <algorithm>
 #include <unordered_set>
 
 namespace vmpt {
 
-namespace {
+namespace {} // namespace
 
-/// linux include/linux/sched.h TASK_REPORT and task_state_index(): the
-/// highest bit names the letter, but I is a sleep of two bits.
-char stateLetter(uint64_t state, uint64_t exitState) {
-  constexpr uint64_t report = 0x7f, idle = 0x402;
-  if ((state & idle) == idle)
-    return 'I';
-  uint64_t shown = (state | exitState) & report;
-  unsigned index = 0;
-  for (; shown; shown >>= 1)
-    ++index;
-  // 5.x and later name frozen and lock waits after the sleep that they are.
-  return "RSDTtXZP"[index];
-}
-
-/// The physical address of a top table that is in the dump.
 llvm::Expected<PhysAddr> rootBehind(const Kernel &kernel, VirtAddr table) {
   llvm::Expected<PhysAddr> root = kernel.memory().translate(table);
   if (!root)
@@ -37,6 +24,8 @@ llvm::Expected<PhysAddr> rootBehind(const Kernel &kernel, VirtAddr table) {
     return llvm::make_error<MemoryError>(*absent);
   return root;
 }
+
+namespace {
 
 llvm::Expected<PhysAddr> readRootAt(const Kernel &kernel, const Field &pgd,
                                     VirtAddr mm) {
@@ -54,7 +43,7 @@ class TaskListReader {
 public:
   TaskListReader(const Kernel &kernel, const TaskFields &fields)
       : kernel_(kernel), reader_(kernel.reader()), fields_(fields),
-        names_(kernel, fields) {}
+        names_(kernel, fields), states_(TaskStates::find(kernel)) {}
 
   llvm::Expected<TaskList> read(const TaskListOptions &options);
 
@@ -64,18 +53,25 @@ private:
   void addProcesses(VirtAddr initTask);
   void addThreads(VirtAddr leader);
   void addFromPids(bool withThreads);
+  void findMemoryThreads();
+  void addIdle(bool isWanted);
   /// False if it cannot be a task.
   bool add(VirtAddr task, bool isUnlinked);
   llvm::Error readTask(VirtAddr at, Task &task);
-  void markRunning();
+  void markPanicked();
+  bool knowsThreads() const {
+    return fields_.signal && fields_.threadHead && fields_.threadNode;
+  }
 
   const Kernel &kernel_;
   const StructReader &reader_;
   const TaskFields &fields_;
   TaskNames names_;
+  TaskStates states_;
   TaskList list_;
   Problems problems_;
   Addresses seen_;
+  VirtAddr initTask_;
 };
 
 std::vector<VirtAddr> TaskListReader::readRing(VirtAddr head,
@@ -102,8 +98,8 @@ llvm::Error TaskListReader::readTask(VirtAddr at, Task &task) {
   task.address = at;
   task.pid = uint32_t(pid);
   task.tgid = uint32_t(tgid);
-  task.state =
-      stateLetter(state, reader_.tryNumber(at, fields_.exitState).value_or(0));
+  task.state = states_.letter(
+      state, reader_.tryNumber(at, fields_.exitState).value_or(0));
   task.isKernelThread = flags & kernelThreadFlag;
   task.mm = VirtAddr(mm);
   if (pid > maxPids || tgid > maxPids)
@@ -116,7 +112,8 @@ llvm::Error TaskListReader::readTask(VirtAddr at, Task &task) {
   // What follows only says more; a task without it is a task.
   task.ppid =
       uint32_t(reader_.tryNumber(VirtAddr(parent), fields_.tgid).value_or(0));
-  task.isRunning = reader_.tryNumber(at, fields_.onCpu).value_or(0) != 0;
+  if (auto onCpu = reader_.tryNumber(at, fields_.onCpu))
+    task.isRunning = *onCpu != 0;
   if (auto cpu = reader_.tryNumber(at, fields_.cpu))
     task.cpu = uint32_t(*cpu);
   if (!mm)
@@ -139,7 +136,7 @@ bool TaskListReader::add(VirtAddr at, bool isUnlinked) {
     return false;
   }
   if (task.pid == 0)
-    return true; // the idle tasks are not listed by /proc either
+    return true; // see addIdle()
   list_.tasks.push_back(std::move(task));
   return true;
 }
@@ -188,9 +185,69 @@ void TaskListReader::addFromPids(bool withThreads) {
                   " tasks are in the pid structures but not in the lists");
 }
 
-/// on_cpu is set for the task that runs on a CPU; panic_cpu names the CPU
-/// that panicked, -1 where none has (linux kernel/panic.c).
-void TaskListReader::markRunning() {
+/// A process lives as long as a thread of it: pthread_exit() in main().
+void TaskListReader::findMemoryThreads() {
+  if (!knowsThreads())
+    return;
+  for (Task &leader : list_.tasks) {
+    if (!leader.isLeader() || leader.isKernelThread || leader.mm.value)
+      continue;
+    std::optional<uint64_t> signal =
+        reader_.tryNumber(leader.address, fields_.signal);
+    if (!signal || !*signal)
+      continue;
+    const ListMembers members =
+        followList(reader_, VirtAddr(*signal) + fields_.threadHead->offset,
+                   maxPids, "its threads");
+    for (VirtAddr link : members.links) {
+      Task thread;
+      if (llvm::Error error =
+              readTask(link - fields_.threadNode->offset, thread))
+        llvm::consumeError(std::move(error)); // named by who lists threads
+      else if (thread.mm.value && thread.tgid == leader.tgid)
+        leader.memoryThreads.push_back(std::move(thread));
+    }
+  }
+}
+
+/// /proc has no idle tasks. One that runs matters: it may have panicked.
+void TaskListReader::addIdle(bool isWanted) {
+  llvm::Expected<std::vector<CpuTask>> cpus = readCpuTasks(kernel_);
+  if (!cpus) {
+    std::string why = llvm::toString(cpus.takeError());
+    if (isWanted)
+      problems_.add("idle tasks other than init_task are not known: " + why);
+    cpus = std::vector<CpuTask>{{0, initTask_, {}}};
+  }
+  for (const CpuTask &cpu : *cpus) {
+    Task task;
+    if (llvm::Error error = readTask(cpu.idle, task)) {
+      problems_.add("the idle task of CPU " + llvm::Twine(cpu.cpu) +
+                    " cannot be read: " + llvm::toString(std::move(error)));
+      continue;
+    }
+    if (task.pid != 0) {
+      problems_.add("the idle task of CPU " + llvm::Twine(cpu.cpu) +
+                    " would have pid " + llvm::Twine(task.pid));
+      continue;
+    }
+    if (cpu.current.value) {
+      // A kernel for one CPU has no on_cpu.
+      for (Task &other : list_.tasks)
+        if (!fields_.onCpu)
+          other.isRunning = other.address == cpu.current;
+      if (!fields_.onCpu)
+        task.isRunning = cpu.current == cpu.idle;
+      task.cpu = cpu.cpu;
+    }
+    if (isWanted || task.isRunning.value_or(false))
+      list_.tasks.push_back(std::move(task));
+  }
+}
+
+/// panic_cpu names the CPU that panicked, -1 where none has (linux
+/// kernel/panic.c).
+void TaskListReader::markPanicked() {
   llvm::Expected<VirtAddr> panicCpu = kernel_.address("panic_cpu");
   if (!panicCpu)
     return llvm::consumeError(panicCpu.takeError());
@@ -198,21 +255,27 @@ void TaskListReader::markRunning() {
       kernel_.memory().readNumber<uint32_t>(*panicCpu);
   if (!cpu)
     return llvm::consumeError(cpu.takeError());
-  for (Task &task : list_.tasks)
-    task.hasPanicked = task.isRunning && task.cpu && *task.cpu == *cpu;
+  constexpr uint32_t nobody = ~uint32_t(0);
+  list_.knowsPanicCpu = true;
+  for (Task &task : list_.tasks) {
+    if (*cpu == nobody || (task.isRunning && !*task.isRunning))
+      task.hasPanicked = false;
+    else if (task.isRunning)
+      // A kernel for one CPU does not say which it is.
+      task.hasPanicked = task.cpu.value_or(0) == *cpu;
+  }
 }
 
 llvm::Expected<TaskList> TaskListReader::read(const TaskListOptions &options) {
   llvm::Expected<VirtAddr> initTask = kernel_.address("init_task");
   if (!initTask)
     return initTask.takeError();
-  addProcesses(*initTask);
-  const bool knowsThreads =
-      fields_.signal && fields_.threadHead && fields_.threadNode;
-  if (options.withThreads && !knowsThreads)
+  initTask_ = *initTask;
+  addProcesses(initTask_);
+  if (options.withThreads && !knowsThreads())
     problems_.add("threads are not listed: where a process keeps them is not "
                   "known; pass --vmlinux");
-  if (options.withThreads && knowsThreads) {
+  if (options.withThreads && knowsThreads()) {
     std::vector<VirtAddr> leaders;
     for (const Task &task : list_.tasks)
       leaders.push_back(task.address);
@@ -220,7 +283,9 @@ llvm::Expected<TaskList> TaskListReader::read(const TaskListOptions &options) {
       addThreads(leader);
   }
   addFromPids(options.withThreads);
-  markRunning();
+  findMemoryThreads();
+  addIdle(options.withIdle);
+  markPanicked();
   std::stable_sort(list_.tasks.begin(), list_.tasks.end(),
                    [](const Task &a, const Task &b) { return a.pid < b.pid; });
   list_.problems = problems_.take();
@@ -241,21 +306,6 @@ llvm::Expected<PhysAddr> readRoot(const Kernel &kernel, VirtAddr mm) {
   if (!pgd)
     return pgd.takeError();
   return readRootAt(kernel, *pgd, mm);
-}
-
-llvm::Expected<PhysAddr> readEfiRoot(const Kernel &kernel) {
-  llvm::Expected<VirtAddr> mm = kernel.address("efi_mm");
-  if (!mm)
-    return mm.takeError();
-  llvm::Expected<Field> pgd = findField(kernel.types(), "mm_struct", {"pgd"});
-  if (!pgd)
-    return pgd.takeError();
-  llvm::Expected<VirtAddr> table = kernel.reader().pointer(*mm, *pgd);
-  if (table && !table->value)
-    return llvm::make_error<LookupError>(
-        "no EFI page tables: efi_mm.pgd is null, so the machine runs without "
-        "EFI runtime services");
-  return table ? rootBehind(kernel, *table) : table.takeError();
 }
 
 llvm::Expected<TaskList> readTaskList(const Kernel &kernel,

@@ -23,9 +23,12 @@ struct Task {
   std::string comm;
   char state = '?'; ///< The letter of /proc/PID/stat.
   bool isKernelThread = false;
-  bool isRunning = false; ///< On a CPU at the moment of the dump.
+  /// On a CPU at the moment of the dump; nothing where that is not known.
+  std::optional<bool> isRunning;
   std::optional<uint32_t> cpu;
-  bool hasPanicked = false; ///< Runs on the CPU that called panic().
+  /// Called panic(), or runs on the CPU that did; nothing where that is not
+  /// known.
+  std::optional<bool> hasPanicked;
   /// Only one of the two sources knows it.
   bool isUnlinked = false;
   VirtAddr mm; ///< 0 for kernel threads and after exit.
@@ -33,11 +36,23 @@ struct Task {
   std::optional<PhysAddr> root;
   std::string rootProblem; ///< Why there is none, though there is an mm.
 
+  /// Of a process whose first thread has exited: its threads that have the mm.
+  std::vector<Task> memoryThreads;
+
   bool isLeader() const { return pid == tgid; }
+  /// Who has the mm of this process: it, or a thread; null if nobody has.
+  const Task *memoryHolder() const {
+    return mm.value                ? this
+           : memoryThreads.empty() ? nullptr
+                                   : &memoryThreads.front();
+  }
 };
 
 struct TaskList {
-  std::vector<Task> tasks; ///< Ascending by pid; leaders and threads.
+  /// Ascending by pid; leaders and threads. Idle tasks have pid 0, one a CPU.
+  std::vector<Task> tasks;
+  /// panic_cpu could be read: `hasPanicked` of each task is of it.
+  bool knowsPanicCpu = false;
   /// What was lost and why, a sentence each.
   std::vector<std::string> problems;
 
@@ -46,6 +61,8 @@ struct TaskList {
 
 struct TaskListOptions {
   bool withThreads = true;
+  /// Idle tasks that do not run; the others are always listed.
+  bool withIdle = false;
 };
 
 /// Fails if there is not even a beginning: no init_task, no layout of
@@ -56,8 +73,8 @@ llvm::Expected<TaskList> readTaskList(const Kernel &kernel,
 /// The physical address of an mm_struct's top table, or why not.
 llvm::Expected<PhysAddr> readRoot(const Kernel &kernel, VirtAddr mm);
 
-/// The same of efi_mm, which has no top table where the machine runs without
-/// EFI runtime services (linux arch/x86/platform/efi/efi_64.c).
-llvm::Expected<PhysAddr> readEfiRoot(const Kernel &kernel);
+/// The physical address of the top table that an mm_struct points to; an error
+/// if it is not in the dump.
+llvm::Expected<PhysAddr> rootBehind(const Kernel &kernel, VirtAddr table);
 
 } // namespace vmpt

@@ -18,8 +18,8 @@ std::vector<TaskTables> countTaskTables(const TaskList &list,
   size_t done = 0;
   for (const Task &task : list.tasks) {
     TaskTables row{&task, std::nullopt};
-    if (task.mm.value && task.isLeader())
-      ++sharers[task.mm.value];
+    if (const Task *holder = task.isLeader() ? task.memoryHolder() : nullptr)
+      ++sharers[holder->mm.value];
     if (task.root) {
       auto [found, isNew] = known.try_emplace(task.mm.value);
       if (isNew)

@@ -15,6 +15,7 @@ Task makeTask(uint32_t pid, std::string comm) {
   task.ppid = 1;
   task.comm = std::move(comm);
   task.state = 'S';
+  task.isRunning = task.hasPanicked = false;
   return task;
 }
 
@@ -69,6 +70,27 @@ TEST(Tasks, RemarksFollowTheName) {
                       "processes, 4 tables not in the dump)\n"),
             std::string::npos)
       << text;
+}
+
+TEST(Tasks, WhatIsNotKnownIsNull) {
+  Task task = makeTask(7, "x");
+  task.isRunning = task.hasPanicked = std::nullopt;
+  const std::string line =
+      written(OutputFormat::JsonLines, TaskTables{&task, {}});
+  EXPECT_NE(line.find(R"("running":null,"panicked":null)"), std::string::npos)
+      << line;
+}
+
+TEST(Tasks, ThreadsThatHoldTheMemoryAreNamed) {
+  Task task = makeTask(7, "x");
+  for (uint32_t pid : {8, 9, 10})
+    task.memoryThreads.push_back(makeProcess(pid, "thread"));
+  EXPECT_NE(written(OutputFormat::Text, TaskTables{&task, {}})
+                .find("x  (its memory is that of thread 8 and 2 more)"),
+            std::string::npos);
+  EXPECT_NE(written(OutputFormat::JsonLines, TaskTables{&task, {}})
+                .find(R"("memory_threads":[8,9,10])"),
+            std::string::npos);
 }
 
 TEST(Tasks, ANameForgesNoRow) {

@@ -61,6 +61,21 @@ TEST_F(FilePathTest, ABindMountHidesWhatIsAboveIt) {
   EXPECT_EQ(pathOf(bind, files.dentry("x", data)), "/srv/x");
 }
 
+/// umount -l, and the root of another mount namespace: the mount is on itself,
+/// and d_path() ends there (linux fs/d_path.c prepend_path()).
+TEST_F(FilePathTest, ADetachedMountEndsThePath) {
+  VirtAddr root = files.dentry("/"), bin = files.dentry("bin", root);
+  EXPECT_EQ(pathOf(files.mount(root), files.dentry("t", bin)), "/bin/t");
+}
+
+/// An idmapped bind mount is another mount of the same dentries.
+TEST_F(FilePathTest, AnIdmappedMountHasThePathOfItsOwnPlace) {
+  VirtAddr home = files.dentry("home", top), file = files.dentry("f", home);
+  VirtAddr mapped = files.mount(home, rootMount, files.dentry("mnt", top));
+  EXPECT_EQ(pathOf(rootMount, file), "/home/f");
+  EXPECT_EQ(pathOf(mapped, file), "/mnt/f");
+}
+
 TEST_F(FilePathTest, TheRootItselfIsASlash) {
   EXPECT_EQ(pathOf(rootMount, top), "/");
 }
@@ -148,15 +163,50 @@ TEST_F(FilePathTest, AnUnknownFileSystemIsNamedByItsFunction) {
 TEST_F(FilePathTest, ABackingFileShowsTheUsersPathAndInode) {
   VirtAddr lower = files.dentry("lower", top), merged = files.dentry("m", top);
   files.kernel.set(merged, "dentry", "d_inode", files.inode(super, 20));
+  files.kernel.set(merged, "dentry", "d_sb", super);
+  files.kernel.set(rootMount, "vfsmount", "mnt_sb", super);
   VirtAddr file =
       files.file(rootMount, lower, files.inode(super, 10), "backing_file");
   files.kernel.set(file, "backing_file", "user_path.mnt", rootMount);
   files.kernel.set(file, "backing_file", "user_path.dentry", merged);
-  EXPECT_EQ(describe(file).path, "/lower") << "without FMODE_BACKING";
-  files.kernel.set(file, "file", "f_mode", 1 << 25);
+  EXPECT_EQ(describe(file).path, "/lower") << "a file of the file table";
+  // FMODE_BACKING is bit 25 up to 6.13, bit 24 since, also in stable series;
+  // bit 25 is FMODE_NONOTIFY there. FMODE_NOACCOUNT is bit 29 in all.
+  for (uint64_t mode : {bit(29) | bit(25), bit(29) | bit(24), bit(29)}) {
+    files.kernel.set(file, "file", "f_mode", mode);
+    FileIdentity shown = describe(file);
+    EXPECT_EQ(shown.path, "/m") << hex(mode);
+    EXPECT_EQ(shown.inode, 20u);
+    EXPECT_EQ(shown.problem, "");
+  }
+  // A path has a mount and a dentry of one file system, and an inode.
+  files.kernel.set(merged, "dentry", "d_sb", top);
+  EXPECT_EQ(describe(file).path, "/lower");
+  files.kernel.set(merged, "dentry", "d_sb", super);
+  files.kernel.set(merged, "dentry", "d_inode", 0);
+  EXPECT_EQ(describe(file).path, "/lower");
+}
+
+/// memfd, shared /dev/zero and SysV memory, hugetlb: FMODE_NONOTIFY.
+TEST_F(FilePathTest, BitsOfOtherFilesDoNotMakeThemBackingFiles) {
+  VirtAddr file = files.pseudoFile("tmpfs", "memfd:lab", 77);
+  for (unsigned number : {24, 25, 26, 29}) {
+    files.kernel.set(file, "file", "f_mode", bit(number));
+    EXPECT_EQ(describe(file).path, "/memfd:lab (deleted)") << number;
+  }
+}
+
+TEST_F(FilePathTest, AUserPathThatIsNotInTheDumpIsNoLowerPath) {
+  VirtAddr file = files.file(rootMount, files.dentry("lower", top),
+                             files.inode(super, 10), "backing_file");
+  files.kernel.set(file, "backing_file", "user_path.mnt", rootMount);
+  files.kernel.set(file, "file", "f_mode", bit(29) | bit(24));
+  VirtAddr far = files.kernel.allocate(4096, 4096);
+  files.kernel.set(file, "backing_file", "user_path.dentry", far);
+  files.kernel.memory.setAbsent(files.kernel.physical(far), Absence::Excluded);
   FileIdentity shown = describe(file);
-  EXPECT_EQ(shown.path, "/m");
-  EXPECT_EQ(shown.inode, 20u);
+  EXPECT_EQ(shown.path, "(unreadable)");
+  EXPECT_THAT(shown.problem, HasSubstr("excluded"));
 }
 
 /// 6.5 to 6.7: the file's own path is the user's, the inode is the real one.

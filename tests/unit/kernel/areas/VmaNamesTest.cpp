@@ -101,6 +101,53 @@ TEST_F(VmaNamesTest, ASpecialMappingNamesItself) {
   EXPECT_EQ(nameOf(), "[vdso]");
 }
 
+/// linux arch/x86/entry/vdso/vma.c, arch/arm64/kernel/vdso.c (with those of
+/// 32-bit processes), arch/riscv/kernel/vdso.c, kernel/events/uprobes.c.
+TEST_F(VmaNamesTest, OfEverySpecialMapping) {
+  kernel.symbols.add("special_mapping_name", specialName);
+  for (const char *text : {"[vdso]", "[vvar]", "[vvar_vclock]", "[sigpage]",
+                           "[vectors]", "[uprobes]", "[aarch32_vdso]"}) {
+    makeSpecial(text);
+    EXPECT_EQ(nameOf(), text);
+  }
+}
+
+/// The kernel has no name for it (x86 VM_SHADOW_STACK, arm64 GCS): linux v6.12
+/// arch/x86/mm/mmap.c arch_vma_name().
+TEST_F(VmaNamesTest, AShadowStackHasNone) {
+  for (unsigned number : {37, 38}) {
+    vma.flags = VmRead | VmWrite | uint64_t(1) << number;
+    EXPECT_EQ(nameOf(), "") << number;
+  }
+}
+
+/// get_vma_name(): the file before all else, and its name by prctl() before
+/// its path.
+TEST_F(VmaNamesTest, OfFilesThatAreNoneOfADirectory) {
+  const std::pair<const char *, const char *> pseudo[] = {
+      {"secretmem", "/secretmem (deleted)"},
+      {"hugetlbfs", "/anon_hugepage (deleted)"},
+      {"anon_inodefs", "anon_inode:[io_uring]"},
+      {"tmpfs", "/memfd:a b (deleted)"}};
+  const char *names[] = {"secretmem", "anon_hugepage", "[io_uring]",
+                         "memfd:a b"};
+  for (size_t i = 0; i < std::size(pseudo); ++i) {
+    vma.file = files.pseudoFile(pseudo[i].first, names[i], 7);
+    EXPECT_EQ(nameOf(), pseudo[i].second);
+  }
+}
+
+/// A file on a mounted hugetlbfs has a place in it; d_dname is only for those
+/// on the kernel's own mount.
+TEST_F(VmaNamesTest, AHugetlbfsFileHasItsPath) {
+  VirtAddr top = files.dentry("/"), point = files.dentry("huge", top);
+  VirtAddr root = files.dentry("/"),
+           mount = files.mount(root, files.mount(top), point);
+  vma.file = files.file(mount, files.dentry("pool", root),
+                        files.inode(files.superBlock("hugetlbfs", 1), 9));
+  EXPECT_EQ(nameOf(), "/huge/pool");
+}
+
 TEST_F(VmaNamesTest, AnotherFunctionIsNotGuessedAt) {
   makeSpecial("[vdso]", codeAddress);
   kernel.symbols.add("special_mapping_name", specialName);

@@ -198,18 +198,48 @@ TEST(SwapTypes, FollowFunctionsAndEnumerators) {
   KernelObjects old, recent;
   old.declareEnum("pageflags", {{"PG_locked", 0}});
   recent.declareEnum("pageflags", {{"PG_locked", 0}, {"PG_anon_exclusive", 9}});
-  SwapTypes types = findSwapTypes(old.types(), old.symbols);
+  SwapTypes types = findSwapTypes(old.types(), old.symbols, {6, 1}, {});
   EXPECT_EQ(types.migration, 2);
   EXPECT_EQ(types.marker, 0);
   EXPECT_EQ(types.hwPoison, 1) << "without symbols: as usual";
   recent.symbols.add("vfs_read", VirtAddr(1));
   recent.symbols.add("migrate_pages", VirtAddr(1));
   recent.symbols.add("make_device_exclusive_range", VirtAddr(1));
-  types = findSwapTypes(recent.types(), recent.symbols);
+  types = findSwapTypes(recent.types(), recent.symbols, {5, 10}, {});
   EXPECT_EQ(types.migration, 3);
   EXPECT_EQ(types.marker, 1);
   EXPECT_EQ(types.hwPoison, 0);
   EXPECT_EQ(types.device, 4);
+}
+
+/// 6.15: one function for another, and one type less.
+TEST(SwapTypes, DeviceTypesAreCountedByTheirFunction) {
+  KernelObjects kernel;
+  kernel.declareEnum("pageflags", {{"PG_locked", 0}, {"PG_anon_exclusive", 9}});
+  for (const char *name :
+       {"vfs_read", "migrate_pages", "memory_failure", "make_device_exclusive"})
+    kernel.symbols.add(name, VirtAddr(1));
+  auto find = [&](std::optional<uint64_t> swapInfoWords) {
+    return findSwapTypes(kernel.types(), kernel.symbols, {7, 2}, swapInfoWords);
+  };
+  EXPECT_EQ(find({}).device, 3);
+  EXPECT_EQ(find(24).device, 3) << "32 - 1 - 3 - 3 - 1";
+  EXPECT_EQ(find(31).device, 3) << "with what aligns the next object";
+  EXPECT_EQ(find(21).device, 6) << "a later kernel's, by its swap_info[]";
+  EXPECT_EQ(find(22).device, 6) << "the fewest that fit";
+  for (uint64_t nonsense : {0, 1, 4096})
+    EXPECT_EQ(find(nonsense).device, 3) << nonsense;
+}
+
+TEST(SwapTypes, WithoutEnumeratorsTheVersionTells) {
+  KernelObjects kernel;
+  kernel.declare("any", {{"member", 8}});
+  SwapTypes types = findSwapTypes(kernel.types(), kernel.symbols, {5, 18}, {});
+  EXPECT_EQ(types.migration, 2);
+  EXPECT_EQ(types.marker, 0);
+  types = findSwapTypes(kernel.types(), kernel.symbols, {5, 19}, {});
+  EXPECT_EQ(types.migration, 3);
+  EXPECT_EQ(types.marker, 1);
 }
 
 } // namespace

@@ -334,8 +334,8 @@ TEST_F(TaskListTest, OnlyWhatRunsOnThePanickedCpuHasPanicked) {
   kernel.set(tasks[3], "task_struct.thread_info.cpu", 1);
   list = read();
   for (const Task &task : list.tasks)
-    EXPECT_FALSE(task.hasPanicked) << "panic_cpu is -1";
-  EXPECT_TRUE(list.findPid(3)->isRunning);
+    EXPECT_EQ(task.hasPanicked, false) << "panic_cpu is -1";
+  EXPECT_EQ(list.findPid(3)->isRunning, true);
   EXPECT_EQ(list.findPid(2)->cpu, 1u);
   kernel.objects.memory.writeNumber<uint32_t>(
       kernel.objects.physical(kernel.panicCpu), 1);
@@ -349,8 +349,111 @@ TEST_F(TaskListTest, AKernelForOneCpuSaysNothingOfCpus) {
   kernel.places.erase("task_struct.thread_info.cpu");
   kernel.symbols.erase("panic_cpu");
   const Task &task = readOne(kernel.task(2, "any"));
-  EXPECT_FALSE(task.isRunning);
+  EXPECT_EQ(task.isRunning, std::nullopt);
   EXPECT_EQ(task.cpu, std::nullopt);
+  EXPECT_EQ(task.hasPanicked, std::nullopt) << "nothing tells";
+}
+
+TEST_F(TaskListTest, ThreadsHoldTheMemoryOfALeaderThatIsGone) {
+  VirtAddr leader = kernel.task(10, "demo"), one = kernel.task(11, "a", 10),
+           two = kernel.task(12, "b", 10), mm = kernel.mm();
+  kernel.set(leader, "task_struct.exit_state", 0x20);
+  for (VirtAddr thread : {one, two})
+    kernel.set(thread, "task_struct.mm", mm);
+  kernel.linkTasks({leader});
+  kernel.linkThreads(leader, {one, two});
+  kernel.setPids({leader, one, two});
+  for (bool withThreads : {false, true}) {
+    list = read(withThreads);
+    const Task &task = *list.findPid(10);
+    EXPECT_EQ(task.state, 'Z');
+    ASSERT_THAT(task.memoryThreads, SizeIs(2));
+    EXPECT_EQ(task.memoryThreads[1].pid, 12u);
+    EXPECT_EQ(task.memoryHolder()->pid, 11u);
+    EXPECT_TRUE(task.memoryHolder()->root);
+  }
+  // What hangs on the list and is of another process holds nothing.
+  kernel.set(one, "task_struct.tgid", 7);
+  kernel.set(two, "task_struct.mm", 0);
+  list = read(false);
+  EXPECT_EQ(list.findPid(10)->memoryHolder(), nullptr);
+}
+
+class IdleTasks : public TaskListTest {
+protected:
+  void SetUp() override {
+    makeFive();
+    kernel.places["rq.curr"] = {0, 8};
+    kernel.places["rq.idle"] = {8, 8};
+    VirtAddr queues = kernel.objects.allocate(128),
+             offsets = kernel.objects.allocate(16);
+    kernel.objects.setWord(offsets + 8, 64);
+    kernel.symbols["runqueues"] = queues;
+    kernel.symbols["__per_cpu_offset"] = offsets;
+    VirtAddr count = kernel.objects.allocate(8);
+    kernel.objects.setWord(count, 2);
+    kernel.symbols["nr_cpu_ids"] = count;
+    second = kernel.task(0, "swapper/1");
+    setQueue(0, tasks[1], kernel.initTask);
+    setQueue(1, second, second);
+    for (VirtAddr task : {tasks[1], second})
+      kernel.set(task, "task_struct.on_cpu", 1);
+    kernel.set(second, "task_struct.thread_info.cpu", 1);
+  }
+  void setQueue(unsigned cpu, VirtAddr current, VirtAddr idle) {
+    VirtAddr queue = kernel.symbols["runqueues"] + 64 * cpu;
+    kernel.objects.setWord(queue, current.value);
+    kernel.objects.setWord(queue + 8, idle.value);
+  }
+  TaskList readIdle() {
+    return valueOf(readTaskList(kernel.kernel(), {false, true}));
+  }
+  VirtAddr second;
+};
+
+TEST_F(IdleTasks, ThatRunAreListed) {
+  list = read();
+  EXPECT_THAT(list.problems, IsEmpty());
+  EXPECT_THAT(pids(list), ElementsAre(0, 1, 2, 3, 4, 5));
+  EXPECT_EQ(list.tasks[0].comm, "swapper/1");
+  EXPECT_EQ(list.tasks[0].cpu, 1u);
+  EXPECT_THAT(pids(readIdle()), ElementsAre(0, 0, 1, 2, 3, 4, 5));
+}
+
+TEST_F(IdleTasks, MayHavePanicked) {
+  kernel.objects.memory.writeNumber<uint32_t>(
+      kernel.objects.physical(kernel.panicCpu), 1);
+  list = read();
+  for (const Task &task : list.tasks)
+    EXPECT_EQ(task.hasPanicked, task.pid == 0) << task.pid;
+}
+
+/// Neither on_cpu nor per-CPU data: the run queue says who runs.
+TEST_F(IdleTasks, OfAKernelForOneCpu) {
+  kernel.places.erase("task_struct.on_cpu");
+  kernel.places.erase("task_struct.thread_info.cpu");
+  kernel.symbols.erase("__per_cpu_offset");
+  list = readIdle();
+  EXPECT_THAT(pids(list), ElementsAre(0, 1, 2, 3, 4, 5));
+  for (const Task &task : list.tasks)
+    EXPECT_EQ(task.isRunning, task.pid == 2) << task.pid;
+}
+
+TEST_F(IdleTasks, ThatMakeNoSenseAreNamed) {
+  setQueue(0, tasks[1], tasks[2]);
+  setQueue(1, second, nowhere);
+  list = readIdle();
+  EXPECT_THAT(pids(list), ElementsAre(1, 2, 3, 4, 5));
+  EXPECT_THAT(list.problems,
+              ElementsAre("the idle task of CPU 0 would have pid 3",
+                          HasSubstr("the idle task of CPU 1 cannot be read")));
+}
+
+TEST_F(IdleTasks, WithoutRunQueuesOnlyTheFirstIsKnown) {
+  kernel.symbols.erase("runqueues");
+  list = readIdle();
+  EXPECT_THAT(pids(list), ElementsAre(0, 1, 2, 3, 4, 5));
+  EXPECT_THAT(list.problems, ElementsAre(HasSubstr("other than init_task")));
 }
 
 TEST_F(TaskListTest, NoBeginningIsAnError) {
@@ -435,19 +538,6 @@ TEST_F(TaskListTest, SentencesAboutMadeUpTasksEnd) {
   EXPECT_THAT(pids(list), ElementsAre(1, 2, 3, 4, 5));
   ASSERT_THAT(list.problems, SizeIs(101));
   EXPECT_EQ(list.problems.back(), "156 further problems of this kind");
-}
-
-TEST_F(TaskListTest, TheEfiRoot) {
-  EXPECT_EQ(textOf(readEfiRoot(kernel.kernel())),
-            "no EFI page tables: efi_mm.pgd is null, so the machine runs "
-            "without EFI runtime services");
-  VirtAddr table(kernel.get(kernel.mm(), "mm_struct.pgd"));
-  table = kernel.objects.allocate(4096, 4096);
-  kernel.set(kernel.efiMm, "mm_struct.pgd", table);
-  EXPECT_EQ(valueOf(readEfiRoot(kernel.kernel())),
-            kernel.objects.physical(table));
-  kernel.set(kernel.efiMm, "mm_struct.pgd", nowhere);
-  EXPECT_THAT(textOf(readEfiRoot(kernel.kernel())), HasSubstr("not mapped"));
 }
 
 } // namespace

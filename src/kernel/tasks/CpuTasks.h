@@ -1,0 +1,24 @@
+//===- CpuTasks.h - what each CPU runs, and its idle task -----------------===//
+//
+// A CPU's run queue knows both. Idle tasks are on no list: swapper/0 is
+// init_task, the others only hang there. linux kernel/sched/sched.h struct rq.
+//
+#pragma once
+
+#include "kernel/context/Kernel.h"
+
+namespace vmpt {
+
+struct CpuTask {
+  uint32_t cpu = 0;
+  VirtAddr idle, current; ///< task_structs
+};
+
+/// What is added to a per-CPU symbol's address for each CPU. One 0 for a kernel
+/// that was built for one CPU, or does not say.
+std::vector<uint64_t> readPerCpuOffsets(const Kernel &kernel);
+
+/// One for each CPU that ever ran. The LookupError says what is unknown.
+llvm::Expected<std::vector<CpuTask>> readCpuTasks(const Kernel &kernel);
+
+} // namespace vmpt
