@@ -44,7 +44,8 @@ TEST(ElfNotes, NamesRegistersOfEachCpu) {
   EXPECT_EQ(dump.machine.cpus[0].find("cr3"), 0x1234u);
 }
 
-/// A CPU that did not answer has no note, so the first note need not be CPU 0's.
+/// A CPU that did not answer has no note, so the first note need not be CPU
+/// 0's.
 TEST(ElfNotes, TheirOrderIsNotThatOfTheCpus) {
   std::vector<uint8_t> prstatus(336), bytes;
   for (uint8_t pid : {7, 3}) {
