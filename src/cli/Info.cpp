@@ -15,6 +15,9 @@ public:
     symbols_.add(parser);
     parser.addFlag("--sources",
                    "also where symbols and struct layouts come from", sources_);
+    parser.addFlag("--evidence",
+                   "also all that was tried, and every message in full",
+                   evidence_);
     parser.addFlag("--verify",
                    "also read every page: which are zeros, which are broken",
                    verify_);
@@ -28,9 +31,22 @@ public:
     auto session = context.open(dump_, kernel_, symbols_);
     if (!session)
       return session.takeError();
+    if ((*session)->dump().isTrimmed)
+      (*session)->warn("trimmed",
+                       "cut by vmpt trim: it holds few pages, and what is said "
+                       "of the container is said of the whole dump");
+    // First: it may tell that the file was cut off.
+    llvm::Expected<const KernelImage &> image = (*session)->image();
+    llvm::Error failure = image.takeError();
+    if (Session::isUsageError(failure))
+      return failure;
     writeDump(**session, **writer);
-    if (llvm::Error error = writeKernel(**session, **writer))
+    if (failure)
+      reportFailure(**session, std::move(failure), **writer);
+    else if (llvm::Error error = writeKernel(**session, *image, **writer))
       return error;
+    if (evidence_)
+      writeMessages(**writer, (*session)->diagnostics().findings());
     (*writer)->finish((*session)->diagnostics().findings());
     return llvm::Error::success();
   }
@@ -38,16 +54,13 @@ public:
 private:
   void writeDump(Session &session, RecordWriter &writer) const {
     const Dump &dump = session.wholeDump();
+    writeTrimmed(writer, dump);
     writeContainer(writer, dump);
     writeMemory(writer, dump);
     if (verify_)
       verify(session, writer);
     writeBlocks(writer, dump);
     writeCpus(writer, numberCpus(session));
-    if (dump.isTrimmed)
-      session.warn("trimmed",
-                   "this file was cut by vmpt trim: it holds few pages, and "
-                   "what is said of the container is said of the whole dump");
   }
 
   /// Crash notes do not say their CPUs; the kernel does.
@@ -77,16 +90,19 @@ private:
                   "pages that the file should have cannot be read");
   }
 
-  llvm::Error writeKernel(Session &session, RecordWriter &writer) const {
-    llvm::Expected<const KernelImage &> image = session.image();
-    if (!image) {
-      // What the container says stays worth having.
-      session.gap("no-kernel", image.takeError());
-      return llvm::Error::success();
-    }
-    writeKernelFacts(writer, image->evidence);
-    writeSections(writer, image->markers, image->wordBytes());
-    if (!sources_)
+  /// What the container says stays worth having.
+  void reportFailure(Session &session, llvm::Error failure,
+                     RecordWriter &writer) const {
+    session.gap("no-kernel", std::move(failure));
+    if (evidence_)
+      writeKernelFacts(writer, session.tried());
+  }
+
+  llvm::Error writeKernel(Session &session, const KernelImage &image,
+                          RecordWriter &writer) const {
+    writeKernelFacts(writer, image.evidence);
+    writeSections(writer, image.markers, image.wordBytes());
+    if (!sources_ && !evidence_)
       return llvm::Error::success();
     llvm::Expected<const Kernel &> kernel = session.kernel();
     if (!kernel)
@@ -100,6 +116,7 @@ private:
   SymbolOptions symbols_;
   OutputOptions output_;
   bool sources_ = false;
+  bool evidence_ = false;
   bool verify_ = false;
 };
 

@@ -53,11 +53,8 @@ private:
 llvm::Expected<MapsListing> MapsCommand::readListing(Session &session,
                                                      MapsReader &reader,
                                                      const Task &task) const {
-  if (!task.mm.value || task.isKernelThread) {
-    session.warn("no-areas", nameOf(task) + ": " +
-                                 (task.isKernelThread
-                                      ? "a kernel thread has no memory areas"
-                                      : explainNoMemory(task)));
+  if (hasNoMm(task)) {
+    session.warn("no-areas", nameOf(task) + ": " + explainNoMm(task));
     return MapsListing();
   }
   llvm::Expected<MapsListing> listing = reader.read(task.mm);

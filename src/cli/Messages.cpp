@@ -57,18 +57,43 @@ void Messages::say(const std::string &text) {
   }
 }
 
+/// One line is read, a paragraph is not. The file's name, the first \p kept
+/// bytes, stays whole.
+static std::string shorten(std::string line, size_t kept) {
+  constexpr size_t maxBytes = 200, leastSentence = 100;
+  constexpr llvm::StringLiteral rest =
+      " ...; vmpt info --evidence has the rest";
+  const size_t limit = std::max(maxBytes, kept + leastSentence);
+  if (line.size() <= limit)
+    return line;
+  size_t end = line.rfind(' ', limit - rest.size());
+  if (end == std::string::npos || end <= kept)
+    end = limit - rest.size();
+  while (end && (uint8_t(line[end]) & 0xC0) == 0x80) // inside a character
+    --end;
+  return line.substr(0, end) + rest.str();
+}
+
 void Messages::report(const Finding &finding) {
   hasGap_ |= finding.severity == Severity::Gap;
   result_.flush();
-  std::string text = finding.sentence;
+  std::string name = "vmpt: warning: ";
   if (!finding.subject.file.empty())
-    text = "'" + finding.subject.file + "': " + text;
-  say("vmpt: warning: " + printable(text) + "\n");
+    name += "'" + printable(finding.subject.file) + "': ";
+  say(shorten(name + printable(finding.sentence), name.size()) + "\n");
 }
 
 void Messages::fail(llvm::Error error) {
   result_.flush();
-  say("vmpt: error: " + printable(llvm::toString(std::move(error))) + "\n");
+  std::string name = "vmpt: error: ", text;
+  llvm::handleAllErrors(
+      std::move(error),
+      [&](llvm::FileError &named) {
+        name += "'" + printable(named.getFileName()) + "': ";
+        text = named.messageWithoutFileInfo();
+      },
+      [&](const llvm::ErrorInfoBase &other) { text = other.message(); });
+  say(shorten(name + printable(text), name.size()) + "\n");
 }
 
 void Messages::showProgress(llvm::StringRef what, uint64_t done,

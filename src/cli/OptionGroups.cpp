@@ -96,6 +96,16 @@ void KernelOptions::addVmcoreinfo(OptionParser &parser) {
   parser.addText("--arch", "ARCH", "x86_64, i386, arm64 or riscv64", arch);
   parser.addText("--vmcoreinfo", "FILE", "take VMCOREINFO from FILE",
                  vmcoreinfo);
+  parser.addFlag("--force", "take options that contradict the dump", force);
+}
+
+/// Text that has what each VMCOREINFO has (linux kernel/vmcore_info.c).
+static llvm::Error checkVmcoreinfo(const std::string &text) {
+  const Vmcoreinfo info = Vmcoreinfo::parse(text);
+  if (info.release() && info.has("PAGESIZE"))
+    return llvm::Error::success();
+  return llvm::make_error<UsageError>(
+      "no VMCOREINFO text: it has no lines OSRELEASE= and PAGESIZE=");
 }
 
 llvm::Error KernelOptions::apply(Request &request) const {
@@ -113,6 +123,8 @@ llvm::Error KernelOptions::apply(Request &request) const {
   if (vaBits)
     overrides.virtualBits = unsigned(std::min<uint64_t>(*vaBits, ~0u));
   overrides.granule = granule;
+  overrides.force = force;
+  request.debug.force |= force;
   overrides.physBase = physBase;
   if (vmcoreinfo) {
     llvm::Expected<std::unique_ptr<MappedFile>> file =
@@ -120,6 +132,8 @@ llvm::Error KernelOptions::apply(Request &request) const {
     if (!file)
       return llvm::createFileError(*vmcoreinfo, file.takeError());
     overrides.vmcoreinfoText = (*file)->bytes().text().str();
+    if (llvm::Error error = checkVmcoreinfo(*overrides.vmcoreinfoText))
+      return llvm::createFileError(*vmcoreinfo, std::move(error));
     request.vmcoreinfo = vmcoreinfo;
   }
   return llvm::Error::success();
@@ -152,7 +166,7 @@ llvm::Error SymbolOptions::apply(Request &request) const {
   inputs.vmlinux = vmlinux;
   inputs.systemMap = systemMap;
   inputs.btf = btf;
-  inputs.force = forceVmlinux;
+  inputs.force |= forceVmlinux;
   return llvm::Error::success();
 }
 

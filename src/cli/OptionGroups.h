@@ -45,6 +45,7 @@ struct KernelOptions {
   std::optional<uint64_t> granule;
   std::optional<uint64_t> physBase;
   std::optional<std::string> vmcoreinfo;
+  bool force = false;
 
   void add(OptionParser &parser);
   /// For a command whose --root is another table.

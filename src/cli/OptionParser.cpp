@@ -119,6 +119,16 @@ OptionParser::OptionParser(llvm::StringRef command, llvm::StringRef description)
 OptionParser::~OptionParser() = default;
 
 void OptionParser::addFlag(const char *names, const char *help, bool &target) {
+  for (Option &option : parser_->options)
+    if (option.name == getLongName(names)) {
+      option.parsed->description(option.parsed->get_description() + "; " +
+                                 help);
+      option.set = [&target, first = std::move(option.set)](Values values) {
+        target = true;
+        return first(std::move(values));
+      };
+      return;
+    }
   // Twice the same is not a contradiction.
   parser_
       ->add(names, "", help,

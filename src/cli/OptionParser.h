@@ -27,6 +27,7 @@ public:
   OptionParser(llvm::StringRef command, llvm::StringRef description);
   ~OptionParser();
 
+  /// One that is there already sets both targets.
   void addFlag(const char *names, const char *help, bool &target);
   void addNumber(const char *names, const char *valueName, const char *help,
                  std::optional<uint64_t> &target);

@@ -96,10 +96,7 @@ std::vector<PagemapArea> PageSession::areasOf(const Task &task) {
 
 void PageSession::readPagemap(const Task &task, PagemapReader::Visitor visit) {
   if (!task.mm.value || task.isKernelThread)
-    return session_.warn(
-        "no-areas", nameOf(task) + ": it has no memory of its own: " +
-                        (task.isKernelThread ? "a kernel thread"
-                                             : "it is exiting or a zombie"));
+    return session_.warn("no-areas", nameOf(task) + ": " + explainNoMm(task));
   Subject subject;
   subject.pid = task.pid;
   if (!task.root)

@@ -205,9 +205,17 @@ llvm::Error ReadCommand::run(const CommandContext &context) {
   if (binary_ && !(*writer)->text())
     return llvm::make_error<UsageError>(
         "--binary writes bytes as they are; leave out --format");
-  auto session = context.open(dump_, kernel_, symbols_);
+  llvm::Expected<Request> request = makeRequest(dump_, kernel_, symbols_);
+  if (!request)
+    return request.takeError();
+  request->lossIsGap = false; // each byte that is missing is named
+  auto session = context.openRequest(std::move(*request));
   if (!session)
     return session.takeError();
+  // Physical memory needs no kernel, but what is said of one is judged.
+  if (!(*session)->request().kernel.given().empty())
+    if (auto kernel = (*session)->image(); !kernel)
+      return kernel.takeError();
   if (virtual_)
     start = findStart(**session);
   if (!start)

@@ -93,7 +93,8 @@ void ReverseMapCommand::print(Session &session, const Kernel &kernel,
 llvm::Error ReverseMapCommand::write(Session &session, const Kernel &kernel,
                                      RecordWriter &writer) {
   // Without tasks the kernel's own mappings are still to be had.
-  llvm::Expected<TaskList> tasks = readTaskList(kernel, {/*withThreads=*/true});
+  llvm::Expected<TaskList> tasks =
+      session.readTasks(kernel, {/*withThreads=*/true});
   TaskList none;
   if (!tasks)
     session.gap("task-list", tasks.takeError());

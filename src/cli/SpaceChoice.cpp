@@ -30,6 +30,10 @@ llvm::Expected<ChosenSpace> chooseSpace(const SpaceOptions &options,
   if (options.pid)
     return chooseTask(*options.pid, session, *kernel);
   if (options.root)
+    if (llvm::Error error =
+            session.checkRoot(kernel->image(), PhysAddr(*options.root)))
+      return error;
+  if (options.root)
     return ChosenSpace{Translator::ofRoot(*kernel, PhysAddr(*options.root)),
                        std::nullopt};
   return ChosenSpace{Translator::ofKernel(*kernel), std::nullopt};

@@ -42,18 +42,19 @@ public:
       return plan.takeError();
     if (llvm::Error error = output.prepare(*plan))
       return error;
-    if (llvm::Error error =
-            root_ ? listRoot(kernel, PhysAddr(*root_), nullptr, output)
-                  : listTasks(session, kernel, output, writer))
+    if (llvm::Error error = root_ ? listGiven(session, kernel, output)
+                                  : listTasks(session, kernel, output, writer))
       return error;
     output.finish();
     return llvm::Error::success();
   }
 
 private:
+  llvm::Error listGiven(Session &session, const Kernel &kernel,
+                        ListingOutput &output) const;
   llvm::Error listRoot(const Kernel &kernel, PhysAddr root, const Task *task,
                        ListingOutput &output) const;
-  llvm::Error listOne(const Kernel &kernel, const Task &task,
+  llvm::Error listOne(Session &session, const Kernel &kernel, const Task &task,
                       ListingOutput &output, RecordWriter &writer) const;
   llvm::Error listTasks(Session &session, const Kernel &kernel,
                         ListingOutput &output, RecordWriter &writer) const;
@@ -79,9 +80,17 @@ llvm::Error TaskCommand::listTasks(Session &session, const Kernel &kernel,
   if (!tasks)
     return tasks.takeError();
   if (tasks->size() == 1)
-    return listOne(kernel, *tasks->front(), output, writer);
+    return listOne(session, kernel, *tasks->front(), output, writer);
   listSeveral(session, kernel, *tasks, output, writer);
   return llvm::Error::success();
+}
+
+llvm::Error TaskCommand::listGiven(Session &session, const Kernel &kernel,
+                                   ListingOutput &output) const {
+  const PhysAddr root(*root_);
+  if (llvm::Error error = session.checkRoot(kernel.image(), root))
+    return error;
+  return listRoot(kernel, root, nullptr, output);
 }
 
 llvm::Error TaskCommand::listRoot(const Kernel &kernel, PhysAddr root,
@@ -97,11 +106,17 @@ llvm::Error TaskCommand::listRoot(const Kernel &kernel, PhysAddr root,
   return output.write(*plan, task);
 }
 
-llvm::Error TaskCommand::listOne(const Kernel &kernel, const Task &task,
-                                 ListingOutput &output,
+llvm::Error TaskCommand::listOne(Session &session, const Kernel &kernel,
+                                 const Task &task, ListingOutput &output,
                                  RecordWriter &writer) const {
   writer.context("pid", task.pid);
   writer.context("comm", task.comm);
+  if (hasNoMm(task)) {
+    // As the kernel does: page_tables/current_kernel is empty then.
+    session.warn("no-mm", nameOf(task) + ": " + explainNoMm(task));
+    writeNoListing(writer);
+    return llvm::Error::success();
+  }
   if (task.root)
     return listRoot(kernel, *task.root, &task, output);
   return llvm::make_error<LookupError>(nameOf(task) + ": " +
@@ -118,7 +133,7 @@ void TaskCommand::listSeveral(Session &session, const Kernel &kernel,
     writer.beginGroup(nameOf(*task));
     Subject subject;
     subject.pid = task->pid;
-    if (llvm::Error error = listOne(kernel, *task, output, writer)) {
+    if (llvm::Error error = listOne(session, kernel, *task, output, writer)) {
       session.gap("root-of-task", std::move(error), subject);
       writeNoListing(writer);
     }

@@ -8,13 +8,17 @@ std::string nameOf(const Task &task) {
   return "pid " + std::to_string(task.pid) + " (" + escapeName(task.comm) + ")";
 }
 
-std::string explainNoMemory(const Task &task) {
+bool hasNoMm(const Task &task) { return !task.mm.value || task.isKernelThread; }
+
+std::string explainNoMm(const Task &task) {
+  if (task.isKernelThread)
+    return "a kernel thread has no memory of its own, only the kernel's";
   if (task.memoryThreads.empty())
     return "it has no mm: it is exiting or a zombie";
   constexpr size_t most = 8;
   std::string threads;
   for (const Task &thread :
-       llvm::makeArrayRef(task.memoryThreads).take_front(most))
+       llvm::ArrayRef<Task>(task.memoryThreads).take_front(most))
     threads += (threads.empty() ? "" : ", ") + std::to_string(thread.pid);
   const size_t count = task.memoryThreads.size();
   if (count > most)
@@ -25,17 +29,12 @@ std::string explainNoMemory(const Task &task) {
 }
 
 std::string explainNoRoot(const Task &task) {
-  if (task.mm.value)
-    return task.rootProblem;
-  return task.isKernelThread
-             ? "a kernel thread has no page tables of its own; vmpt kernel "
-               "lists the kernel's"
-             : explainNoMemory(task);
+  return hasNoMm(task) ? explainNoMm(task) : task.rootProblem;
 }
 
 llvm::Expected<TaskList> readTaskList(Session &session, const Kernel &kernel,
                                       bool withThreads) {
-  llvm::Expected<TaskList> list = readTaskList(kernel, {withThreads});
+  llvm::Expected<TaskList> list = session.readTasks(kernel, {withThreads});
   if (list)
     for (const std::string &problem : list->problems)
       session.warn("task-list", problem);
@@ -57,7 +56,8 @@ chooseTasks(const TaskOptions &options, const TaskList &list) {
     const Task *holder = task.memoryHolder();
     if (options.comm
             ? task.comm == *options.comm
-            : holder && (options.all || holder->mm == VirtAddr(*options.mm)))
+            : holder && (options.all || (holder->mm == VirtAddr(*options.mm) &&
+                                         !holder->isKernelThread)))
       chosen.push_back(holder ? holder : &task);
   }
   if (chosen.empty())

@@ -10,9 +10,10 @@ namespace vmpt {
 /// "pid 120 (demo-basic)", on one line whatever the name is.
 std::string nameOf(const Task &task);
 
-/// Why a task that is no kernel thread has no mm.
-std::string explainNoMemory(const Task &task);
-
+/// Has it no memory of its own? A kernel thread may borrow an mm.
+bool hasNoMm(const Task &task);
+/// Why, for one that has none.
+std::string explainNoMm(const Task &task);
 /// Why a task has no tables to go through.
 std::string explainNoRoot(const Task &task);
 

@@ -24,7 +24,7 @@ public:
   llvm::Error write(Session &session, const Kernel &kernel,
                     RecordWriter &writer) override {
     const KernelImage &image = kernel.image();
-    llvm::Expected<TaskList> list = readTaskList(kernel, options_);
+    llvm::Expected<TaskList> list = session.readTasks(kernel, options_);
     if (!list)
       return list.takeError();
     findPanicked(kernel, session.dump().machine, *list);

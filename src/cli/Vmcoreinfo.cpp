@@ -31,7 +31,8 @@ public:
 
 private:
   static llvm::Expected<std::string> findText(Session &session) {
-    if (const auto &text = session.dump().vmcoreinfo)
+    const auto &text = session.dump().vmcoreinfo;
+    if (text && session.request().kernel.given().empty())
       return *text;
     llvm::Expected<const KernelImage &> kernel = session.image();
     if (!kernel)
@@ -53,7 +54,7 @@ private:
 const CommandInfo vmcoreinfoCommand = {
     "vmcoreinfo", "print the kernel's VMCOREINFO text",
     "Prints VMCOREINFO as it is in the dump: the note, or what a scan of "
-    "memory finds.",
+    "memory finds; with --vmcoreinfo the text of FILE, if it fits the dump.",
     createCommand<VmcoreinfoCommand>};
 
 } // namespace vmpt

@@ -84,6 +84,7 @@ public:
   /// A UsageError says what is wrong.
   llvm::Error add(llvm::StringRef text);
   bool empty() const { return addresses_.empty(); }
+  const llvm::StringMap<uint64_t> &addresses() const { return addresses_; }
 
   std::vector<std::optional<Symbol>>
   findAll(llvm::ArrayRef<llvm::StringRef> names) const override;

@@ -145,6 +145,7 @@ public:
   /// Numbers in bytes; MEMBER may have dots. A UsageError says what is wrong.
   llvm::Error add(llvm::StringRef text);
   bool empty() const { return places_.empty(); }
+  const llvm::StringMap<Member> &places() const { return places_; }
 
   std::optional<Member> findMember(llvm::StringRef name,
                                    llvm::StringRef path) const override;

@@ -115,8 +115,7 @@ void readRaw(const std::shared_ptr<FileSource> &file,
     dump.quirks.push_back(std::move(reason));
 }
 
-/// Fills \p dump from \p files, which it keeps.
-llvm::Error readDump(Sources files, const OpenOptions &options, Dump &dump) {
+llvm::Error readFiles(Sources files, const OpenOptions &options, Dump &dump) {
   if (llvm::Error error = mapWhereWanted(files))
     return error;
   dump.files = files;
@@ -141,6 +140,35 @@ llvm::Error readDump(Sources files, const OpenOptions &options, Dump &dump) {
       return container.read(file, dump);
   readRaw(files.front(), options, dump);
   return llvm::Error::success();
+}
+
+/// Fills \p dump from \p files, which it keeps.
+llvm::Error readDump(Sources files, const OpenOptions &options, Dump &dump) {
+  if (llvm::Error error = readFiles(std::move(files), options, dump))
+    return error;
+  if (!dump.isRaw && (options.rawBase || options.rawLayout))
+    return llvm::make_error<UsageError>(
+        llvm::Twine(options.rawLayout ? "--layout" : "--raw-base") +
+        " says where a raw image lies; this is no raw image, but " +
+        dump.format);
+  return llvm::Error::success();
+}
+
+/// A file that says itself what it is cannot be a piece of memory besides.
+llvm::Error checkIsRaw(const std::string &path) {
+  auto file = FileSource::open(path);
+  if (!file)
+    return file.takeError();
+  Dump dump;
+  llvm::Error error = readFiles({std::move(*file)}, {}, dump);
+  if (!error && dump.isRaw)
+    return llvm::Error::success();
+  const bool isContainer = !error;
+  llvm::consumeError(std::move(error));
+  return llvm::make_error<UsageError>(
+      "--map says where raw memory lies; this is no raw memory, but " +
+      (isContainer ? dump.format
+                   : std::string("a damaged file of another kind")));
 }
 
 } // namespace
@@ -183,6 +211,9 @@ llvm::Expected<Dump> openDump(const std::string &path,
     std::vector<RawMapping> mappings = options.mappings;
     // The dump's own file is memory too: from its base, else from 0.
     if (!path.empty())
+      if (llvm::Error error = checkIsRaw(path))
+        return error;
+    if (!path.empty())
       mappings.insert(mappings.begin(),
                       {path, options.rawBase.value_or(PhysAddr()), {}, 0});
     if (llvm::Error error = readMappings(mappings, dump))
@@ -209,7 +240,7 @@ llvm::Expected<Dump> openDump(const std::string &path,
   if (llvm::Error error = readDump(std::move(files), options, dump))
     return error;
   for (const std::string &warning : dump.warnings)
-    diagnostics.warn("'" + path + "': " + warning);
+    diagnostics.warn("container", warning);
   return dump;
 }
 

@@ -43,6 +43,13 @@ uint64_t PhysicalMemory::presentBytes() const {
   return bytes;
 }
 
+uint64_t PhysicalMemory::truncatedBytes() const {
+  uint64_t bytes = 0;
+  for (const MemoryRange &range : ranges())
+    bytes += range.absence == Absence::Truncated ? range.size : 0;
+  return bytes;
+}
+
 const uint8_t *PhysicalMemory::tryView(PhysAddr, uint64_t) const {
   return nullptr;
 }

@@ -94,6 +94,14 @@ public:
   /// as empty, see docs/architecture.md.
   virtual bool mayExcludeZeroPages() const { return false; }
 
+  /// False where the container has no map of RAM (a raw image): then memory
+  /// that it has no bytes of may be outside of RAM, or have been cut off.
+  virtual bool knowsRam() const { return true; }
+
+  /// How many bytes the file should have and lacks. Cheap where there is no
+  /// sign of it.
+  virtual uint64_t truncatedBytes() const;
+
   /// How many of the bytes that are there the container itself marks as
   /// zeros, instead of storing them. No page is looked into.
   virtual uint64_t knownZeroBytes() const { return 0; }

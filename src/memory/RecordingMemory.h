@@ -26,6 +26,8 @@ public:
   bool mayExcludeZeroPages() const override {
     return memory_.mayExcludeZeroPages();
   }
+  bool knowsRam() const override { return memory_.knowsRam(); }
+  uint64_t truncatedBytes() const override { return memory_.truncatedBytes(); }
   uint64_t knownZeroBytes() const override { return memory_.knownZeroBytes(); }
   const PhysicalMemory &forScanning() const override { return memory_; }
 

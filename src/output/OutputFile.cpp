@@ -59,8 +59,10 @@ llvm::Error compareWithInputs(const OutputRequest &request,
     // What is no regular file is written to, and is not lost by it: a terminal
     // or /dev/null may be both.
     if (output && isSameFile(*output, status) && !S_ISCHR(status.st_mode))
-      return usageError("is the input '" + input +
-                        "' itself, which would be lost; name another file");
+      return usageError((input == request.path
+                             ? "is the input"
+                             : "is the input '" + input + "'") +
+                        " itself, which would be lost; name another file");
     if (isDump)
       mode &= status.st_mode;
     return llvm::Error::success();

@@ -9,6 +9,8 @@ llvm::Expected<PhysAddr> AddressSpace::translate(VirtAddr at) const {
   case Translation::Outcome::Mapped:
     return found.address;
   case Translation::Outcome::TableAbsent:
+    if (auto placed = findPlaced(at))
+      return *placed;
     return llvm::make_error<MemoryError>(found.absent);
   case Translation::Outcome::NotPresent:
     break;
@@ -76,8 +78,13 @@ void AddressSpace::addRuns(VirtAddr first, VirtAddr last, size_t limit,
     Translation found = find(first);
     // One less than what is left in the page: that may be all 2^64 bytes.
     const uint64_t inPage = found.pageBytes - 1;
-    const uint64_t more =
-        std::min(inPage - (first.value & inPage), last - first);
+    uint64_t more = std::min(inPage - (first.value & inPage), last - first);
+    const bool isAbsent = found.outcome == Translation::Outcome::TableAbsent;
+    if (auto placed = isAbsent ? findPlaced(first) : std::nullopt) {
+      more = std::min(more, placed_->last - first);
+      runs.push_back({first, *placed, more + 1, 0});
+    } else if (isAbsent && placed_ && first < placed_->first)
+      more = std::min(more, placed_->first - first - 1);
     if (found.isMapped()) {
       const TranslationStep &step = found.steps.back();
       MappedRun *previous = runs.empty() ? nullptr : &runs.back();

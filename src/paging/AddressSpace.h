@@ -14,9 +14,16 @@ struct MappedRun {
   uint64_t entry = 0; ///< The leaf entry of the run's first page.
 };
 
+/// Virtual memory [first, last] that is known to be one physical piece.
+struct LinearPiece {
+  VirtAddr first, last;
+  PhysAddr physical; ///< Of `first`.
+};
+
 /// Reads virtual addresses through one root. Never by arithmetic: what the
 /// tables do not map is an error, and so is what the root does not translate
-/// at all (Coverage.h). Safe from several threads.
+/// at all (Coverage.h). The one exception is a piece that place() names, and
+/// there only where a table is not in the dump. Safe from several threads.
 class AddressSpace {
 public:
   /// \p memory must outlive this object; the mode is copied. A task's root has
@@ -31,7 +38,11 @@ public:
   PhysAddr root() const { return root_; }
   ByteOrder order() const { return order_; }
 
-  /// The way to a page, or why there is none.
+  /// Where a table is missing on the way to an address in \p piece, it is read
+  /// where the piece lies.
+  void place(const LinearPiece &piece) { placed_ = piece; }
+
+  /// The way to a page through the tables, or why there is none.
   Translation find(VirtAddr at) const {
     return vmpt::translate(*memory_, mode_, root_, at);
   }
@@ -58,6 +69,12 @@ public:
                                     size_t limit = 1 << 16) const;
 
 private:
+  /// The physical address of \p at in the placed piece.
+  std::optional<PhysAddr> findPlaced(VirtAddr at) const {
+    if (!placed_ || at < placed_->first || at > placed_->last)
+      return std::nullopt;
+    return placed_->physical + (at - placed_->first);
+  }
   /// Of addresses that are all covered.
   void addRuns(VirtAddr first, VirtAddr last, size_t limit, size_t &steps,
                std::vector<MappedRun> &runs) const;
@@ -66,6 +83,7 @@ private:
   PagingMode mode_;
   PhysAddr root_;
   ByteOrder order_;
+  std::optional<LinearPiece> placed_;
 };
 
 } // namespace vmpt

@@ -38,8 +38,11 @@ public:
         use_.physicalEnd, state.page.byteAt(first).value + state.mappedBytes);
   }
   uint64_t nextBoundary() const { return 0; }
-  void unreadable(VirtAddr, unsigned, PhysAddr, AbsentByte) {
+  void unreadable(VirtAddr, unsigned, PhysAddr table, AbsentByte absent) {
     ++use_.absentTables;
+    if (absent.absence == Absence::OutsideRam)
+      use_.absentEnd =
+          std::max(use_.absentEnd, table.value + bit(mode_.pageShift));
   }
   void emptyTable(PhysAddr) {}
   bool isFull() const { return use_.tables > maxTables_; }

@@ -11,6 +11,8 @@ struct TableUse {
   uint64_t mappedBytes = 0; ///< What pages map.
   uint64_t physicalEnd = 0; ///< One past the highest byte that they map.
   uint64_t absentTables = 0;
+  /// One past the highest of those that the dump has no memory for.
+  uint64_t absentEnd = 0;
   bool isCut = false; ///< The tables are hostile: counting was ended.
 };
 

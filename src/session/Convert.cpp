@@ -85,7 +85,10 @@ llvm::Error describeKernel(Session &session, CoreContents &contents,
     flatEnd = findFlatEnd(*kernel, session.memory());
     return llvm::Error::success();
   }
-  const std::string reason = session.takeMessage(kernel.takeError());
+  llvm::Error error = kernel.takeError();
+  if (Session::isUsageError(error))
+    return error;
+  const std::string reason = session.takeMessage(std::move(error));
   std::optional<Arch> arch = session.request().kernel.arch;
   if (!arch)
     arch = session.dump().machine.arch;
@@ -131,7 +134,8 @@ llvm::Error convertDump(Session &session, Output &output) {
   });
   if (!vmcoreinfo.empty())
     contents.notes.push_back(makeNote("VMCOREINFO", 0, vmcoreinfo));
-  const std::string trimNote = dump.isTrimmed ? writeTrimNote(dump) : "";
+  const std::string trimNote =
+      dump.isTrimmed ? writeTrimNote(dump, dump.isTrimmedWithTasks) : "";
   if (dump.isTrimmed)
     contents.notes.push_back(makeNote(trimNoteName, trimNoteType, trimNote));
   ChosenMemory chosen = chooseSegments(session.memory(), session.diagnostics());

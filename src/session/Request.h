@@ -14,6 +14,9 @@ struct Request {
   /// The file that `kernel.vmcoreinfoText` is from.
   std::optional<std::string> vmcoreinfo;
   DebugInputs debug;
+  /// Does the result lack something where the file was cut off? Not that of a
+  /// command which names each byte that it has not.
+  bool lossIsGap = true;
 };
 
 } // namespace vmpt

@@ -1,6 +1,10 @@
 #include "session/Session.h"
 
+#include "dump/formats/RawLayout.h"
+#include "kernel/find/RamEnd.h"
 #include "kernel/find/RawPlacement.h"
+#include "kernel/find/RootCheck.h"
+#include "memory/CutMemory.h"
 
 namespace vmpt {
 
@@ -24,6 +28,14 @@ llvm::Error Session::openFiles() {
   if (!dump)
     return withFileName(dump.takeError());
   dump_ = std::move(*dump);
+  if (llvm::Error error = placeRaw())
+    return error;
+  reportLoss();
+  return llvm::Error::success();
+}
+
+/// Where a raw image lies, its kernel knows.
+llvm::Error Session::placeRaw() {
   std::optional<RawPlacement> placement = findRawPlacement(dump_, diagnostics_);
   if (!placement)
     return llvm::Error::success();
@@ -37,6 +49,100 @@ llvm::Error Session::openFiles() {
   return llvm::Error::success();
 }
 
+/// The kernel is not where --layout or --raw-base put it. If it is where it
+/// puts itself, the option contradicts the dump.
+llvm::Error Session::judgePlacement() {
+  if (!dump_.isRaw || !request_.open.mappings.empty() ||
+      !(request_.open.rawBase || request_.open.rawLayout))
+    return llvm::Error::success();
+  Diagnostics silent;
+  auto isProven = [&](const Dump &dump) {
+    llvm::Expected<KernelImage> kernel =
+        vmpt::findKernel(dump, *dump.memory, {}, silent);
+    const bool isProven = kernel && kernel->rootDoubt.empty();
+    llvm::consumeError(kernel.takeError());
+    return isProven;
+  };
+  OpenOptions free = request_.open;
+  const std::string option = free.rawLayout
+                                 ? "--layout " + free.rawLayout->name.str()
+                                 : "--raw-base " + hex(*free.rawBase);
+  free.rawLayout = nullptr;
+  free.rawBase.reset();
+  Dump files;
+  files.files = dump_.files;
+  llvm::Expected<Dump> other = reopenDump(std::move(files), free);
+  if (other)
+    if (auto placement = findRawPlacement(*other, silent)) {
+      free.rawLayout = placement->layout;
+      free.rawReason = placement->reason;
+      other = reopenDump(std::move(*other), free);
+    }
+  const bool isWrong = other && isProven(*other);
+  const std::string text =
+      isWrong ? option + " contradicts the dump: its kernel is found in a " +
+                    other->format
+              : "";
+  llvm::consumeError(other.takeError());
+  if (!isWrong)
+    return llvm::Error::success();
+  if (!request_.kernel.force)
+    return withFileName(
+        llvm::make_error<UsageError>(text + "; --force takes it all the same"));
+  gap("option-contradicts", text + "; it is taken, as --force says");
+  return llvm::Error::success();
+}
+
+void Session::reportLoss() {
+  const uint64_t lost = dump_.memory->truncatedBytes();
+  if (!lost)
+    return;
+  diagnostics_.report({"truncated",
+                       "the file is truncated: " + hex(lost) +
+                           " bytes of memory that it should have are missing",
+                       {},
+                       request_.lossIsGap ? Severity::Gap : Severity::Warning});
+}
+
+/// A file without a map of RAM cannot tell that it was cut off; its kernel can.
+void Session::extendMemory(const KernelImage &kernel) {
+  if (dump_.memory->knowsRam())
+    return;
+  const PhysAddr end = findRamEnd(kernel, dump_);
+  if (end <= CutMemory::endOf(*dump_.memory))
+    return;
+  dump_.memory = std::make_unique<CutMemory>(std::move(dump_.memory), end);
+  reportLoss();
+}
+
+llvm::Expected<TaskList> Session::readTasks(const Kernel &kernel,
+                                            TaskListOptions options) {
+  const bool mayHaveNone =
+      dump_.isTrimmed && !dump_.isTrimmedWithTasks.value_or(false);
+  if (!mayHaveNone || !dump_.isTrimmedWithTasks) {
+    llvm::Expected<TaskList> list = readTaskList(kernel, options);
+    if (list || !mayHaveNone)
+      return list ? std::move(list) : withFileName(list.takeError());
+    llvm::consumeError(list.takeError());
+  }
+  return withFileName(
+      llvm::make_error<LookupError>("cut by vmpt trim without --tasks, so it "
+                                    "has no tasks; cut the whole dump "
+                                    "again, with --tasks"));
+}
+
+llvm::Error Session::checkRoot(const KernelImage &kernel, PhysAddr root) {
+  std::optional<std::string> fault = findTaskRootFault(kernel, memory(), root);
+  if (!fault)
+    return llvm::Error::success();
+  const std::string text = "--root " + hex(root) + ": " + *fault;
+  if (!request_.kernel.force)
+    return withFileName(
+        llvm::make_error<UsageError>(text + "; --force takes it all the same"));
+  gap("option-contradicts", text + "; it is taken, as --force says");
+  return llvm::Error::success();
+}
+
 const std::string &Session::fileName() const {
   return request_.path.empty() && !request_.open.mappings.empty()
              ? request_.open.mappings.front().path
@@ -47,6 +153,18 @@ llvm::Error Session::withFileName(llvm::Error error) const {
   if (error.isA<llvm::FileError>())
     return error;
   return llvm::createFileError(fileName(), std::move(error));
+}
+
+bool Session::isUsageError(llvm::Error &error) {
+  bool isUsage = error.isA<UsageError>();
+  error = llvm::handleErrors(
+      std::move(error), [&](std::unique_ptr<llvm::FileError> named) {
+        const std::string name = named->getFileName().str();
+        llvm::Error inner = named->takeError();
+        isUsage = inner.isA<UsageError>();
+        return llvm::createFileError(name, std::move(inner));
+      });
+  return isUsage;
 }
 
 std::string Session::takeMessage(llvm::Error error) const {
@@ -99,7 +217,7 @@ void Session::gap(llvm::StringRef kind, llvm::Error error, Subject subject) {
 
 llvm::Expected<KernelImage> Session::findKernel(const PhysicalMemory &memory) {
   llvm::Expected<KernelImage> image =
-      vmpt::findKernel(dump_, memory, request_.kernel, diagnostics_);
+      vmpt::findKernel(dump_, memory, request_.kernel, diagnostics_, &tried_);
   if (!image)
     return withFileName(image.takeError());
   return image;
@@ -107,17 +225,27 @@ llvm::Expected<KernelImage> Session::findKernel(const PhysicalMemory &memory) {
 
 llvm::Expected<std::unique_ptr<Kernel>>
 Session::createKernel(const KernelImage &image, const PhysicalMemory &memory) {
-  return Kernel::create(image, memory, request_.debug, diagnostics_);
+  llvm::Expected<std::unique_ptr<Kernel>> kernel =
+      Kernel::create(image, memory, request_.debug, diagnostics_);
+  if (!kernel)
+    return withFileName(kernel.takeError());
+  return kernel;
 }
 
 llvm::Expected<const KernelImage &> Session::image() {
   if (!image_) {
     llvm::Expected<KernelImage> found = findKernel(memory());
+    if (!found || !found->rootDoubt.empty())
+      if (llvm::Error error = judgePlacement()) {
+        llvm::consumeError(found.takeError());
+        return error;
+      }
     if (!found)
       return found.takeError();
     image_ = std::make_unique<KernelImage>(std::move(*found));
     if (std::optional<std::string> why = describeMisplacement(dump_, *image_))
       gap("placement", *why);
+    extendMemory(*image_);
   }
   return *image_;
 }

@@ -6,6 +6,7 @@
 //
 #pragma once
 
+#include "kernel/tasks/TaskList.h"
 #include "session/Request.h"
 
 #include "llvm/Support/raw_ostream.h"
@@ -50,6 +51,16 @@ public:
   llvm::Expected<std::unique_ptr<Kernel>>
   createKernel(const KernelImage &image, const PhysicalMemory &memory);
 
+  /// Its tasks; the error names the file, and says where it was cut without
+  /// them.
+  llvm::Expected<TaskList> readTasks(const Kernel &kernel,
+                                     TaskListOptions options);
+  /// Is the table at \p root, which an option names, one of a task? If not, an
+  /// error; with --force a gap.
+  llvm::Error checkRoot(const KernelImage &kernel, PhysAddr root);
+  /// What was tried where image() failed.
+  const Evidence &tried() const { return tried_; }
+
   /// Findings about this dump.
   void warn(llvm::StringRef kind, const llvm::Twine &sentence,
             Subject subject = {});
@@ -61,6 +72,9 @@ public:
   /// "'vmcore': " in front of the message, the class of the error kept. An
   /// error that names a file stays as it is.
   llvm::Error withFileName(llvm::Error error) const;
+  /// Is \p error about the command line? Then it is the user's to mend, and no
+  /// property of the dump.
+  static bool isUsageError(llvm::Error &error);
   /// The message of an error, without this dump's name in front.
   std::string takeMessage(llvm::Error error) const;
 
@@ -69,9 +83,15 @@ private:
           Diagnostics::Handler onFinding,
           Diagnostics::ProgressHandler onProgress)
       : request_(std::move(request)), out_(out),
-        diagnostics_(std::move(onFinding), std::move(onProgress)) {}
+        diagnostics_(std::move(onFinding), std::move(onProgress)) {
+    diagnostics_.setFile(fileName());
+  }
   llvm::Error openFiles();
   void explainFilter(llvm::StringRef sentence);
+  llvm::Error placeRaw();
+  llvm::Error judgePlacement();
+  void reportLoss();
+  void extendMemory(const KernelImage &kernel);
   /// The dump, or the first of raw pieces that have none.
   const std::string &fileName() const;
 
@@ -79,6 +99,7 @@ private:
   llvm::raw_ostream &out_;
   Diagnostics diagnostics_;
   Dump dump_;
+  Evidence tried_;
   std::unique_ptr<KernelImage> image_;
   bool explainedFilter_ = false;
   std::unique_ptr<Kernel> kernel_;

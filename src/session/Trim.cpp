@@ -92,6 +92,9 @@ llvm::Error readTasks(Session &session, const KernelImage &image,
 
 llvm::Error trimDump(Session &session, Output &output,
                      const TrimOptions &options) {
+  // What a file without a map of RAM lacks, its kernel tells.
+  if (!session.memory().knowsRam())
+    llvm::consumeError(session.image().takeError());
   const Dump &dump = session.wholeDump();
   RecordingMemory recording(session.memory());
   llvm::Expected<KernelImage> image = session.findKernel(recording);
@@ -110,7 +113,7 @@ llvm::Error trimDump(Session &session, Output &output,
   contents.arch = image->arch->arch;
   contents.order = dump.machine.order;
   contents.notes = dump.notes;
-  const std::string note = writeTrimNote(dump);
+  const std::string note = writeTrimNote(dump, options.tasks);
   contents.notes.push_back(makeNote(trimNoteName, trimNoteType, note));
   contents.segments = cutSegments(session.memory(), recording.getPages());
   if (llvm::Error error = writeElfCore(*output.file, contents, session.memory(),

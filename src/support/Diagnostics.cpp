@@ -4,6 +4,8 @@ namespace vmpt {
 
 void Diagnostics::report(Finding finding) {
   std::lock_guard lock(mutex_);
+  if (finding.subject.file.empty())
+    finding.subject.file = file_;
   hasGap_ |= finding.severity == Severity::Gap;
   const char severity = char('0' + unsigned(finding.severity));
   const std::string key =

@@ -31,6 +31,8 @@ public:
   explicit Diagnostics(Handler onFinding, ProgressHandler onProgress = {})
       : onFinding_(std::move(onFinding)), onProgress_(std::move(onProgress)) {}
 
+  /// What findings without a file of their own are about.
+  void setFile(llvm::StringRef name) { file_ = name.str(); }
   void report(Finding finding);
   /// Something that the user should know and that does not end the work.
   void warn(llvm::StringRef kind, const llvm::Twine &sentence,
@@ -49,6 +51,7 @@ public:
 private:
   Handler onFinding_;
   ProgressHandler onProgress_;
+  std::string file_;
   llvm::StringSet<> seen_; ///< Severities, files, sentences.
   std::vector<Finding> findings_;
   bool hasGap_ = false;

@@ -106,9 +106,15 @@ std::string describeBytes(uint64_t present, bool namesPresent,
   return text;
 }
 
+void addTotals(Record &record, const Totals &totals, uint64_t knownZeroBytes) {
+  record.add("present_bytes", totals.present);
+  record.add("known_zero_bytes", knownZeroBytes);
+  record.add("absent_bytes", makeAbsentBytes(totals.absent));
+}
+
 void printMemory(llvm::raw_ostream &os, const Dump &dump) {
   os << "Physical memory\n";
-  const std::vector<MemoryBlock> blocks = dump.memoryBlocks();
+  const std::vector<MemoryBlock> blocks = summarize(*dump.memory);
   for (const MemoryBlock &block : blocks)
     os << "  " << llvm::format_hex(block.start.value, 18) << '-'
        << llvm::format_hex(block.start.value + block.size, 18) << "  "
@@ -118,7 +124,7 @@ void printMemory(llvm::raw_ostream &os, const Dump &dump) {
   const Totals totals = addUp(blocks);
   printLine(os, "in all", describeBytes(totals.present, true, totals.absent));
   printPages(os, findPageBytes(dump), "pages of ", totals.present,
-             dump.knownZeroBytes(), "marked as zeros", totals.absent);
+             dump.memory->knownZeroBytes(), "marked as zeros", totals.absent);
 }
 
 void printContainer(llvm::raw_ostream &os, const Dump &dump) {
@@ -194,6 +200,23 @@ uint64_t findPageBytes(const Dump &dump) {
   return size && std::has_single_bit(*size) && *size >= 4096 ? *size : 4096;
 }
 
+void writeTrimmed(RecordWriter &writer, const Dump &dump) {
+  llvm::raw_ostream *os = writer.text();
+  if (!os || !dump.isTrimmed)
+    return;
+  const Totals whole = addUp(dump.memoryBlocks());
+  *os << "Trimmed\n";
+  printLine(*os, "by vmpt trim",
+            formatSize(dump.memory->presentBytes()) + " are left of " +
+                formatSize(whole.present) +
+                "; the container below is that of the whole dump");
+  if (dump.isTrimmedWithTasks)
+    printLine(*os, "with",
+              *dump.isTrimmedWithTasks
+                  ? "what info, kernel, tasks, task and maps read"
+                  : "what info and kernel read");
+}
+
 void writeContainer(RecordWriter &writer, const Dump &dump) {
   if (llvm::raw_ostream *os = writer.text())
     return printContainer(*os, dump);
@@ -216,12 +239,13 @@ void writeContainer(RecordWriter &writer, const Dump &dump) {
 void writeMemory(RecordWriter &writer, const Dump &dump) {
   if (llvm::raw_ostream *os = writer.text())
     return printMemory(*os, dump);
-  const Totals totals = addUp(dump.memoryBlocks());
-  Record record;
+  const PhysicalMemory &memory = *dump.memory;
+  Record record, whole;
   record.add("page_bytes", findPageBytes(dump));
-  record.add("present_bytes", totals.present);
-  record.add("known_zero_bytes", dump.knownZeroBytes());
-  record.add("absent_bytes", makeAbsentBytes(totals.absent));
+  addTotals(record, addUp(summarize(memory)), memory.knownZeroBytes());
+  addTotals(whole, addUp(dump.memoryBlocks()), dump.knownZeroBytes());
+  if (dump.isTrimmed)
+    record.add("whole", std::move(whole));
   writer.member("memory", std::move(record));
 }
 
@@ -238,7 +262,7 @@ void writeVerified(RecordWriter &writer, const Dump &dump,
 
 void writeBlocks(RecordWriter &writer, const Dump &dump) {
   writer.beginList({"blocks", "block"});
-  for (const MemoryBlock &block : dump.memoryBlocks()) {
+  for (const MemoryBlock &block : summarize(*dump.memory)) {
     Record record;
     record.add("first", block.start);
     record.add("last", block.start + (block.size - 1));
@@ -284,6 +308,16 @@ void writeSections(RecordWriter &writer, llvm::ArrayRef<AddressMarker> markers,
     writer.record(record);
   }
   writer.endList();
+}
+
+void writeMessages(RecordWriter &writer, llvm::ArrayRef<Finding> findings) {
+  llvm::raw_ostream *os = writer.text();
+  if (!os)
+    return;
+  *os << "Messages\n";
+  for (const Finding &finding : findings)
+    printLine(*os, finding.severity == Severity::Gap ? "gap" : "warning",
+              finding.sentence);
 }
 
 void writeSymbolFacts(RecordWriter &writer, const Evidence &evidence) {

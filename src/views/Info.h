@@ -6,6 +6,7 @@
 #include "kernel/find/Evidence.h"
 #include "kernel/image/AddressMarkers.h"
 #include "output/RecordWriter.h"
+#include "support/Finding.h"
 
 namespace vmpt {
 
@@ -13,6 +14,8 @@ namespace vmpt {
 uint64_t findPageBytes(const Dump &dump);
 
 // The parts of `vmpt info`, to be written in this order; any may be left out.
+/// That the file is a trimmed one, if it is; in JSON the container says so.
+void writeTrimmed(RecordWriter &writer, const Dump &dump);
 void writeContainer(RecordWriter &writer, const Dump &dump);
 void writeMemory(RecordWriter &writer, const Dump &dump);
 /// What reading gives, beside what the container says.
@@ -26,5 +29,7 @@ void writeKernelFacts(RecordWriter &writer, const Evidence &evidence);
 void writeSections(RecordWriter &writer, llvm::ArrayRef<AddressMarker> markers,
                    unsigned wordBytes);
 void writeSymbolFacts(RecordWriter &writer, const Evidence &evidence);
+/// What standard error shortens; JSON has its findings in any case.
+void writeMessages(RecordWriter &writer, llvm::ArrayRef<Finding> findings);
 
 } // namespace vmpt

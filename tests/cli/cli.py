@@ -302,7 +302,7 @@ def check_trim(tap, vmpt, dump, folder):
     for command in (["trim"], ["convert"], ["trim", "--force"]):
         for out in (own, link):
             check(tap, f"{command} onto itself, {out.name}", run(vmpt, *command, own, "-o", out), 2, None,
-                  f"'{out}': is the input '.*' itself, which would be lost")
+                  f"'{out}': is the input ('.*' )?itself, which would be lost")
     tap.report(None if own.read_bytes() == whole else "it was changed", "trim onto itself: it stays")
     there = folder / "there"
     there.write_text("mine")

@@ -16,14 +16,14 @@ Usage: convert.py VMPT SOURCE_ROOT       (prints TAP)
 import functools
 import json
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from cases import find_cases, find_dumps, listing_problem, load_segments, make_raw, truth_cases, unpack
+from cases import (find_cases, find_dumps, listing_problem, load_segments, make_lime, make_raw,
+                   truth_cases, unpack)
 from tap import Tap, first_difference, run
 
 # One kernel of each architecture that these programs know; the smallest.
@@ -69,29 +69,6 @@ def find_drgn():
                 [python, "-c", "import drgn"], capture_output=True).returncode:
             return python
     return None
-
-
-def make_lime(dump, folder):
-    """{magic, version, first, last, reserved} and the bytes, a record each."""
-    path = folder / "memory.lime"
-    with open(dump, "rb") as source, open(path, "wb") as out:
-        for physical, _, offset, stored in load_segments(dump):
-            out.write(struct.pack("<IIQQ8x", 0x4C694D45, 1, physical, physical + stored - 1))
-            source.seek(offset)
-            shutil.copyfileobj(_Limited(source, stored), out, 1 << 20)
-    return path
-
-
-class _Limited:
-    """The next bytes of a file, so many and no more."""
-
-    def __init__(self, file, left):
-        self.file, self.left = file, left
-
-    def read(self, size):
-        chunk = self.file.read(min(size, self.left))
-        self.left -= len(chunk)
-        return chunk
 
 
 def banner_address(case_folder):

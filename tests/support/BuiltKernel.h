@@ -38,7 +38,15 @@ public:
   }
   llvm::Expected<KernelImage> find() {
     Diagnostics diagnostics;
-    return findKernel(dump, *dump.memory, overrides, diagnostics);
+    return findKernel(dump, *dump.memory, overrides, diagnostics, &tried);
+  }
+  /// The error of a search that fails, and all that was tried.
+  std::string failure() {
+    tried = {};
+    std::string text = textOf(find());
+    for (const std::string &attempt : tried.attempts())
+      text += "; " + attempt;
+    return text;
   }
   /// A string in the image's text part, at a place of the test's choice.
   VirtAddr addString(uint64_t offset, llvm::StringRef text) {
@@ -55,6 +63,7 @@ public:
   SparseMemory *memory;
   PageTableBuilder tables;
   KernelOverrides overrides;
+  Evidence tried;
 };
 
 /// The source of the fact \p name, "" if there is no such fact.

@@ -79,6 +79,29 @@ def make_raw(dump, folder):
     return arguments
 
 
+def make_lime(dump, folder):
+    """{magic, version, first, last, reserved} and the bytes, a record each."""
+    path = folder / "memory.lime"
+    with open(dump, "rb") as source, open(path, "wb") as out:
+        for physical, _, offset, stored in load_segments(dump):
+            out.write(struct.pack("<IIQQ8x", 0x4C694D45, 1, physical, physical + stored - 1))
+            source.seek(offset)
+            shutil.copyfileobj(_Limited(source, stored), out, 1 << 20)
+    return path
+
+
+class _Limited:
+    """The next bytes of a file, so many and no more."""
+
+    def __init__(self, file, left):
+        self.file, self.left = file, left
+
+    def read(self, size):
+        chunk = self.file.read(min(size, self.left))
+        self.left -= len(chunk)
+        return chunk
+
+
 def find_cases(folder):
     return sorted(path.parent for path in folder.glob("*/case.json"))
 

@@ -52,6 +52,8 @@ struct Dump {
   std::function<void(Dump &)> describeWhole;
 
   std::unique_ptr<PhysicalMemory> memory;
+  /// The files are memory and nothing else.
+  bool isRaw = false;
   /// A raw image that is taken to start at 0 because nothing says where its
   /// pieces lie.
   std::shared_ptr<const FileImage> unplacedImage;
@@ -70,6 +72,8 @@ struct Dump {
   /// Cut by `vmpt trim`: format, facts, quirks and blocks are those of the
   /// whole dump.
   bool isTrimmed = false;
+  /// With --tasks; nothing of a file that was cut when that was not noted.
+  std::optional<bool> isTrimmedWithTasks;
   std::optional<std::vector<MemoryBlock>> wholeBlocks;
   bool trimmedZeroPages = false;
   uint64_t wholeZeroBytes = 0;

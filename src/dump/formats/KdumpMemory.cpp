@@ -245,6 +245,10 @@ uint64_t KdumpMemory::knownZeroBytes() const {
   return zeroBytes_;
 }
 
+uint64_t KdumpMemory::truncatedBytes() const {
+  return findTruncatedTail() ? PhysicalMemory::truncatedBytes() : 0;
+}
+
 /// At every one of them, so it waits until somebody asks. Frames that neither
 /// bitmap has are passed over: their number is that of addresses, not of pages.
 void KdumpMemory::lookAtDescriptors() const {

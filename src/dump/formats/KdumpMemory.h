@@ -43,6 +43,8 @@ public:
   /// A header of version 0 does not say the dump level.
   bool mayExcludeZeroPages() const override { return mayExcludeZeroPages_; }
   uint64_t knownZeroBytes() const override;
+  /// Looks at all descriptors, but only where the tail is cut off.
+  uint64_t truncatedBytes() const override;
 
   /// The last page that has data of its own, if that data is not there.
   /// Looks at the last few thousand pages only.

@@ -328,6 +328,8 @@ llvm::Error Reader::run() {
       break;
   }
   addOmittedBlocks();
+  // Records that were to come leave no trace.
+  memory_->plain().setKnowsRam(false);
   memory_->finish();
   describe();
   return llvm::Error::success();

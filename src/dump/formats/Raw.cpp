@@ -9,7 +9,9 @@ namespace vmpt {
 void readRawImage(const FileImage &file, PhysAddr base, Dump &dump) {
   auto memory = std::make_unique<ExtentMemory>();
   memory->addImage(base, file, 0, file.size());
+  memory->setKnowsRam(false);
   memory->finish();
+  dump.isRaw = true;
   dump.format = "raw image";
   dump.memory = std::move(memory);
   dump.quirks.push_back("no header: nothing in the file tells the "
@@ -34,7 +36,9 @@ llvm::Error readMappings(llvm::ArrayRef<RawMapping> mappings, Dump &dump) {
     memory->addImage(mapping.start, all, mapping.fileOffset, length);
     dump.files.push_back(std::move(*file));
   }
+  memory->setKnowsRam(false);
   memory->finish();
+  dump.isRaw = true;
   dump.format = "raw pieces (--map)";
   dump.memory = std::move(memory);
   dump.quirks.push_back("no header: nothing in the files tells the "

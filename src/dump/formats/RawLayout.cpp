@@ -115,7 +115,9 @@ void readRawLayout(const FileImage &file, const RawLayout &layout, Dump &dump) {
                                        hex(piece.start + (piece.size - 1)) +
                                        " from offset " + hex(piece.offset)});
   }
+  memory->setKnowsRam(false);
   memory->finish();
+  dump.isRaw = true;
   dump.format = "raw image, laid out as " + layout.name.str();
   dump.memory = std::move(memory);
   dump.quirks.push_back("no header: nothing in the file tells the "

@@ -31,6 +31,7 @@ public:
   llvm::ArrayRef<MemoryRange> ranges() const override {
     return plain_.ranges();
   }
+  bool knowsRam() const override { return plain_.knowsRam(); }
   bool mayExcludeZeroPages() const override {
     return plain_.mayExcludeZeroPages();
   }

@@ -17,7 +17,7 @@ void writeAbsence(llvm::raw_ostream &os, const MemoryRange &range) {
 
 } // namespace
 
-std::string writeTrimNote(const Dump &dump) {
+std::string writeTrimNote(const Dump &dump, std::optional<bool> withTasks) {
   std::string text;
   llvm::raw_string_ostream os(text);
   os << "format=" << dump.format << '\n'
@@ -29,6 +29,8 @@ std::string writeTrimNote(const Dump &dump) {
   if (dump.machine.arch)
     os << "arch=" << getArchName(*dump.machine.arch) << ':'
        << dump.machine.archSource << '\n';
+  if (withTasks)
+    os << "tasks=" << int(*withTasks) << '\n';
   if (dump.dumpLevel)
     os << "level=" << *dump.dumpLevel << '\n';
   if (dump.directMapOffset)
@@ -107,6 +109,8 @@ std::vector<TrimmedAbsence> readTrimNote(llvm::StringRef text, Dump &dump) {
       dump.dumpLevel = unsigned((*numbers)[0]);
     else if (key == "directmap")
       dump.directMapOffset = (*numbers)[0];
+    else if (key == "tasks")
+      dump.isTrimmedWithTasks = (*numbers)[0] != 0;
     else if (key == "zeropages")
       dump.trimmedZeroPages = (*numbers)[0] != 0;
     else if (key == "zerobytes")

@@ -14,8 +14,9 @@ namespace vmpt {
 inline constexpr llvm::StringLiteral trimNoteName = "VMPT";
 inline constexpr uint32_t trimNoteType = 1;
 
-/// The note's text for a trimmed copy of \p dump.
-std::string writeTrimNote(const Dump &dump);
+/// The note's text for a trimmed copy of \p dump, with what tasks, task and
+/// maps read or not; nothing if that is not known.
+std::string writeTrimNote(const Dump &dump, std::optional<bool> withTasks);
 
 /// Ranges that the whole dump lacked, for the reader to mark as such.
 struct TrimmedAbsence {

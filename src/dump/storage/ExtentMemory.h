@@ -27,6 +27,7 @@ public:
   /// RAM that is not in the file.
   void addAbsent(PhysAddr start, uint64_t size, Absence absence);
   void setMayExcludeZeroPages(bool may) { mayExcludeZeroPages_ = may; }
+  void setKnowsRam(bool knows) { knowsRam_ = knows; }
 
   /// Ends the adding. Where extents overlap, data wins over zeros, zeros over
   /// absence, and within one kind the lower start, then the one added first.
@@ -38,6 +39,7 @@ public:
   const uint8_t *tryView(PhysAddr at, uint64_t size) const override;
   llvm::ArrayRef<MemoryRange> ranges() const override { return ranges_; }
   bool mayExcludeZeroPages() const override { return mayExcludeZeroPages_; }
+  bool knowsRam() const override { return knowsRam_; }
   uint64_t knownZeroBytes() const override;
 
 private:
@@ -66,6 +68,7 @@ private:
   std::vector<const FileSource *> sources_; ///< Files that are read.
   std::vector<MemoryRange> ranges_;
   bool mayExcludeZeroPages_ = false;
+  bool knowsRam_ = true;
 };
 
 } // namespace vmpt

@@ -288,6 +288,9 @@ unsigned sectionSizeBits(const KernelImage &image) {
 
 } // namespace
 
+constexpr KernelOption options[] = {
+    KernelOption::Levels, KernelOption::VirtualBits, KernelOption::Granule};
+
 const KernelArch kernelArchArm64 = {
     .arch = Arch::Arm64,
     .owns = owns,
@@ -300,6 +303,7 @@ const KernelArch kernelArchArm64 = {
     .lastUserAddress = lastUserAddress,
     .nonPresentFormats = nonPresentFormats,
     .softwareBits = softwareBits,
+    .options = options,
     .tasksMapKernel = false,
     .sectionSizeBits = sectionSizeBits,
 };

@@ -147,6 +147,8 @@ unsigned sectionSizeBits(const KernelImage &image) {
 
 } // namespace
 
+constexpr KernelOption options[] = {KernelOption::Levels};
+
 const KernelArch kernelArchI386 = {
     .arch = Arch::I386,
     .owns = owns,
@@ -160,6 +162,7 @@ const KernelArch kernelArchI386 = {
     .nonPresentFormats = nonPresentFormats,
     .softwareBits = softwareBits,
     .userRoot = userRoot,
+    .options = options,
     .sectionSizeBits = sectionSizeBits,
     .hasUncachedPageFlag = true,
     .rootRegister = "cr3",

@@ -264,6 +264,8 @@ SoftwareBits softwareBits(const PagingMode &, KernelVersion) {
 
 } // namespace
 
+constexpr KernelOption options[] = {KernelOption::Levels};
+
 const KernelArch kernelArchRiscV64 = {
     .arch = Arch::RiscV64,
     .owns = owns,
@@ -276,6 +278,7 @@ const KernelArch kernelArchRiscV64 = {
     .lastUserAddress = lastUserAddress,
     .nonPresentFormats = nonPresentFormats,
     .softwareBits = softwareBits,
+    .options = options,
     .hasNamelessVdso = true,
     .laterKeys = laterKeys,
 };

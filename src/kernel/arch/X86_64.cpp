@@ -73,6 +73,14 @@ std::optional<uint64_t> physBaseOf(const RootQuery &query) {
   return query.vmcoreinfo.number("phys_base");
 }
 
+/// By the root, which is part of the image.
+std::optional<uint64_t> physBaseOfRoot(const KernelImage &image) {
+  for (llvm::StringRef name : rootSymbols)
+    if (auto self = image.vmcoreinfo.symbol(name))
+      return image.root.value - (*self - startKernelMap);
+  return std::nullopt;
+}
+
 std::vector<RootGuess> guessRoots(const RootQuery &query, VirtAddr self) {
   std::optional<uint64_t> physBase = physBaseOf(query);
   if (!physBase)
@@ -242,6 +250,9 @@ SoftwareBits softwareBits(const PagingMode &, KernelVersion) {
 
 } // namespace
 
+constexpr KernelOption options[] = {KernelOption::Levels,
+                                    KernelOption::PhysBase};
+
 const KernelArch kernelArchX86_64 = {
     .arch = Arch::X86_64,
     .owns = owns,
@@ -255,6 +266,8 @@ const KernelArch kernelArchX86_64 = {
     .nonPresentFormats = nonPresentFormats,
     .softwareBits = softwareBits,
     .userRoot = userRoot,
+    .options = options,
+    .physBase = physBaseOfRoot,
     .hasGateArea = true,
     .hasUncachedPageFlag = true,
     .rootRegister = "cr3",

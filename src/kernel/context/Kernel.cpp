@@ -29,6 +29,8 @@ Kernel::create(const KernelImage &image, const PhysicalMemory &memory,
   kernel->addKnownPlaces();
   kernel->addKallsyms();
   kernel->addBtf();
+  if (llvm::Error error = kernel->judgeGiven(diagnostics))
+    return error;
 
   std::optional<std::string> vmlinux = given.vmlinux;
   if (!vmlinux && !(kernel->kallsyms_ && kernel->btf_)) {
@@ -45,6 +47,56 @@ Kernel::create(const KernelImage &image, const PhysicalMemory &memory,
         return llvm::createFileError(*path, std::move(error));
   kernel->learnMissing(diagnostics);
   return kernel;
+}
+
+/// The first of the given symbols and places that the dump's own sources know
+/// better. A name may be that of several static symbols.
+std::optional<std::string> Kernel::findContradiction() const {
+  for (const auto &given : inputs_.symbols.addresses()) {
+    const llvm::StringRef name = given.first();
+    std::optional<Symbol> known = vmcoreinfoSymbols_.find(name);
+    std::string source = vmcoreinfoSymbols_.describe();
+    bool isThere = known && known->address.value == given.second;
+    if (!known && kallsyms_) {
+      source = kallsyms_->describe();
+      kallsyms_->forEach([&](const Symbol &symbol) {
+        if (symbol.name == name && !known)
+          known = symbol;
+        isThere |= symbol.name == name && symbol.address.value == given.second;
+        return !isThere;
+      });
+    }
+    if (known && !isThere)
+      return "--symbol " + name.str() + "=" + hex(given.second) +
+             " contradicts the dump: " + hex(known->address) + " (" + source +
+             ")";
+  }
+  for (const auto &given : inputs_.places.places()) {
+    auto [type, path] = given.first().split('.');
+    for (const TypeSource *source :
+         {static_cast<const TypeSource *>(&vmcoreinfoPlaces_),
+          static_cast<const TypeSource *>(btf_.get())})
+      if (auto known = source ? source->findMember(type, path) : std::nullopt;
+          known && known->bitOffset != given.second.bitOffset)
+        return "--offset " + given.first().str() + "=" +
+               std::to_string(given.second.offsetBytes()) +
+               " contradicts the dump: " +
+               std::to_string(known->offsetBytes()) + " (" +
+               source->describe() + ")";
+  }
+  return std::nullopt;
+}
+
+llvm::Error Kernel::judgeGiven(Diagnostics &diagnostics) const {
+  std::optional<std::string> contradiction = findContradiction();
+  if (!contradiction)
+    return llvm::Error::success();
+  if (!inputs_.force)
+    return llvm::make_error<UsageError>(*contradiction +
+                                        "; --force takes it all the same");
+  diagnostics.gap("option-contradicts",
+                  *contradiction + "; it is taken, as --force says");
+  return llvm::Error::success();
 }
 
 /// Kernels without KALLSYMS_ALL name no data; those without BTF, no types.
@@ -178,9 +230,12 @@ llvm::Error Kernel::addFile(const std::string &path, Diagnostics &diagnostics) {
   if (std::optional<std::string> mismatch = findMismatch(*file)) {
     const std::string text = "it is not of the dumped kernel: " + *mismatch;
     if (!inputs_.force)
-      return llvm::make_error<LookupError>(
-          text + "; --force-vmlinux uses it all the same");
-    diagnostics.warn("'" + path + "': " + text);
+      return llvm::make_error<LookupError>(text +
+                                           "; --force uses it all the same");
+    Subject subject;
+    subject.file = path;
+    diagnostics.gap("option-contradicts",
+                    text + "; it is used, as --force says", subject);
   }
   files_.push_back(std::move(*file));
   const DebugFile &kept = files_.back();

@@ -44,7 +44,8 @@ struct DebugInputs {
   GivenSymbols symbols;
   GivenPlaces places;
   std::optional<std::string> vmlinux, systemMap, btf; ///< Paths.
-  /// Use files that are of another kernel, as far as can be told.
+  /// Use also what the dump proves to be wrong, and files that are of another
+  /// kernel, as far as can be told.
   bool force = false;
   /// Stands before the directories where distributions put kernel information.
   std::string searchRoot;
@@ -80,6 +81,9 @@ private:
   void addKnownPlaces();
   void addKallsyms();
   void addBtf();
+  /// Contradicts --symbol or --offset what the dump itself says?
+  llvm::Error judgeGiven(Diagnostics &diagnostics) const;
+  std::optional<std::string> findContradiction() const;
   void learnMissing(Diagnostics &diagnostics);
   llvm::Error addFile(const std::string &path, Diagnostics &diagnostics);
   /// Why \p file is not of the dumped kernel; nothing if it is.

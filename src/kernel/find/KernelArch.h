@@ -72,6 +72,10 @@ struct KernelArch {
   /// The table that user code of a process runs on, where that is not the
   /// one the kernel runs on (x86 PTI); null where there is no such thing.
   PhysAddr (*userRoot)(const Kernel &, PhysAddr kernelRoot) = nullptr;
+  /// Options that say something here, besides --arch, --root, --vmcoreinfo.
+  llvm::ArrayRef<KernelOption> options = {};
+  /// What --phys-base stands for, as the root has it.
+  std::optional<uint64_t> (*physBase)(const KernelImage &) = nullptr;
   /// A task's table maps the kernel as the kernel's own does.
   bool tasksMapKernel = true;
   /// Processes have a gate area, [vsyscall], which is in no list of areas.

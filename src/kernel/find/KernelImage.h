@@ -3,6 +3,7 @@
 
 #include "dump/formats/Dump.h"
 #include "kernel/find/Evidence.h"
+#include "kernel/find/KernelOverrides.h"
 #include "kernel/find/Regions.h"
 #include "kernel/image/AddressMarkers.h"
 #include "kernel/image/KernelVersion.h"
@@ -15,17 +16,6 @@
 namespace vmpt {
 
 struct KernelArch;
-
-/// What the user knows better than the dump. Each goes before what is found.
-struct KernelOverrides {
-  std::optional<Arch> arch;
-  std::optional<PhysAddr> root;
-  std::optional<unsigned> levels;
-  std::optional<unsigned> virtualBits; ///< arm64: of the upper half in use.
-  std::optional<uint64_t> granule;     ///< arm64: bytes of a page.
-  std::optional<uint64_t> physBase;
-  std::optional<std::string> vmcoreinfoText; ///< Of --vmcoreinfo FILE.
-};
 
 /// The dumper of page tables that is in the kernel: `markers` are its own
 /// array, whose order and names tell its version.
@@ -55,6 +45,9 @@ struct KernelImage {
   /// kernel for 52 bits runs on hardware with 48. 0: the mode's.
   unsigned virtualBits = 0;
   std::vector<AddressMarker> markers;
+  /// Where the image lies, if the tables that map it are not in the dump: it
+  /// is one piece, and its distance from `root` is known.
+  std::optional<LinearPiece> placed;
   /// Ascending; the kernel's image may lie in another region.
   std::vector<KernelRegion> regions;
   /// What the kernel image maps: text, rodata, data. Looked through for what
@@ -85,15 +78,20 @@ struct KernelImage {
 
   /// Kernel memory through the root. \p memory may be a recording one.
   AddressSpace addressSpace(const PhysicalMemory &memory) const {
-    return AddressSpace(memory, mode, root);
+    AddressSpace space(memory, mode, root);
+    if (placed)
+      space.place(*placed);
+    return space;
   }
 };
 
-/// Finds the kernel. \p memory is the dump's, or a decorator of it.
-/// The error lists what was tried and what the user can pass.
+/// Finds the kernel, with options that are judged (OptionJudge.h). \p memory is
+/// the dump's, or a decorator of it. On failure all that was tried goes to
+/// \p tried, if it is not null; the error says what tells most.
 llvm::Expected<KernelImage> findKernel(const Dump &dump,
                                        const PhysicalMemory &memory,
                                        const KernelOverrides &overrides,
-                                       Diagnostics &diagnostics);
+                                       Diagnostics &diagnostics,
+                                       Evidence *tried = nullptr);
 
 } // namespace vmpt

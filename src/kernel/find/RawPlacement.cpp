@@ -2,6 +2,7 @@
 
 #include "kernel/find/DirectMap.h"
 #include "kernel/find/KernelArch.h"
+#include "kernel/find/KernelFinder.h"
 #include "kernel/find/RootCheck.h"
 #include "kernel/find/VmcoreinfoScan.h"
 #include "kernel/image/DebugData.h"
@@ -45,9 +46,11 @@ bool hasRoot(const Dump &dump, const Vmcoreinfo &info) {
             RootVerdict::Confirmed)
           return true;
     Diagnostics silent;
-    if (guesses.empty() &&
-        !findRoots(*dump.memory, modes, *symbols, silent).empty())
-      return true;
+    if (guesses.empty())
+      for (const FoundRoot &found :
+           findRoots(*dump.memory, modes, *symbols, silent))
+        if (found.doubt.empty())
+          return true;
   }
   return false;
 }
@@ -72,8 +75,9 @@ uint64_t findDirectMapEnd(const Dump &dump, const Vmcoreinfo &info,
   KernelOverrides overrides;
   overrides.vmcoreinfoText = info.text().str();
   Diagnostics silent;
+  Attempts unsaid;
   llvm::Expected<KernelImage> kernel =
-      findKernel(dump, *dump.memory, overrides, silent);
+      searchKernel(dump, *dump.memory, overrides, silent, unsaid);
   if (!kernel) {
     llvm::consumeError(kernel.takeError());
     return 0;

@@ -185,9 +185,8 @@ KernelCandidate RegisterFinder::standIn() const {
   candidate.root = largest_->table.root;
   candidate.rootSource = source;
   candidate.isOfTask = true;
-  candidate.doubt = "the kernel's own root table was not found (" +
-                    llvm::join(attempts_.list(), "; ") +
-                    "): the kernel's half of a task's table, that of " +
+  candidate.doubt = "the kernel's own root table was not found: the kernel's "
+                    "half of a task's table, that of " +
                     source + ", stands for it";
   return candidate;
 }
@@ -231,8 +230,15 @@ void Attempts::add(const llvm::Twine &what) {
     list_.push_back(std::move(text));
 }
 
-KernelCandidate takeOption(const RootQuery &query, const KernelCandidate &start,
-                           PhysAddr root) {
+void Attempts::addTelling(const llvm::Twine &what) {
+  add(what);
+  if (telling_.empty())
+    telling_ = what.str();
+}
+
+std::optional<KernelCandidate> takeOption(const RootQuery &query,
+                                          const KernelCandidate &start,
+                                          PhysAddr root, Attempts &attempts) {
   Attempts unsaid;
   const RegisterTable table{root, "option --root"};
   std::optional<KernelCandidate> named =
@@ -240,17 +246,27 @@ KernelCandidate takeOption(const RootQuery &query, const KernelCandidate &start,
   KernelCandidate candidate = start;
   candidate.root = root;
   candidate.rootSource = table.source;
-  if (!named)
-    candidate.doubt =
-        "the table at " + hex(root) +
-        " (option --root) is unconfirmed: nothing names the kernel's root";
-  else if (named->root != root)
-    candidate.doubt = "the table at " + hex(root) +
-                      " (option --root) is not the kernel's own, which is at " +
-                      hex(named->root) + " by the kallsyms that it maps";
-  else
+  std::string fault;
+  if (named && named->root == root) {
     candidate.rootSource += "; confirmed: it is its own fixed point";
-  return candidate;
+    candidate.doubt = named->doubt;
+    return candidate;
+  }
+  if (named)
+    fault = "the kernel's own is at " + hex(named->root) +
+            " by the kallsyms that it maps";
+  else
+    fault = findTableFault(query.memory, start.mode.mode, root).value_or("");
+  candidate.doubt = "the table at " + hex(root) + " (option --root) is ";
+  if (fault.empty()) {
+    candidate.doubt += "unconfirmed: nothing names the kernel's root";
+    return candidate;
+  }
+  candidate.doubt += "not believed: " + fault;
+  attempts.addTelling("--root " + hex(root) + ": " + fault);
+  if (query.overrides.force)
+    return candidate;
+  return std::nullopt;
 }
 
 std::optional<KernelCandidate>

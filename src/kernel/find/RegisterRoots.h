@@ -31,22 +31,30 @@ struct KernelCandidate {
   bool isOfTask = false;
   /// Only where there is no VMCOREINFO.
   std::string bannerRelease = {};
+  std::string archSource = {};
 };
 
 /// What did not lead to a kernel; each sentence once.
 class Attempts {
 public:
   void add(const llvm::Twine &what);
+  /// One that tells why, more than others do.
+  void addTelling(const llvm::Twine &what);
   const std::vector<std::string> &list() const { return list_; }
+  /// The first that tells, or "".
+  const std::string &telling() const { return telling_; }
 
 private:
   std::vector<std::string> list_;
+  std::string telling_;
 };
 
 /// The root that the user names, where no VMCOREINFO can confirm it; kallsyms,
-/// read through it, may.
-KernelCandidate takeOption(const RootQuery &query, const KernelCandidate &start,
-                           PhysAddr root);
+/// read through it, may. Nothing if the table can be none, unless that is
+/// forced.
+std::optional<KernelCandidate> takeOption(const RootQuery &query,
+                                          const KernelCandidate &start,
+                                          PhysAddr root, Attempts &attempts);
 
 /// The best that any CPU's register leads to, in \p modes (of which all but
 /// the first have to lead to the kernel's own root). \p start has what all

@@ -1,6 +1,7 @@
 #include "kernel/find/RootCheck.h"
 
 #include "kernel/find/KernelArch.h"
+#include "kernel/image/DebugData.h"
 #include "paging/FixedPoint.h"
 #include "paging/Translate.h"
 #include "support/Bits.h"
@@ -15,8 +16,6 @@ namespace {
 /// order in which they are asked.
 const llvm::StringRef imageSymbols[] = {"_stext", "init_uts_ns",
                                         "linux_banner"};
-/// No image is larger: x86-64's KERNEL_IMAGE_SIZE is 1 GiB, others' less.
-constexpr uint64_t maxImageBytes = uint64_t(1) << 30;
 
 /// Entries of the table, or nothing if one of them is not in the dump.
 std::optional<std::vector<uint64_t>> readTable(const PhysicalMemory &memory,
@@ -49,12 +48,22 @@ bool looksLikeTable(const PagingMode &mode, llvm::ArrayRef<uint64_t> entries) {
 }
 
 RootJudgement refuted(const llvm::Twine &reason) {
-  return {RootVerdict::Refuted, reason.str()};
+  return {RootVerdict::Refuted, reason.str(), false};
 }
 
-std::string describeAbsence(const Translation &path) {
-  return "at physical " + hex(path.absent.address) + ", is not in the dump (" +
-         getAbsenceName(path.absent.absence).str() + ")";
+/// Outside of RAM as the dump knows it. Where it has no map of RAM, what is
+/// not there may have been cut off.
+bool isOutOfRam(const PhysicalMemory &memory, const AbsentByte &absent) {
+  return absent.absence == Absence::OutsideRam && memory.knowsRam();
+}
+
+std::string describeAbsence(const PhysicalMemory &memory,
+                            const AbsentByte &absent) {
+  return "at physical " + hex(absent.address) +
+         (isOutOfRam(memory, absent) || absent.absence != Absence::OutsideRam
+              ? ", is not in the dump (" +
+                    getAbsenceName(absent.absence).str() + ")"
+              : ", is not in the file");
 }
 
 /// For a root that does not map itself: is it that a table is missing?
@@ -64,7 +73,7 @@ RootJudgement judgeIncomplete(const PhysicalMemory &memory,
   const Translation path = translate(memory, mode, root, self);
   // An entry that points out of RAM is no sign of a kernel's table.
   const bool isMissing = path.outcome == Translation::Outcome::TableAbsent &&
-                         path.absent.absence != Absence::OutsideRam &&
+                         !isOutOfRam(memory, path.absent) &&
                          !path.steps.empty();
   if (!isMissing)
     return refuted("it does not map itself");
@@ -73,7 +82,34 @@ RootJudgement judgeIncomplete(const PhysicalMemory &memory,
       isMirror(mode, *entries, self))
     return refuted("it does not look like a top table");
   return {RootVerdict::Unconfirmed,
-          "the table that maps it, " + describeAbsence(path)};
+          "the table that maps it, " + describeAbsence(memory, path.absent),
+          false};
+}
+
+/// Why an entry of a top table cannot be one; "" if it can. Entries that are
+/// not in use are empty, but for what an erratum of x86 sets (linux v6.12
+/// arch/x86/include/asm/pgtable_64.h, _PAGE_KNL_ERRATUM_MASK); in short modes
+/// the top level may be one that swaps.
+std::string findEntryFault(const PhysicalMemory &memory, const PagingMode &mode,
+                           uint64_t entry) {
+  const DecodedEntry decoded = mode.decode(entry, 0);
+  uint8_t byte;
+  switch (decoded.meaning) {
+  case EntryMeaning::Hole:
+    return mode.levelCount > 3 && (entry & ~bits(6, 5))
+               ? "is neither in use nor empty"
+               : "";
+  case EntryMeaning::Reserved:
+    return "is reserved";
+  case EntryMeaning::Page:
+    return "";
+  case EntryMeaning::Table:
+    break;
+  }
+  if (decoded.address == PhysAddr(0))
+    return "leads to page 0";
+  auto absent = memory.tryRead(decoded.address, byte);
+  return absent && isOutOfRam(memory, *absent) ? "leads out of RAM" : "";
 }
 
 } // namespace
@@ -112,21 +148,76 @@ RootJudgement judgeRoot(const PhysicalMemory &memory, const PagingMode &mode,
   for (const Symbol &other : symbols.others) {
     const Translation path = translate(memory, mode, root, other.address);
     if (path.isMapped() && path.address - root == other.address - symbols.self)
-      return {RootVerdict::Confirmed, ""};
+      return {RootVerdict::Confirmed, "", true};
     if (path.isMapped())
       return refuted("it maps " + other.name + " to " + hex(path.address) +
                      ", which is not where the image lies");
     if (path.outcome == Translation::Outcome::TableAbsent)
-      missing =
-          "the table that maps " + other.name + ", " + describeAbsence(path);
+      missing = "the table that maps " + other.name + ", " +
+                describeAbsence(memory, path.absent);
     else
       unmapped = "it does not map " + other.name;
   }
   if (!missing.empty())
-    return {RootVerdict::Unconfirmed, missing};
+    return {RootVerdict::Unconfirmed, missing, true};
   if (!unmapped.empty())
     return refuted(unmapped);
-  return {RootVerdict::Confirmed, ""}; // no second symbol is known
+  return {RootVerdict::Unconfirmed,
+          "no second symbol is known that it should map", true};
+}
+
+std::optional<std::string> findTableFault(const PhysicalMemory &memory,
+                                          const PagingMode &mode,
+                                          PhysAddr root) {
+  const uint64_t size =
+      std::min<uint64_t>(mode.tableBytes(0), bit(mode.pageShift));
+  if (root.value % size)
+    return "it is not aligned to " + hex(size) + " bytes, its size in mode " +
+           mode.name.str();
+  if (root == PhysAddr(0))
+    return "page 0 of physical memory holds no page table";
+  unsigned used = 0;
+  for (unsigned index = 0; index < mode.entryCount(0); ++index) {
+    const PhysAddr at = root + uint64_t(index) * mode.entryBytes;
+    uint64_t entry = 0;
+    if (auto absent = readEntry(memory, mode, at, entry))
+      return "it is not in the dump (" + getAbsenceName(absent->absence).str() +
+             ")";
+    const std::string fault = findEntryFault(memory, mode, entry);
+    if (!fault.empty())
+      return "it is no top table: entry " + std::to_string(index) + ", " +
+             hex(entry) + ", " + fault;
+    used += !mode.isHole(entry, 0);
+  }
+  if (!used)
+    return "it is no top table: none of its entries is in use";
+  return std::nullopt;
+}
+
+std::optional<std::string> findTaskRootFault(const KernelImage &kernel,
+                                             const PhysicalMemory &memory,
+                                             PhysAddr root) {
+  const PagingMode mode = ofLowerRoot(kernel.mode);
+  if (auto fault = findTableFault(memory, mode, root))
+    return fault;
+  auto symbols =
+      findImageSymbols(*kernel.arch, VmcoreinfoSymbols(kernel.vmcoreinfo));
+  if (!kernel.arch->tasksMapKernel || !symbols)
+    return std::nullopt;
+  // PTI's user half maps little of the kernel, but nothing to another place.
+  const Translation path = translate(memory, mode, root, symbols->self);
+  if (path.isMapped() && path.address != kernel.root)
+    return "it maps " + symbols->selfName + " to " + hex(path.address) +
+           ", and the kernel's own table to " + hex(kernel.root);
+  for (unsigned index = mode.entryCount(0) / 2; index < mode.entryCount(0);
+       ++index) {
+    uint64_t entry = 0;
+    if (!readEntry(memory, mode, root + uint64_t(index) * mode.entryBytes,
+                   entry) &&
+        !mode.isHole(entry, 0))
+      return std::nullopt;
+  }
+  return "it maps nothing of the kernel";
 }
 
 std::vector<ModeChoice> listModes(const KernelArch &arch,
@@ -146,7 +237,7 @@ std::vector<FoundRoot> findRoots(const PhysicalMemory &memory,
                                  llvm::ArrayRef<ModeChoice> modes,
                                  const ImageSymbols &symbols,
                                  Diagnostics &diagnostics) {
-  std::vector<FoundRoot> found;
+  std::vector<FoundRoot> found, doubtful;
   // One look at all of memory for each mask.
   while (!modes.empty() && found.empty()) {
     const uint64_t mask = modes.front().encryptionMask;
@@ -156,13 +247,22 @@ std::vector<FoundRoot> findRoots(const PhysicalMemory &memory,
     for (auto mode = modes.begin(); mode != next; ++mode)
       tried.push_back(&mode->mode);
     for (const FixedPoint &point :
-         findFixedPoints(memory, tried, symbols.self, diagnostics))
-      if (judgeRoot(memory, *point.mode, point.root, symbols).verdict ==
-          RootVerdict::Confirmed)
-        found.push_back({point.root, {*point.mode, mask}});
+         findFixedPoints(memory, tried, symbols.self, diagnostics)) {
+      const RootJudgement judgement =
+          judgeRoot(memory, *point.mode, point.root, symbols);
+      if (judgement.verdict == RootVerdict::Refuted)
+        continue;
+      // Tasks' tables lead to the kernel's own.
+      const bool isConfirmed =
+          judgement.verdict == RootVerdict::Confirmed || point.votes > 1;
+      (isConfirmed ? found : doubtful)
+          .push_back({point.root,
+                      {*point.mode, mask},
+                      isConfirmed ? "" : judgement.reason});
+    }
     modes = modes.drop_front(size_t(next - modes.begin()));
   }
-  return found;
+  return found.empty() ? doubtful : found;
 }
 
 } // namespace vmpt

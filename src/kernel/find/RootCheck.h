@@ -18,6 +18,7 @@
 namespace vmpt {
 
 struct KernelArch;
+struct KernelImage;
 struct RootQuery;
 
 /// Addresses in the kernel's image, which is one piece of physical memory.
@@ -42,11 +43,29 @@ enum class RootVerdict : uint8_t {
 struct RootJudgement {
   RootVerdict verdict = RootVerdict::Refuted;
   std::string reason; ///< Why it is not confirmed.
+  /// It maps itself to itself, for what that is worth.
+  bool isFixedPoint = false;
 };
+
+/// No image is larger: x86-64's KERNEL_IMAGE_SIZE is 1 GiB, others' less.
+inline constexpr uint64_t maxImageBytes = uint64_t(1) << 30;
 
 /// Reads the root, and the entries on the way to one or two symbols.
 RootJudgement judgeRoot(const PhysicalMemory &memory, const PagingMode &mode,
                         PhysAddr root, const ImageSymbols &symbols);
+
+/// Why the table at \p root, which somebody names, can be no top table in
+/// \p mode, whatever it maps: it is not aligned, not in the dump, or its
+/// entries are not those of one. Nothing if it can.
+std::optional<std::string> findTableFault(const PhysicalMemory &memory,
+                                          const PagingMode &mode,
+                                          PhysAddr root);
+
+/// The same for a task's table, which on architectures where it maps the kernel
+/// maps it as \p kernel does.
+std::optional<std::string> findTaskRootFault(const KernelImage &kernel,
+                                             const PhysicalMemory &memory,
+                                             PhysAddr root);
 
 /// A paging mode to try.
 struct ModeChoice {
@@ -62,9 +81,11 @@ std::vector<ModeChoice> listModes(const KernelArch &arch,
 struct FoundRoot {
   PhysAddr root;
   ModeChoice mode;
+  std::string doubt; ///< Why it is not confirmed; empty if it is.
 };
 
-/// Looks at all of memory for roots that are confirmed, the likeliest first.
+/// Looks at all of memory for roots that map themselves, the likeliest first.
+/// Where some are confirmed, those alone.
 std::vector<FoundRoot> findRoots(const PhysicalMemory &memory,
                                  llvm::ArrayRef<ModeChoice> modes,
                                  const ImageSymbols &symbols,

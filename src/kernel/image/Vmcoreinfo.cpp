@@ -61,6 +61,16 @@ std::optional<uint64_t> Vmcoreinfo::hexValue(llvm::StringRef key) const {
     text->consume_front("0x");
   return parseNumber(text, 16);
 }
+std::optional<uint64_t> Vmcoreinfo::lastSymbol(uint64_t first,
+                                               uint64_t last) const {
+  std::optional<uint64_t> highest;
+  for (const auto &entry : values_)
+    if (entry.first().startswith("SYMBOL("))
+      if (auto value = parseNumber(llvm::StringRef(entry.second), 16))
+        if (*value >= first && *value <= last)
+          highest = std::max(highest.value_or(first), *value);
+  return highest;
+}
 std::optional<uint64_t> Vmcoreinfo::decimal(llvm::StringRef key) const {
   return parseNumber(find(key), 10);
 }

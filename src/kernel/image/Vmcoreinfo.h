@@ -38,6 +38,9 @@ public:
   /// A key whose value is decimal (PAGESIZE).
   std::optional<uint64_t> decimal(llvm::StringRef key) const;
 
+  /// The highest SYMBOL() in [first, last].
+  std::optional<uint64_t> lastSymbol(uint64_t first, uint64_t last) const;
+
   std::optional<llvm::StringRef> release() const { return find("OSRELEASE"); }
 
 private:

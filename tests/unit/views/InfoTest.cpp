@@ -1,5 +1,7 @@
 #include "views/Info.h"
 
+#include "dump/storage/ExtentMemory.h"
+
 #include "gtest/gtest.h"
 
 #include <functional>
@@ -24,13 +26,12 @@ Dump makeDump() {
   dump.facts.push_back({"compression", "zlib"});
   dump.quirks.push_back("odd\nbut sound");
   dump.dumpLevel = 1 | 8;
-  MemoryBlock block;
-  block.start = PhysAddr(0x100000);
-  block.size = 0x3000;
-  block.presentBytes = 0x1000;
-  block.absentBytes[unsigned(Absence::Excluded)] = 0x2000;
-  dump.isTrimmed = true; // else memory would be asked
-  dump.wholeBlocks = {block};
+  auto memory = std::make_unique<ExtentMemory>();
+  static const uint8_t page[0x1000] = {};
+  memory->addData(PhysAddr(0x100000), page);
+  memory->addAbsent(PhysAddr(0x101000), 0x2000, Absence::Excluded);
+  memory->finish();
+  dump.memory = std::move(memory);
   return dump;
 }
 
@@ -46,7 +47,7 @@ TEST(Info, ContainerInLines) {
   EXPECT_EQ(written(OutputFormat::JsonLines,
                     [&](RecordWriter &w) { writeContainer(w, dump); }),
             R"({"schema":1,"record":"info","container":{"format":"ELF64 core",)"
-            R"("producer":null,"trimmed":true,"dump_level":9,)"
+            R"("producer":null,"trimmed":false,"dump_level":9,)"
             R"("left_out":["zero","user"],)"
             R"("facts":[{"name":"compression","value":"zlib"}],)"
             R"("notes":["odd\u000abut sound"]}})"
@@ -73,6 +74,37 @@ TEST(Info, MemoryInBlocksAndInAll) {
             R"({"schema":1,"record":"block","first":"0x100000",)"
             R"("last":"0x102fff","bytes":12288,"present_bytes":4096,)"
             R"("absent_bytes":{"excluded":8192}})"
+            "\n");
+}
+
+TEST(Info, ATrimmedDumpSaysSoFirstAndClaimsNoMoreThanItHas) {
+  Dump dump = makeDump();
+  EXPECT_EQ(written(OutputFormat::Text,
+                    [&](RecordWriter &w) { writeTrimmed(w, dump); }),
+            "");
+  MemoryBlock block;
+  block.start = PhysAddr(0x100000);
+  block.size = block.presentBytes = 0xc000000;
+  dump.isTrimmed = true;
+  dump.isTrimmedWithTasks = false;
+  dump.wholeBlocks = {block};
+  EXPECT_EQ(written(OutputFormat::Text,
+                    [&](RecordWriter &w) { writeTrimmed(w, dump); }),
+            "Trimmed\n"
+            "  by vmpt trim          4K are left of 192M; the container below "
+            "is that of the whole dump\n"
+            "  with                  what info and kernel read\n");
+  EXPECT_EQ(written(OutputFormat::Text,
+                    [&](RecordWriter &w) { writeMemory(w, dump); })
+                .find("192M"),
+            std::string::npos);
+  EXPECT_EQ(written(OutputFormat::JsonLines,
+                    [&](RecordWriter &w) { writeMemory(w, dump); }),
+            R"({"schema":1,"record":"info","memory":{"page_bytes":4096,)"
+            R"("present_bytes":4096,"known_zero_bytes":0,)"
+            R"("absent_bytes":{"excluded":8192},"whole":{)"
+            R"("present_bytes":201326592,"known_zero_bytes":0,)"
+            R"("absent_bytes":{}}}})"
             "\n");
 }
 

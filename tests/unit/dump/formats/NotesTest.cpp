@@ -126,8 +126,9 @@ TEST(TrimNote, KeepsWhatTheContainerSaid) {
 
   Dump again;
   std::vector<TrimmedAbsence> absences =
-      readTrimNote(writeTrimNote(dump), again);
+      readTrimNote(writeTrimNote(dump, /*withTasks=*/true), again);
   EXPECT_TRUE(again.isTrimmed);
+  EXPECT_EQ(again.isTrimmedWithTasks, true);
   EXPECT_EQ(again.format, dump.format);
   EXPECT_EQ(again.producer, dump.producer);
   EXPECT_EQ(again.quirks, dump.quirks);

@@ -134,9 +134,9 @@ TEST(I386Kernel, ASixtyFourBitAddressIsNoneOfItsOwn) {
   built.dump.vmcoreinfo = "OSRELEASE=6.1.0\nSYMBOL(swapper_pg_dir)=ffffffff" +
                           hex(built.image + BuiltKernel::rootOffset).substr(2) +
                           "\n";
-  EXPECT_NE(textOf(built.find()).find("to itself as the root of i386 tables"),
+  EXPECT_NE(built.failure().find("to itself as the root of i386 tables"),
             std::string::npos)
-      << textOf(built.find());
+      << built.failure();
 }
 
 TEST(I386Kernel, TheUsersRootIsTheOneBesideThatAgreesOnUserSpace) {

@@ -30,7 +30,9 @@ protected:
   uint64_t self() const { return startKernelMap + tables.root().value; }
   std::string vmcoreinfo() const {
     return "OSRELEASE=6.1.0-test\nPAGESIZE=4096\nSYMBOL(swapper_pg_dir)=" +
-           llvm::utohexstr(self(), true) + "\nNUMBER(phys_base)=0\n" +
+           llvm::utohexstr(self(), true) + "\nSYMBOL(_stext)=" +
+           llvm::utohexstr(startKernelMap + 0x1001000, true) +
+           "\nNUMBER(phys_base)=0\n" +
            "NUMBER(pgtable_l5_enabled)=0\nNUMBER(sme_mask)=0\n";
   }
   /// As kernel/vmcore_info.c writes it: an ELF note at the start of a page.
@@ -155,11 +157,17 @@ TEST_F(BuiltKernel, ABrokenMarkerArrayIsNotTaken) {
               HasSubstr("documented constants"));
 }
 
-TEST_F(BuiltKernel, TheUsersWordGoesFirst) {
+TEST_F(BuiltKernel, TheUsersWordGoesFirstIfItIsForced) {
   putNote(PhysAddr(0x3000), vmcoreinfo());
   KernelOverrides overrides;
   overrides.arch = Arch::X86_64;
   overrides.root = PhysAddr(0x5000);
+  EXPECT_THAT(
+      textOf(find(overrides)),
+      HasSubstr("--root 0x5000 contradicts the dump: the kernel's own is "
+                "at " +
+                hex(tables.root())));
+  overrides.force = true;
   KernelImage image = valueOf(find(overrides));
   EXPECT_EQ(image.root, PhysAddr(0x5000));
   EXPECT_EQ(sourceOf(image, "root table"), "option --root");
@@ -177,12 +185,16 @@ TEST_F(BuiltKernel, RegistersAreTheLastResortAndSaidToBe) {
 }
 
 TEST_F(BuiltKernel, NothingAtAllNamesWhatWasTried) {
-  EXPECT_THAT(textOf(find()),
-              ::testing::AllOf(
-                  HasSubstr("no kernel page tables: the container has no "
-                            "VMCOREINFO note; no VMCOREINFO stands at the "
-                            "start of any page"),
-                  HasSubstr("pass --root, --vmcoreinfo, --layout or --map")));
+  Diagnostics diagnostics;
+  Evidence tried;
+  EXPECT_THAT(
+      textOf(findKernel(dump, memory, {}, diagnostics, &tried)),
+      ::testing::AllOf(HasSubstr("no kernel page tables: the container has no "
+                                 "VMCOREINFO note; is it a Linux memory dump?"),
+                       HasSubstr("vmpt info --evidence")));
+  EXPECT_THAT(
+      tried.attempts(),
+      ::testing::Contains("no VMCOREINFO stands at the start of any page"));
 }
 
 } // namespace

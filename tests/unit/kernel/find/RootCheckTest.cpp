@@ -116,11 +116,11 @@ TEST_F(RootCheckTest, APageThatMapsAllToItselfIsNoRoot) {
     built.memory->writeNumber<uint64_t>(root() + 8 * i, 0);
   // With and without a second symbol.
   built.dump.vmcoreinfo = info();
-  EXPECT_THAT(textOf(tryFind()), HasSubstr("no page maps SYMBOL("));
+  EXPECT_THAT(built.failure(), HasSubstr("no page maps SYMBOL("));
   std::string text = info("");
   text.erase(text.find("SYMBOL(_stext)"));
   built.dump.vmcoreinfo = text;
-  EXPECT_THAT(textOf(tryFind()), HasSubstr("no page maps SYMBOL("));
+  EXPECT_THAT(built.failure(), HasSubstr("no page maps SYMBOL("));
 }
 
 TEST_F(RootCheckTest, AMirrorBesideTheRootIsNotEvenMentioned) {
@@ -244,7 +244,7 @@ TEST_F(RootCheckTest, WhatStandsForTheRootIsTheKernelsHalfAndDoubtful) {
   EXPECT_THAT(warnings, ::testing::ElementsAre(image.rootDoubt));
   // The user half alone is nothing to go by.
   built.memory->setAbsent(task, Absence::Truncated);
-  EXPECT_THAT(textOf(tryFind()), HasSubstr("maps no kernel but its entry"));
+  EXPECT_THAT(built.failure(), HasSubstr("maps no kernel but its entry"));
 }
 
 // "Cannot be read" is not "is no fixed point".
@@ -276,7 +276,7 @@ TEST_F(RootCheckTest, AWrongRootIsNotUnconfirmed) {
   built.memory->writeNumber<uint64_t>(
       built.physical + 8 * 511,
       (built.physical + BuiltDump::imageBytes).value | present);
-  EXPECT_THAT(textOf(tryFind()), HasSubstr("no page maps SYMBOL("));
+  EXPECT_THAT(built.failure(), HasSubstr("no page maps SYMBOL("));
 }
 
 TEST_F(RootCheckTest, ARootThatOnlyTheUserNamesIsDoubtfulUnlessItFits) {
@@ -285,14 +285,96 @@ TEST_F(RootCheckTest, ARootThatOnlyTheUserNamesIsDoubtfulUnlessItFits) {
   built.dump.vmcoreinfo = info();
   EXPECT_EQ(find().rootDoubt, "");
   built.overrides.root = PhysAddr(0x1000);
-  EXPECT_THAT(find().rootDoubt, HasSubstr("it is not the kernel's own"));
+  EXPECT_THAT(
+      textOf(tryFind()),
+      HasSubstr("--root 0x1000 contradicts the dump: the kernel's own is "
+                "at " +
+                hex(root())));
+  built.overrides.force = true;
+  EXPECT_THAT(find().rootDoubt, HasSubstr("is not the kernel's own"));
+  EXPECT_THAT(warnings,
+              ::testing::Contains(HasSubstr("it is taken, as --force says")));
+  built.overrides.force = false;
   built.dump.vmcoreinfo.reset();
   addKallsyms();
   built.overrides.root = root();
   EXPECT_EQ(find().rootDoubt, "");
   built.overrides.root = addTask(PhysAddr(0x2000), false);
-  EXPECT_THAT(find().rootDoubt,
-              HasSubstr("not the kernel's own, which is at " + hex(root())));
+  const std::string own = "the kernel's own is at " + hex(root());
+  EXPECT_THAT(textOf(tryFind()), HasSubstr(own));
+  built.overrides.force = true;
+  EXPECT_THAT(find().rootDoubt, HasSubstr(own));
+}
+
+TEST_F(RootCheckTest, ATableThatSomebodyNamesIsTested) {
+  const PagingMode &mode = x86_64::fourLevel;
+  auto fault = [&](PhysAddr at) {
+    return findTableFault(*built.memory, mode, at).value_or("");
+  };
+  EXPECT_EQ(fault(root()), "");
+  EXPECT_THAT(fault(root() + 1), HasSubstr("not aligned to 0x1000 bytes"));
+  EXPECT_THAT(fault(PhysAddr(0)), HasSubstr("page 0"));
+  EXPECT_THAT(fault(PhysAddr(uint64_t(1) << 40)), HasSubstr("outside RAM"));
+  const PhysAddr page(0x8000);
+  built.memory->addZeros(page, 4096);
+  EXPECT_THAT(fault(page), HasSubstr("none of its entries is in use"));
+  built.memory->writeNumber<uint64_t>(page + 8, uint64_t(1) << 40 | present);
+  EXPECT_THAT(fault(page), HasSubstr("entry 1, 0x10000000063, leads out of "
+                                     "RAM"));
+  built.memory->writeNumber<uint64_t>(page + 8, 0x1234);
+  EXPECT_THAT(fault(page), HasSubstr("entry 1, 0x1234, is neither in use nor"));
+  built.memory->writeNumber<uint64_t>(page + 8, 0x8000 | present | 0x80);
+  EXPECT_THAT(fault(page), HasSubstr("is reserved"));
+}
+
+TEST_F(RootCheckTest, ATasksTableMapsTheKernelToWhereItLies) {
+  built.dump.vmcoreinfo = info();
+  const vmpt::KernelImage kernel = find();
+  auto fault = [&](PhysAddr at) {
+    return findTaskRootFault(kernel, *built.memory, at).value_or("");
+  };
+  const PhysAddr task = addTask(PhysAddr(0x2000), /*hasUserHalf=*/true);
+  EXPECT_EQ(fault(task), "");
+  EXPECT_EQ(fault(task + 4096), "") << "PTI's user half";
+  const PhysAddr page(0x9000);
+  built.memory->addZeros(page, 4096);
+  built.memory->writeNumber<uint64_t>(page, 0x5000 | present);
+  EXPECT_THAT(fault(page), HasSubstr("maps nothing of the kernel"));
+}
+
+// riscv64 up to 6.3: no number of VMCOREINFO's leads to the root, and where
+// the table that maps it is cut off, it is no fixed point.
+TEST_F(RootCheckTest, TheNameInTheImageLeadsToARootWithoutItsTables) {
+  const uint64_t names = 0x28'0010;
+  built.memory->writeString(built.physical + names, "Linux");
+  built.memory->writeString(built.physical + names + 130, "6.1.0-test");
+  const std::string keys =
+      "SYMBOL(init_uts_ns)=" + hex(built.image + names).substr(2) +
+      "\nOFFSET(uts_namespace.name)=0\n";
+  built.dump.vmcoreinfo = info(keys);
+  EXPECT_EQ(find().rootDoubt, "");
+  built.memory->setAbsent(built.physical + BuiltDump::imageBytes,
+                          Absence::Truncated);
+  const vmpt::KernelImage image = find();
+  EXPECT_EQ(image.root, root());
+  EXPECT_THAT(image.rootDoubt, HasSubstr("unconfirmed"));
+  EXPECT_THAT(sourceOf(image, "root table"), HasSubstr("init_uts_ns"));
+  // The image is read at its distance from the root.
+  ASSERT_TRUE(image.placed);
+  built.addString(0x18'0000, "here");
+  llvm::Expected<std::string> text =
+      image.addressSpace(*built.memory).readString(built.image + 0x18'0000, 8);
+  EXPECT_EQ(valueOf(std::move(text)), "here");
+}
+
+TEST_F(RootCheckTest, AFixedPointThatNothingElseVouchesForIsUnconfirmed) {
+  built.dump.vmcoreinfo =
+      "OSRELEASE=6.1.0-test\nPAGESIZE=4096\nNUMBER(phys_base)=0\n"
+      "SYMBOL(swapper_pg_dir)=" +
+      hex(built.image + BuiltDump::rootOffset).substr(2) + "\n";
+  EXPECT_THAT(find().rootDoubt, HasSubstr("no second symbol is known"));
+  addCpu(addTask(PhysAddr(0x2000), false).value);
+  EXPECT_EQ(find().rootDoubt, "");
 }
 
 TEST(RootCheckArm64, ATruncatedTableLeavesTheRootUsable) {

@@ -1,0 +1,22 @@
+//===- KernelFinder.h - the search for a kernel, as it is asked for -------===//
+#pragma once
+
+#include "kernel/find/KernelImage.h"
+#include "kernel/find/RegisterRoots.h"
+
+namespace vmpt {
+
+/// One search, with options that nobody has judged yet (OptionJudge.h). What
+/// was tried goes to \p attempts.
+llvm::Expected<KernelImage> searchKernel(const Dump &dump,
+                                         const PhysicalMemory &memory,
+                                         const KernelOverrides &overrides,
+                                         Diagnostics &diagnostics,
+                                         Attempts &attempts);
+
+/// What follows from the candidate that was chosen.
+KernelImage makeKernelImage(const RootQuery &query,
+                            const KernelCandidate &chosen,
+                            const Attempts &attempts);
+
+} // namespace vmpt

@@ -1,0 +1,81 @@
+#include "kernel/find/UtsName.h"
+
+#include "memory/ScanProgress.h"
+#include "support/Bits.h"
+
+#include <array>
+
+namespace vmpt {
+
+namespace {
+
+/// linux include/uapi/linux/utsname.h, struct new_utsname: sysname, nodename,
+/// release, ...
+constexpr uint64_t fieldBytes = 65;
+constexpr uint64_t releaseOffset = 2 * fieldBytes;
+/// linux include/linux/utsname.h: `name` is the first member, or follows a
+/// kref. Told by OFFSET(uts_namespace.name) since 5.11.
+constexpr uint64_t nameOffsets[] = {0, 4};
+
+class UtsName {
+public:
+  UtsName(const PhysicalMemory &memory, llvm::StringRef release)
+      : memory_(memory), release_(release) {}
+
+  bool isAt(PhysAddr at) const {
+    return has(at, "Linux") && has(at + releaseOffset, release_);
+  }
+
+private:
+  /// The text with its NUL.
+  bool has(PhysAddr at, llvm::StringRef text) const {
+    std::array<uint8_t, fieldBytes + 1> bytes = {};
+    if (text.size() >= fieldBytes ||
+        memory_.tryRead(at, llvm::MutableArrayRef<uint8_t>(bytes).take_front(
+                                text.size() + 1)))
+      return false;
+    return std::equal(text.begin(), text.end(), bytes.begin()) &&
+           bytes[text.size()] == 0;
+  }
+
+  const PhysicalMemory &memory_;
+  llvm::StringRef release_;
+};
+
+} // namespace
+
+std::vector<RootGuess> guessRootsByUtsName(const PhysicalMemory &memory,
+                                           const Vmcoreinfo &info,
+                                           const ImageSymbols &symbols,
+                                           Diagnostics &diagnostics) {
+  constexpr size_t maxGuesses = 4;
+  constexpr uint64_t pageBytes = 4096;
+  const std::optional<uint64_t> names = info.symbol("init_uts_ns");
+  if (!names || !info.release() || info.release()->empty())
+    return {};
+  std::vector<uint64_t> offsets(std::begin(nameOffsets), std::end(nameOffsets));
+  if (auto offset = info.offset("uts_namespace.name"))
+    offsets = {*offset};
+  const PhysicalMemory &scanned = memory.forScanning();
+  ScanProgress progress(diagnostics, scanned, "looking for the kernel's name");
+  const UtsName name(scanned, *info.release());
+  std::vector<RootGuess> guesses;
+  for (const MemoryRange &range : scanned.ranges()) {
+    if (range.absence)
+      continue;
+    for (uint64_t done = 0; done < range.size; done += pageBytes) {
+      const PhysAddr page(alignDown(range.start.value, pageBytes) + done);
+      const PhysAddr at = page + (*names & (pageBytes - 1));
+      progress.advance(pageBytes);
+      for (uint64_t offset : offsets)
+        if (guesses.size() < maxGuesses && name.isAt(at + offset))
+          guesses.push_back(
+              {at - (*names - symbols.self.value),
+               "at its distance from the release in init_uts_ns, physical " +
+                   hex(at)});
+    }
+  }
+  return guesses;
+}
+
+} // namespace vmpt

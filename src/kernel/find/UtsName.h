@@ -1,0 +1,18 @@
+//===- UtsName.h - the kernel's image by the name that it bears -----------===//
+#pragma once
+
+#include "kernel/find/KernelArch.h"
+#include "kernel/find/RootCheck.h"
+
+namespace vmpt {
+
+/// VMCOREINFO has the virtual address of init_uts_ns, which holds "Linux" and
+/// the kernel's release: where memory has both at the same place in a page, the
+/// image lies there, and so does its top table. Needs no table. A few roots at
+/// most: a kdump kernel of the same release waits elsewhere in memory.
+std::vector<RootGuess> guessRootsByUtsName(const PhysicalMemory &memory,
+                                           const Vmcoreinfo &info,
+                                           const ImageSymbols &symbols,
+                                           Diagnostics &diagnostics);
+
+} // namespace vmpt

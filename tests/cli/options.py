@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""Options that contradict the dump, or say nothing about it.
+
+Each is refused with one line that names both sides; with --force it is taken,
+said to be, and the exit status is 1. One that does not apply stays refused. An
+option that says what the dump says changes nothing.
+
+Usage: options.py VMPT SOURCE_ROOT       (prints TAP)
+"""
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from cases import find_dumps, load_segments, make_lime
+from tap import Tap, first_difference, run, sound_messages
+
+MAX_LINE = 200
+X86, X86_5 = "x86_64-6.1-debian-4level-pti", "x86_64-6.1-debian-5level-pti"
+ARM, ARM_16K, RISCV = "arm64-6.1-4k-va48-kaslr", "arm64-6.12-debian-16k-va52-lpa2", "riscv64-6.1-sv39"
+I386 = "i386-6.1-debian-pae-pti"
+IN_MEMORY = "x86_64-6.1-lab-4level-nokaslr-novmcoreinfo"  # has VMCOREINFO in its pages
+REFUSED, TAKEN = 2, 1
+
+# dump, command, options, what is said
+CONTRADICTIONS = (
+    (ARM, "kernel", "--arch x86_64", "--arch x86_64 contradicts the dump: arm64"),
+    (X86, "kernel", "--arch i386", "--arch i386 contradicts the dump: x86_64"),
+    (X86, "info", "--arch i386", "--arch i386 contradicts the dump: x86_64"),
+    (X86, "kernel", "--arch arm64", "--arch arm64 contradicts the dump: x86_64"),
+    (X86, "kernel", "--levels 5", "--levels 5 contradicts the dump: x86-64 4-level"),
+    (X86_5, "kernel", "--levels 4", "--levels 4 contradicts the dump: x86-64 5-level"),
+    (X86, "kernel", "--levels 3", "--levels 3 contradicts the dump: x86-64 4-level"),
+    (RISCV, "kernel", "--levels 4", "--levels 4 contradicts the dump: RISC-V Sv39"),
+    (I386, "kernel", "--levels 2", "--levels 2 contradicts the dump: i386 PAE"),
+    (ARM, "kernel", "--levels 3", "--levels 3 contradicts the dump: "),
+    (ARM, "kernel", "--va-bits 39", "--va-bits 39 contradicts the dump: 48"),
+    (ARM, "kernel", "--granule 64K", "--granule 65536 contradicts the dump: "),
+    (ARM_16K, "kernel", "--granule 4K", "--granule 4096 contradicts the dump: "),
+    (X86, "kernel", "--phys-base 0", "--phys-base 0x0 contradicts the dump: 0xffffffffdc000000"),
+    (X86, "kernel", "--root 0x1000", "--root 0x1000 contradicts the dump: the kernel's own is at 0x8e10000"),
+    (X86, "kernel", "--root 0x8e10001", "--root 0x8e10001 contradicts the dump: the kernel's own is at 0x8e10000"),
+    (X86, "kernel", "--root 0", "--root 0x0 contradicts the dump: the kernel's own is at 0x8e10000"),
+    (X86, "kernel", "--vmcoreinfo {other}", "--vmcoreinfo contradicts the dump: kernel 6.1.0-56-amd64"),
+    (X86, "vmcoreinfo", "--vmcoreinfo {other}", "--vmcoreinfo contradicts the dump: kernel 6.1.0-56-amd64"),
+    (X86, "translate", "0 --root 0x8e10001", "--root 0x8e10001: it is not aligned"),
+    (X86, "task", "--root 0x8e10001", "--root 0x8e10001: it is not aligned"),
+    (X86, "task", "--root 0", "--root 0x0: page 0 of physical memory"),
+    (X86, "task", "--root {data}", r"--root 0x[0-9a-f]+: it is no top table: entry \d+"),
+    (X86, "symbols", "_stext --symbol _stext=0x1000", "--symbol _stext=0x1000 contradicts the dump: 0xffffffff"),
+    ("raw", "kernel", "--layout qemu-riscv-virt", "--layout qemu-riscv-virt contradicts the dump: .* raw image"),
+    ("raw", "info", "--raw-base 0x100000", "--raw-base 0x100000 contradicts the dump: .* raw image"),
+    (X86, "symbols", "_stext --offset page.flags=4096", "--offset page.flags=4096 contradicts the dump: 0"),
+)
+# dump, command, options, what is said: nothing that --force could take
+NOT_APPLYING = (
+    (X86, "kernel", "--granule 5K", "--granule 5120: no page tables have pages of that size"),
+    (X86, "kernel", "--granule 4K", "--granule 4096 says nothing about x86_64"),
+    (X86, "kernel", "--va-bits 48", "--va-bits 48 says nothing about x86_64"),
+    (X86, "kernel", "--va-bits 13", "--va-bits 13: no page tables are for so many bits"),
+    (X86, "kernel", "--levels 9", "--levels 9: no page tables have so many levels"),
+    (X86, "kernel", "--arch i386 --levels 5", "--levels 5: no page tables of i386 have so many levels"),
+    (I386, "kernel", "--phys-base 0", "--phys-base 0x0 says nothing about i386"),
+    (ARM, "kernel", "--phys-base 0", "--phys-base 0x0 says nothing about arm64"),
+    (RISCV, "kernel", "--granule 4K", "--granule 4096 says nothing about riscv64"),
+    (X86, "kernel", "--layout flat", "--layout says where a raw image lies; this is no raw image, but ELF64 core"),
+    (X86, "kernel", "--raw-base 0x1000", "--raw-base says where a raw image lies; this is no raw image"),
+    ("lime", "kernel", "--raw-base 0", "--raw-base says where a raw image lies; this is no raw image, but LiME"),
+    (X86, "kernel", "--map {text_file}@0", "--map says where raw memory lies; this is no raw memory, but ELF64 core"),
+    (X86, "kernel", "--vmcoreinfo {text_file}", "no VMCOREINFO text"),
+    (X86, "vmcoreinfo", "--vmcoreinfo {text_file}", "no VMCOREINFO text"),
+)
+# What the dump says itself.
+AGREEING = (
+    (X86, "--arch x86_64 --levels 4 --phys-base 0xffffffffdc000000 --root 0x8e10000"),
+    (X86, "--vmcoreinfo {own}"),
+    (X86_5, "--levels 5"),
+    (ARM, "--arch arm64 --granule 4K --va-bits 48 --levels 4"),
+    (ARM_16K, "--granule 16K --va-bits 52"),
+    (RISCV, "--levels 3 --arch riscv64"),
+    (I386, "--arch i386 --levels 3"),
+)
+
+
+def fault(result, status, pattern, path):
+    said = result.stderr.decode(errors="replace")
+    if result.returncode != status:
+        return f"exit status {result.returncode}: {len(result.stdout)} bytes, {said}"
+    if status == 2 and result.stdout:
+        return f"{len(result.stdout)} bytes are printed"
+    if not re.search(pattern, said):
+        return f"not said: {pattern!r}, but {said}"
+    for line in said.splitlines():
+        if len(line) > MAX_LINE or line.count(str(path)) > 1:
+            return f"{len(line)} characters, or the file twice: {line}"
+    return sound_messages(result.stderr)
+
+
+class Checker:
+    def __init__(self, tap, vmpt, source, folder):
+        self.tap, self.vmpt, self.source, self.folder = tap, vmpt, source, folder
+        self.dumps = {}
+        self.words = {"text_file": folder / "text", "own": folder / "own", "other": folder / "other"}
+        self.words["text_file"].write_text("a=b\nThis is no VMCOREINFO.\n")
+        own = run(vmpt, "vmcoreinfo", self.dump(X86)).stdout
+        self.words["own"].write_bytes(own)
+        self.words["other"].write_bytes(own.replace(b"OSRELEASE=6.1.0-56-amd64", b"OSRELEASE=5.4.1").replace(
+            b"SYMBOL(swapper_pg_dir)=ffffffff", b"SYMBOL(swapper_pg_dir)=ffffffef"))
+        # A page of the kernel's data that a trimmed dump has.
+        markers = re.search(r"address_markers.* at (0x\w+)", run(vmpt, "info", self.dump(X86)).stdout.decode())[1]
+        answer = run(vmpt, "translate", self.dump(X86), "--brief", markers).stdout.decode()
+        page = int(re.findall(r"0x[0-9a-f]+", answer)[1], 16) & ~0xfff
+        self.words["data"] = hex(page)
+
+    def dump(self, name):
+        if name not in self.dumps:
+            if name == "lime":
+                self.dumps[name] = make_lime(self.dump(X86), self.folder)
+            elif name == "raw":
+                self.dumps[name] = self.folder / "image"
+                with open(self.dumps[name], "wb") as out:
+                    for physical, _, offset, stored in load_segments(self.dump(IN_MEMORY)):
+                        out.seek(physical)
+                        out.write(self.dump(IN_MEMORY).read_bytes()[offset:offset + stored])
+            else:
+                place = self.folder / name
+                place.mkdir()
+                _, path = next(find_dumps(self.source / "testdata/kernels" / name, place))
+                self.dumps[name] = place / "kept"
+                self.dumps[name].write_bytes(path.read_bytes())
+        return self.dumps[name]
+
+    def run(self, name, command, options, *more):
+        return run(self.vmpt, command, self.dump(name), *options.format(**self.words).split(), *more)
+
+    def check(self):
+        for name, command, options, pattern in CONTRADICTIONS:
+            what, path = f"{name}: {command} {options}", self.dump(name)
+            self.tap.report(fault(self.run(name, command, options), REFUSED, pattern + r".*; --force takes it", path), what)
+            forced = self.run(name, command, options, "--force")
+            status = REFUSED if forced.returncode == REFUSED and b"error" in forced.stderr else TAKEN
+            self.tap.report(fault(forced, status, pattern + r".*; it is taken, as --force says|no kernel page tables|is not in the dump", path),
+                            f"{what} --force")
+        for name, command, options, pattern in NOT_APPLYING:
+            for force in ((), ("--force",)):
+                self.tap.report(fault(self.run(name, command, options, *force), REFUSED, pattern, self.dump(name)),
+                                f"{name}: {command} {options} {' '.join(force)}")
+        for name, options in AGREEING:
+            plain, said = run(self.vmpt, "kernel", self.dump(name)), self.run(name, "kernel", options)
+            problem = first_difference(plain.stdout, said.stdout)
+            if (said.returncode, said.stderr) != (0, b""):
+                problem = f"exit status {said.returncode}: {said.stderr.decode()}"
+            self.tap.report(problem, f"{name}: kernel {options} changes nothing")
+
+
+def main():
+    vmpt, source = sys.argv[1], Path(sys.argv[2])
+    tap = Tap()
+    with tempfile.TemporaryDirectory(prefix="vo-") as folder:
+        Checker(tap, vmpt, source, Path(folder)).check()
+    tap.end()
+
+
+if __name__ == "__main__":
+    main()
