@@ -66,7 +66,7 @@ private:
   std::optional<std::string> header_; ///< That its first line will need.
   uint64_t runsInSection_ = 0;
   bool isCut_ = false;
-  uint64_t lineCount_ = 0;
+  uint64_t lineCount_ = 0, passedOver_ = 0;
   std::vector<AbsentTable> absent_;
   uint64_t absentCount_ = 0;
 };
@@ -130,9 +130,11 @@ void LineFilter::addAbsent(const Run &run) {
 /// False: no further lines.
 bool LineFilter::pass(const Run &run, RunNotes notes) {
   const VirtAddr first(run.start), last = plan_.wording.lastOf(run);
-  if (!isInRanges(first, last))
+  // Of a hostile table, pieces outside of the ranges have no end either.
+  const bool isShown = isInRanges(first, last);
+  if (!isShown && ++passedOver_ < leastMaxRuns)
     return true;
-  if (lineCount_ == maxLines_) {
+  if (!isShown || lineCount_ == maxLines_) {
     isCut_ = true;
     return false;
   }
