@@ -65,7 +65,7 @@ std::optional<uint64_t> Vmcoreinfo::lastSymbol(uint64_t first,
                                                uint64_t last) const {
   std::optional<uint64_t> highest;
   for (const auto &entry : values_)
-    if (entry.first().startswith("SYMBOL("))
+    if (entry.first().take_front(7) == "SYMBOL(")
       if (auto value = parseNumber(llvm::StringRef(entry.second), 16))
         if (*value >= first && *value <= last)
           highest = std::max(highest.value_or(first), *value);

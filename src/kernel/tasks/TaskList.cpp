@@ -13,8 +13,6 @@
 
 namespace vmpt {
 
-namespace {} // namespace
-
 llvm::Expected<PhysAddr> rootBehind(const Kernel &kernel, VirtAddr table) {
   llvm::Expected<PhysAddr> root = kernel.memory().translate(table);
   if (!root)
@@ -189,6 +187,7 @@ void TaskListReader::addFromPids(bool withThreads) {
 void TaskListReader::findMemoryThreads() {
   if (!knowsThreads())
     return;
+  size_t left = maxPids; // of all rings: made-up leaders may share one
   for (Task &leader : list_.tasks) {
     if (!leader.isLeader() || leader.isKernelThread || leader.mm.value)
       continue;
@@ -198,7 +197,8 @@ void TaskListReader::findMemoryThreads() {
       continue;
     const ListMembers members =
         followList(reader_, VirtAddr(*signal) + fields_.threadHead->offset,
-                   maxPids, "its threads");
+                   left, "its threads");
+    left -= std::min(left, members.links.size());
     for (VirtAddr link : members.links) {
       Task thread;
       if (llvm::Error error =

@@ -56,7 +56,7 @@ bool TaskStates::readArray(const Kernel &kernel) {
       break;
     found += text->front();
   }
-  if (!llvm::StringRef(found).startswith("RSD") || found.size() < 7)
+  if (llvm::StringRef(found).take_front(3) != "RSD" || found.size() < 7)
     return false;
   // TASK_REPORT_IDLE is the bit behind those that are reported.
   const size_t idleAt = found.find(idle);

@@ -215,7 +215,7 @@ TEST_F(LineFilterTest, PhysicalAddressesCutWhereTheyDoNotGoOn) {
   selection.hasPhysical = true;
   selection.sections = {"Low Kernel Mapping"};
   list(selection);
-  EXPECT_THAT(llvm::makeArrayRef(lines).take_front(3),
+  EXPECT_THAT(llvm::ArrayRef<std::string>(lines).take_front(3),
               ElementsAre("[Low Kernel Mapping]",
                           "0xffff888000000000-0xffff888000400000 0x0",
                           "0xffff888000400000-0xffff888000800000 0x40000000"));
