@@ -32,8 +32,8 @@ KINDS = {
     "records": "log_record", "modules": "module", "pages": "page", "totals": "total", "areas": "vmalloc_area",
     "mappings": "mapping", "entries": "table_entry", "names": "symbol",
 }
-COMMANDS = [["kernel"], ["kernel", "--max-lines", "3"], ["kernel", "--phys"], ["kernel", "--only", "present,nx", "--names"],
-            ["kernel", "--range", "0xffff800000000000-0"], ["info"], ["info", "--verify"], ["vmcoreinfo"]]
+COMMANDS = [["kernel"], ["kernel", "--max-lines", "3"], ["kernel", "--phys"], ["kernel", "--only", "kernel,x", "--names"],
+            ["kernel", "--range", "0xffffffff80000000-0", "--phys"], ["info"], ["info", "--verify"], ["vmcoreinfo"]]
 TASK_COMMANDS = [["info", "--sources"], ["tasks"], ["tasks", "--threads"], ["task", "--pid", "1"], ["task", "--all"],
                  ["task", "--pid", "1", "--user-only"], ["task", "--all", "--only", "user,w", "--phys", "--names"], ["maps", "--pid", "1"], ["maps", "--pid", "2"],
                  ["maps", "--all", "--pages"], ["efi"], ["log"], ["modules"], ["vmalloc"],
