@@ -52,6 +52,7 @@ private:
   void addThreads(VirtAddr leader);
   void addFromPids(bool withThreads);
   void findMemoryThreads();
+  void markRunning(const CpuTask &cpu, Task &idle);
   void addIdle(bool isWanted);
   /// False if it cannot be a task.
   bool add(VirtAddr task, bool isUnlinked);
@@ -210,39 +211,47 @@ void TaskListReader::findMemoryThreads() {
   }
 }
 
-/// /proc has no idle tasks. One that runs matters: it may have panicked.
+/// Who runs where the tasks do not say it (a kernel for one CPU).
+void TaskListReader::markRunning(const CpuTask &cpu, Task &idle) {
+  if (fields_.onCpu || !cpu.current.value)
+    return;
+  for (Task &task : list_.tasks)
+    if (!task.isRunning.value_or(false))
+      task.isRunning = task.address == cpu.current;
+  idle.isRunning = cpu.current == cpu.idle;
+}
+
+/// /proc has no idle tasks. One that runs matters: it may have panicked. Only
+/// who asks for them hears what is wrong with the others.
 void TaskListReader::addIdle(bool isWanted) {
+  Problems problems;
   llvm::Expected<std::vector<CpuTask>> cpus = readCpuTasks(kernel_);
   if (!cpus) {
-    std::string why = llvm::toString(cpus.takeError());
-    if (isWanted)
-      problems_.add("idle tasks other than init_task are not known: " + why);
+    problems.add("idle tasks other than init_task are not known: " +
+                 llvm::toString(cpus.takeError()));
     cpus = std::vector<CpuTask>{{0, initTask_, {}}};
   }
   for (const CpuTask &cpu : *cpus) {
     Task task;
     if (llvm::Error error = readTask(cpu.idle, task)) {
-      problems_.add("the idle task of CPU " + llvm::Twine(cpu.cpu) +
-                    " cannot be read: " + llvm::toString(std::move(error)));
+      problems.add("the idle task of CPU " + llvm::Twine(cpu.cpu) +
+                   " cannot be read: " + llvm::toString(std::move(error)));
       continue;
     }
     if (task.pid != 0) {
-      problems_.add("the idle task of CPU " + llvm::Twine(cpu.cpu) +
-                    " would have pid " + llvm::Twine(task.pid));
+      problems.add("the idle task of CPU " + llvm::Twine(cpu.cpu) +
+                   " would have pid " + llvm::Twine(task.pid));
       continue;
     }
-    if (cpu.current.value) {
-      // A kernel for one CPU has no on_cpu.
-      for (Task &other : list_.tasks)
-        if (!fields_.onCpu)
-          other.isRunning = other.address == cpu.current;
-      if (!fields_.onCpu)
-        task.isRunning = cpu.current == cpu.idle;
+    markRunning(cpu, task);
+    if (cpu.current.value)
       task.cpu = cpu.cpu;
-    }
     if (isWanted || task.isRunning.value_or(false))
       list_.tasks.push_back(std::move(task));
   }
+  if (isWanted)
+    for (const std::string &problem : problems.take())
+      problems_.add(problem);
 }
 
 /// panic_cpu names the CPU that panicked, -1 where none has (linux
