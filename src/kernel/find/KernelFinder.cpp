@@ -17,6 +17,7 @@
 #include "kernel/image/DebugData.h"
 #include "memory/CutMemory.h"
 #include "paging/Translate.h"
+#include "support/Text.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
