@@ -17,7 +17,8 @@ llvm::Expected<MapsReader> MapsReader::create(const Kernel &kernel) {
 
 MapsReader::MapsReader(const Kernel &kernel, VmaReader vmas, VmaNames names)
     : kernel_(&kernel), vmas_(std::move(vmas)), names_(std::move(names)),
-      hidesStackGuard_(hidesStackGuard()) {}
+      hidesStackGuard_(hidesStackGuard()), rules_(findNonPresentRules(kernel)) {
+}
 
 /// Until 4.11 a stack's first page was its guard and not shown. The larger
 /// gap that replaced it has a parameter, and went into older series as well.
@@ -76,8 +77,7 @@ llvm::Expected<MapsListing> MapsReader::read(VirtAddr mm) {
 llvm::Error MapsReader::addPages(MapsListing &listing, PhysAddr root) const {
   const AddressSpace &memory = kernel_->memory();
   const PagingMode &mode = memory.mode();
-  PageCounter counter(memory.physical(), mode, findNonPresentRules(*kernel_),
-                      root);
+  PageCounter counter(memory.physical(), mode, rules_, root);
   // A process's table spans the lower half; the gate area lies in the upper.
   const uint64_t userLast = lowBits(mode.virtualBits);
   uint64_t absent = 0;

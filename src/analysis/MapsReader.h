@@ -43,6 +43,7 @@ private:
   VmaReader vmas_;
   VmaNames names_;
   bool hidesStackGuard_;
+  NonPresentRules rules_; ///< Found once for all processes.
 };
 
 } // namespace vmpt

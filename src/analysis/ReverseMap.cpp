@@ -143,7 +143,7 @@ void ReverseMap::addTasks() {
   for (const Task &task : tasks_.tasks) {
     if (!task.mm.value || task.isKernelThread || !seen.insert(task.tgid).second)
       continue;
-    const ReverseMapOwner owner{&task, task.tgid};
+    ReverseMapOwner owner{&task, task.tgid, spaces_.size()};
     if (!task.root) {
       problems_.push_back("pid " + std::to_string(task.tgid) +
                           ": no page tables: " + task.rootProblem);
@@ -151,6 +151,7 @@ void ReverseMap::addTasks() {
     }
     auto [known, isNew] = byMm.try_emplace(task.mm.value, spaces_.size());
     if (!isNew) {
+      owner.space = known->second;
       spaces_[known->second].owners.push_back(owner);
       continue;
     }
@@ -256,6 +257,11 @@ void ReverseMap::find(llvm::ArrayRef<PhysicalRange> targets, uint64_t limit,
       for (const Mapping &mapping : found)
         visit(owner, mapping);
   }
+}
+
+Translation ReverseMap::wayTo(const ReverseMapOwner &owner, VirtAddr at) const {
+  const Space &space = spaces_[owner.space];
+  return translate(kernel_.memory().physical(), space.mode, space.root, at);
 }
 
 std::vector<PhysicalRange> findMixed(llvm::ArrayRef<PhysicalRange> ranges,

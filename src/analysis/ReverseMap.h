@@ -9,6 +9,7 @@
 #include "kernel/context/Kernel.h"
 #include "kernel/find/NonPresentRules.h"
 #include "kernel/tasks/TaskList.h"
+#include "paging/Translate.h"
 
 namespace vmpt {
 
@@ -34,6 +35,7 @@ struct Mapping {
 struct ReverseMapOwner {
   const Task *task = nullptr; ///< Null: the kernel.
   uint32_t pid = 0;           ///< Of the process.
+  size_t space = 0;           ///< For wayTo().
 };
 
 class ReverseMap {
@@ -47,6 +49,9 @@ public:
   /// at most \p limit.
   void find(llvm::ArrayRef<PhysicalRange> targets, uint64_t limit,
             const Visit &visit);
+  /// The entries from the top table down to one of the mappings of find(). With
+  /// PTI those of the table that user code runs on.
+  Translation wayTo(const ReverseMapOwner &owner, VirtAddr at) const;
   /// What is mapped more than once with different rights.
   std::vector<PhysicalRange> findDuplicates();
 

@@ -40,11 +40,15 @@ Translator Translator::ofRoot(const Kernel &kernel, PhysAddr root) {
   return translator;
 }
 
+size_t Translator::indexOf(VirtAddr at) const {
+  for (size_t i = 0; i < spaces_.size(); ++i)
+    if (spaces_[i].mode().coverage.covers(at))
+      return i;
+  return 0;
+}
+
 const AddressSpace &Translator::spaceOf(VirtAddr at) const {
-  for (const AddressSpace &space : spaces_)
-    if (space.mode().coverage.covers(at))
-      return space;
-  return spaces_.front();
+  return spaces_[indexOf(at)];
 }
 
 static Ending getEnding(EntryKind kind) {
@@ -107,17 +111,21 @@ void Translator::explainAbsence(AddressAnswer &answer) const {
 }
 
 AddressAnswer Translator::ask(VirtAddr at) const {
-  const AddressSpace &space = spaceOf(at);
+  const size_t index = indexOf(at);
+  const AddressSpace &space = spaces_[index];
+  if (caches_.empty())
+    caches_.resize(spaces_.size());
   AddressAnswer answer;
   answer.address = at;
-  answer.translation = space.find(at);
+  const uint8_t denied = caches_[index].translate(
+      space.physical(), space.mode(), space.root(), at, answer.translation);
   const Translation &found = answer.translation;
   answer.pageBytes = found.pageBytes;
   switch (found.outcome) {
   case Translation::Outcome::Mapped: {
     answer.ending = Ending::Page;
     answer.physical = found.address;
-    answer.rights = found.rights(space.mode());
+    answer.rights = PageRights::without(denied);
     if (!userRoot_ || !isUserAddress(at))
       break;
     const Translation ofUser =

@@ -42,7 +42,7 @@ struct AddressAnswer {
   Translation translation;
 };
 
-/// Asks the tables of the kernel, of a task, or at an address.
+/// Asks the tables of the kernel, of a task, or at an address. For one thread.
 class Translator {
 public:
   /// \p kernel must outlive the object.
@@ -61,11 +61,13 @@ public:
 
 private:
   explicit Translator(const Kernel &kernel);
+  size_t indexOf(VirtAddr at) const;
   void explainHole(AddressAnswer &answer) const;
   void explainAbsence(AddressAnswer &answer) const;
 
   const Kernel *kernel_;
   std::vector<AddressSpace> spaces_; ///< The first that covers an address.
+  mutable std::vector<CachedTranslation> caches_; ///< One for each space.
   /// x86 PTI: the table that user code runs on. That of the kernel forbids it
   /// to execute anything.
   std::optional<PhysAddr> userRoot_;

@@ -107,6 +107,7 @@ public:
 
 private:
   void answer(Session &session, VirtAddr at);
+  void reportAbsence(Session &session, const AddressAnswer &answer);
 
   SpaceOptions space_;
   bool brief_ = false;
@@ -117,18 +118,21 @@ private:
 };
 
 void TranslateCommand::answer(Session &session, VirtAddr at) {
-  AddressReport report;
   if (surroundings_) {
-    report = surroundings_->report(*translator_, at);
+    const AddressReport report = surroundings_->report(*translator_, at);
     view_->add(report);
-  } else {
-    report.answer = translator_->ask(at);
-    view_->addBrief(report.answer, translator_->spaceOf(at).mode());
+    return reportAbsence(session, report.answer);
   }
-  const AddressAnswer &answer = report.answer;
+  const AddressAnswer answer = translator_->ask(at);
+  view_->addBrief(answer, translator_->spaceOf(at).mode());
+  reportAbsence(session, answer);
+}
+
+void TranslateCommand::reportAbsence(Session &session,
+                                     const AddressAnswer &answer) {
   if (answer.ending == Ending::TableAbsent) {
     // Said once for each table, however many addresses lead there.
-    const PagingMode &mode = translator_->spaceOf(at).mode();
+    const PagingMode &mode = translator_->spaceOf(answer.address).mode();
     const AbsentByte &absent = answer.translation.absent;
     Subject subject;
     subject.physical = PhysAddr(

@@ -13,16 +13,11 @@ std::optional<AbsentByte> readEntry(const PhysicalMemory &memory,
   return std::nullopt;
 }
 
-Translation translate(const PhysicalMemory &memory, const PagingMode &mode,
-                      PhysAddr root, VirtAddr address) {
-  Translation result;
-  if (!mode.coverage.covers(address)) {
-    result.outcome = Translation::Outcome::NotCovered;
-    result.pageBytes = mode.coverage.mask & -mode.coverage.mask;
-    return result;
-  }
-  PhysAddr table = root;
-  for (unsigned level = 0; level < mode.levelCount; ++level) {
+/// From \p table, of \p level, down.
+static void goDown(const PhysicalMemory &memory, const PagingMode &mode,
+                   PhysAddr table, unsigned level, VirtAddr address,
+                   Translation &result) {
+  for (; level < mode.levelCount; ++level) {
     PhysAddr at =
         table + uint64_t(mode.indexOf(address, level)) * mode.entryBytes;
     uint64_t entry = 0;
@@ -30,7 +25,7 @@ Translation translate(const PhysicalMemory &memory, const PagingMode &mode,
     if (auto absent = readEntry(memory, mode, at, entry)) {
       result.outcome = Translation::Outcome::TableAbsent;
       result.absent = *absent;
-      return result;
+      return;
     }
     result.steps.push_back({level, at, entry});
     const DecodedEntry decoded = mode.decode(entry, level);
@@ -42,15 +37,66 @@ Translation translate(const PhysicalMemory &memory, const PagingMode &mode,
       result.outcome = Translation::Outcome::Mapped;
       result.pageBytes = bit(decoded.pageShift);
       result.address = decoded.byteAt(address);
-      return result;
+      return;
     case EntryMeaning::Reserved:
       result.outcome = Translation::Outcome::Reserved;
-      return result;
+      return;
     case EntryMeaning::Hole:
-      return result;
+      return;
     }
   }
+}
+
+static bool isCovered(const PagingMode &mode, VirtAddr address,
+                      Translation &result) {
+  if (mode.coverage.covers(address))
+    return true;
+  result.outcome = Translation::Outcome::NotCovered;
+  result.pageBytes = mode.coverage.mask & -mode.coverage.mask;
+  return false;
+}
+
+Translation translate(const PhysicalMemory &memory, const PagingMode &mode,
+                      PhysAddr root, VirtAddr address) {
+  Translation result;
+  if (isCovered(mode, address, result))
+    goDown(memory, mode, root, 0, address, result);
   return result;
+}
+
+uint8_t CachedTranslation::translate(const PhysicalMemory &memory,
+                                     const PagingMode &mode, PhysAddr root,
+                                     VirtAddr address, Translation &result) {
+  constexpr size_t wayCount = 64;
+  const unsigned last = mode.lastLevel();
+  if (!isCovered(mode, address, result))
+    return 0;
+  if (ways_.empty())
+    ways_.resize(wayCount);
+  const uint64_t tag = (address.value >> mode.levels[last - 1].shift) + 1;
+  Way &way = ways_[tag % wayCount];
+  if (way.tag == tag) {
+    result.steps = way.steps;
+    goDown(memory, mode, way.table, last, address, result);
+    return result.isMapped()
+               ? way.denied | mode.deniedBy(result.steps.back().entry, last)
+               : way.denied;
+  }
+  goDown(memory, mode, root, 0, address, result);
+  uint8_t above = 0, denied = 0;
+  for (const TranslationStep &step : result.steps) {
+    above = denied;
+    denied |= mode.deniedBy(step.entry, step.level);
+  }
+  if (result.steps.size() != mode.levelCount)
+    return denied;
+  way.tag = tag;
+  way.denied = above;
+  way.steps = result.steps;
+  way.steps.pop_back();
+  const TranslationStep &step = way.steps.back();
+  way.table = mode.decode(step.entry, step.level).address;
+  return denied;
 }
 
 } // namespace vmpt

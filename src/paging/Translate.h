@@ -4,7 +4,8 @@
 #include "memory/PhysicalMemory.h"
 #include "paging/PagingMode.h"
 
-#include "llvm/ADT/SmallVector.h"
+#include <array>
+#include <vector>
 
 namespace vmpt {
 
@@ -13,6 +14,26 @@ struct TranslationStep {
   unsigned level;
   PhysAddr entryAddress;
   uint64_t entry;
+};
+
+/// The way from the root, at most an entry a level. No vector: a million
+/// translations would spend a third of their time on it.
+class TranslationSteps {
+public:
+  void push_back(const TranslationStep &step) { steps_[count_++] = step; }
+  void pop_back() { --count_; }
+  size_t size() const { return count_; }
+  bool empty() const { return count_ == 0; }
+  const TranslationStep *begin() const { return steps_.data(); }
+  const TranslationStep *end() const { return steps_.data() + count_; }
+  const TranslationStep &back() const { return steps_[count_ - 1]; }
+  const TranslationStep &operator[](size_t index) const {
+    return steps_[index];
+  }
+
+private:
+  std::array<TranslationStep, maxLevels> steps_;
+  unsigned count_ = 0;
 };
 
 /// Where a virtual address leads, as the MMU would find it.
@@ -30,7 +51,7 @@ struct Translation {
   /// around the address.
   uint64_t pageBytes = 0;
   AbsentByte absent = {}; ///< TableAbsent only.
-  llvm::SmallVector<TranslationStep, maxLevels> steps;
+  TranslationSteps steps;
 
   bool isMapped() const { return outcome == Outcome::Mapped; }
   /// What all entries on the way together allow; nothing if not mapped.
@@ -45,6 +66,25 @@ struct Translation {
 /// Addresses that mode.coverage leaves out are faults without any step.
 Translation translate(const PhysicalMemory &memory, const PagingMode &mode,
                       PhysAddr root, VirtAddr address);
+
+/// The same for many addresses of one root: where the tables of the last level
+/// are is kept for those met last. For one thread.
+class CachedTranslation {
+public:
+  /// Always of the same \p memory, \p mode and \p root. \p result is a new one;
+  /// returned are the rights that the entries on the way take away.
+  uint8_t translate(const PhysicalMemory &memory, const PagingMode &mode,
+                    PhysAddr root, VirtAddr address, Translation &result);
+
+private:
+  struct Way {
+    uint64_t tag = 0; ///< 1 + the address bits above the table; 0: none.
+    PhysAddr table;
+    TranslationSteps steps; ///< Up to the table.
+    uint8_t denied = 0;     ///< By these.
+  };
+  std::vector<Way> ways_; ///< By the tag, modulo.
+};
 
 /// The entry of a table, zero-extended to 64 bits.
 std::optional<AbsentByte> readEntry(const PhysicalMemory &memory,

@@ -29,6 +29,12 @@ public:
   }
 
   bool isOpen() const { return ok_; }
+  /// What translates the kernel's virtual addresses; false if it cannot.
+  bool getTranslation(addrxlat_ctx_t *&context, addrxlat_sys_t *&system) const {
+    return kdump_set_string_attr(context_, KDUMP_ATTR_OSTYPE, "linux") ==
+               KDUMP_OK &&
+           kdump_get_addrxlat(context_, &context, &system) == KDUMP_OK;
+  }
   std::string getError() const { return kdump_get_err(context_); }
   kdump_status read(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const {
     size_t size = out.size();

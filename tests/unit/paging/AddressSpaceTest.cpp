@@ -44,6 +44,35 @@ TEST_P(EverySpace, ReachesFromTheFirstToTheLastAddress) {
   EXPECT_EQ(valueOf(space.translate(last)), highFrame + (page - 1));
 }
 
+/// Addresses whose tables share a place in the cache, there and back, those
+/// that nothing maps and those that the root does not cover.
+TEST_P(EverySpace, ACacheChangesNoAnswer) {
+  CachedTranslation cache;
+  const uint64_t span = mode.entrySpan(mode.lastLevel() - 1);
+  std::vector<VirtAddr> addresses = {first, first + page, last,
+                                     VirtAddr(first.value ^ bit(62)),
+                                     VirtAddr(last.value ^ bit(62))};
+  for (uint64_t n : {1, 511, 512, 513, 1024})
+    if (n * span < last - first)
+      addresses.insert(addresses.end(), {first + n * span, last - n * span});
+  for (int round = 0; round < 3; ++round)
+    for (VirtAddr at : addresses) {
+      Translation found;
+      const uint8_t denied =
+          cache.translate(memory, mode, tables.root(), at, found);
+      const Translation wanted = translate(memory, mode, tables.root(), at);
+      EXPECT_EQ(found.outcome, wanted.outcome) << hex(at);
+      EXPECT_EQ(found.address, wanted.address) << hex(at);
+      EXPECT_EQ(found.pageBytes, wanted.pageBytes) << hex(at);
+      if (wanted.isMapped()) {
+        EXPECT_EQ(PageRights::without(denied), wanted.rights(mode)) << hex(at);
+      }
+      ASSERT_EQ(found.steps.size(), wanted.steps.size()) << hex(at);
+      for (size_t i = 0; i < wanted.steps.size(); ++i)
+        EXPECT_EQ(found.steps[i].entryAddress, wanted.steps[i].entryAddress);
+    }
+}
+
 TEST_P(EverySpace, EachBitAboveTheIndexMatters) {
   const unsigned from = mode.virtualBits;
   for (unsigned n = from; n < 64; ++n)
