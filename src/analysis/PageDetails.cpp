@@ -36,6 +36,15 @@ PageExplorer::number(VirtAddr object, llvm::StringRef type,
   return kernel_.reader().tryNumber(object, field);
 }
 
+std::optional<std::string> PageExplorer::textAt(VirtAddr at) const {
+  llvm::Expected<std::string> text =
+      kernel_.memory().readString(at, maxNameBytes);
+  if (text)
+    return std::move(*text);
+  llvm::consumeError(text.takeError());
+  return std::nullopt;
+}
+
 void PageExplorer::findOwner(PageDetails &details) const {
   // Memory of slabs and page tables has other things in that place.
   const uint64_t mapping = details.facts.head.mapping;
@@ -70,12 +79,9 @@ std::string PageExplorer::pathOf(VirtAddr dentry, PageDetails &details) const {
     }
     if (*above == dentry)
       return path.empty() ? "/" : path;
-    llvm::Expected<std::string> word =
-        kernel_.memory().readString(*text, maxNameBytes);
-    if (!word) {
-      llvm::consumeError(word.takeError());
+    std::optional<std::string> word = textAt(*text);
+    if (!word)
       break;
-    }
     path = "/" + *word + path;
     dentry = *above;
   }
@@ -113,8 +119,11 @@ void PageExplorer::findFile(PageDetails &details) const {
 /// 6.8, huge pages.
 void PageExplorer::findOffset(PageDetails &details) const {
   const PageLayout &layout = flags_.layout();
-  if (!layout.index)
+  if (!layout.index) {
+    details.problems.push_back("the page's offset is unknown: where struct "
+                               "page has it is");
     return;
+  }
   llvm::Expected<uint64_t> index =
       kernel_.reader().word(details.facts.head.address + *layout.index);
   if (!index)
@@ -128,88 +137,125 @@ void PageExplorer::findOffset(PageDetails &details) const {
   details.fileOffset = pages << shift;
 }
 
+/// linux mm/mmzone.c: contig_page_data, or node_data[] by the node's number;
+/// nr_node_ids says how many there can be.
+std::vector<std::pair<uint32_t, VirtAddr>> PageExplorer::listNodes() const {
+  std::vector<std::pair<uint32_t, VirtAddr>> nodes;
+  if (auto only = kernel_.symbols().find("contig_page_data"))
+    return {{0, only->address}};
+  auto list = kernel_.symbols().find("node_data");
+  if (!list)
+    return nodes;
+  std::optional<uint64_t> count;
+  if (auto ids = kernel_.symbols().find("nr_node_ids"))
+    count = kernel_.reader().tryNumber(ids->address, Field{0, 4});
+  const unsigned word = kernel_.reader().wordBytes();
+  for (unsigned i = 0;
+       i < std::min<uint64_t>(count.value_or(maxNodes), maxNodes); ++i) {
+    auto node =
+        kernel_.reader().tryNumber(list->address + i * word, Field{0, word});
+    if (node && *node)
+      nodes.push_back({i, VirtAddr(*node)});
+    else if (!node || !count)
+      break;
+  }
+  return nodes;
+}
+
 /// By the ranges of zones: which bits of page->flags name them depends on the
 /// configuration.
 void PageExplorer::findZone(PageDetails &details) const {
   const TypeSources &types = kernel_.types();
   auto zones = findOptionalField(types, "pglist_data", {"node_zones"});
+  auto start = findOptionalField(types, "zone", {"zone_start_pfn"});
   llvm::Expected<uint64_t> zoneBytes = types.getSizeBytes("zone");
-  if (!zones || !zoneBytes || !*zoneBytes) {
-    if (!zoneBytes)
-      llvm::consumeError(zoneBytes.takeError());
+  if (!zones || !start || !zoneBytes || !*zoneBytes) {
+    llvm::consumeError(zoneBytes.takeError());
     details.problems.push_back("node and zone are unknown: struct zone is");
     return;
   }
-  std::vector<VirtAddr> nodes;
-  const unsigned word = kernel_.reader().wordBytes();
-  if (auto only = kernel_.symbols().find("contig_page_data"))
-    nodes.push_back(only->address);
-  else if (auto list = kernel_.symbols().find("node_data"))
-    for (unsigned i = 0; i < maxNodes; ++i) {
-      auto node =
-          kernel_.reader().tryNumber(list->address + i * word, Field{0, word});
-      if (!node || !*node)
-        break;
-      nodes.push_back(VirtAddr(*node));
-    }
+  // VMCOREINFO and --offset say where an array starts, not where it ends.
+  const uint64_t zoneCount =
+      zones->sizeBytes ? zones->sizeBytes / *zoneBytes : maxZones;
   const uint64_t frame = details.facts.frame;
-  for (size_t node = 0; node < nodes.size(); ++node)
-    for (unsigned i = 0; i < maxZones && zones->offset + (i + 1) * *zoneBytes <=
-                                             zones->offset + zones->sizeBytes;
-         ++i) {
-      const VirtAddr zone = nodes[node] + zones->offset + i * *zoneBytes;
+  const auto nodes = listNodes();
+  bool wereRead = !nodes.empty();
+  for (const auto &[nodeNumber, node] : nodes)
+    for (unsigned i = 0; i < std::min<uint64_t>(zoneCount, maxZones); ++i) {
+      const VirtAddr zone = node + zones->offset + i * *zoneBytes;
       auto first = number(zone, "zone", {"zone_start_pfn"});
       auto count = number(zone, "zone", {"spanned_pages"});
+      wereRead &= first && count;
       if (!first || !count || frame < *first || frame - *first >= *count)
         continue;
-      details.node = uint32_t(node);
-      if (auto name = number(zone, "zone", {"name"})) {
-        llvm::Expected<std::string> text =
-            kernel_.memory().readString(VirtAddr(*name), 32);
-        if (text)
-          details.zone = *text;
-        else
-          llvm::consumeError(text.takeError());
-      }
+      details.node = nodeNumber;
+      if (auto name = number(zone, "zone", {"name"}))
+        details.zone = textAt(VirtAddr(*name)).value_or("");
       return;
     }
+  // Frame 0 of a PC lies in none.
+  if (!wereRead)
+    details.problems.push_back("node and zone are unknown: not all zones could "
+                               "be read");
 }
 
-/// linux include/linux/memcontrol.h: page->memcg_data (5.11), mem_cgroup;
-/// kernfs_node names from the cgroup up.
-void PageExplorer::findCgroup(PageDetails &details) const {
+/// linux include/linux/memcontrol.h page_memcg(): page->memcg_data (5.11) with
+/// flags in its low bits. A page of the kernel's own has its obj_cgroup there.
+std::optional<uint64_t>
+PageExplorer::memcgOf(const PageDetails &details) const {
+  constexpr uint64_t ofSlabObjects = 1, ofKernel = 2, flags = 3;
   const PageLayout &layout = flags_.layout();
-  if (!layout.memcg || details.facts.isSlab)
-    return;
   llvm::Expected<uint64_t> data =
       kernel_.reader().word(details.facts.head.address + *layout.memcg);
-  if (!data)
-    return llvm::consumeError(data.takeError());
-  // MEMCG_DATA_KMEM: an obj_cgroup stands there instead; flags are below 4.
-  if (!(*data & ~uint64_t(3)) || (*data & 3))
+  if (!data) {
+    llvm::consumeError(data.takeError());
+    return std::nullopt;
+  }
+  if (*data & ofSlabObjects)
+    return 0;
+  if (*data & ofKernel)
+    return number(VirtAddr(*data & ~flags), "obj_cgroup", {"memcg"});
+  return *data;
+}
+
+/// kernfs_node names from the cgroup up.
+void PageExplorer::findCgroup(PageDetails &details) const {
+  if (!flags_.layout().memcg) {
+    // No such member, or no struct layouts at all.
+    if (!kernel_.types().hasMember("list_head", "next"))
+      details.problems.push_back("the cgroup is unknown: struct page is known "
+                                 "by VMCOREINFO alone; pass --vmlinux");
     return;
-  details.memcg = VirtAddr(*data);
-  auto cgroup = number(*details.memcg, "mem_cgroup", {"css.cgroup"});
-  auto node = cgroup ? number(VirtAddr(*cgroup), "cgroup", {"kn"})
-                     : std::optional<uint64_t>();
+  }
+  if (details.facts.isSlab)
+    return;
+  const std::optional<uint64_t> memcg = memcgOf(details);
+  if (memcg && !*memcg)
+    return;
+  std::optional<uint64_t> node;
+  if (memcg) {
+    details.memcg = VirtAddr(*memcg);
+    if (auto cgroup = number(*details.memcg, "mem_cgroup", {"css.cgroup"}))
+      node = number(VirtAddr(*cgroup), "cgroup", {"kn"});
+  }
   std::string path;
   for (unsigned depth = 0; node && *node && depth < maxDepth; ++depth) {
     auto parent =
         number(VirtAddr(*node), "kernfs_node", {"__parent", "parent"});
     auto name = number(VirtAddr(*node), "kernfs_node", {"name"});
     if (!parent || !name)
-      return;
+      break;
     if (!*parent) {
       details.cgroup = path.empty() ? "/" : path;
       return;
     }
-    llvm::Expected<std::string> text =
-        kernel_.memory().readString(VirtAddr(*name), maxNameBytes);
+    std::optional<std::string> text = textAt(VirtAddr(*name));
     if (!text)
-      return llvm::consumeError(text.takeError());
+      break;
     path = "/" + *text + path;
     node = parent;
   }
+  details.problems.push_back("the path of its cgroup could not be followed");
 }
 
 PageDetails PageExplorer::explore(uint64_t frame) {

@@ -1,6 +1,7 @@
 //===- PageDetails.h - all that is known of one page frame ----------------===//
 #pragma once
 
+#include "analysis/ReverseMap.h"
 #include "kernel/pages/PageFlags.h"
 
 namespace vmpt {
@@ -15,6 +16,13 @@ enum class PageOwner : uint8_t {
   File,
 };
 llvm::StringRef getPageOwnerName(PageOwner owner);
+
+/// One of the places where a page is mapped.
+struct PageMapping {
+  ReverseMapOwner owner;
+  Mapping mapping;
+  Translation way; ///< The entries that lead there.
+};
 
 struct PageDetails {
   PageFacts facts;
@@ -32,7 +40,8 @@ struct PageDetails {
   std::optional<uint32_t> node;
   std::string zone;
   std::optional<VirtAddr> memcg;
-  std::string cgroup; ///< Its path in the hierarchy.
+  std::string cgroup;                ///< Its path in the hierarchy.
+  std::vector<PageMapping> mappings; ///< Whoever has a ReverseMap adds them.
   /// What could not be found out, a sentence each.
   std::vector<std::string> problems;
 };
@@ -51,6 +60,10 @@ private:
   void findOffset(PageDetails &details) const;
   void findZone(PageDetails &details) const;
   void findCgroup(PageDetails &details) const;
+  std::vector<std::pair<uint32_t, VirtAddr>> listNodes() const;
+  /// Nothing if it cannot be read; 0: it has none.
+  std::optional<uint64_t> memcgOf(const PageDetails &details) const;
+  std::optional<std::string> textAt(VirtAddr at) const;
   /// Names from \p dentry up to the top of its file system.
   std::string pathOf(VirtAddr dentry, PageDetails &details) const;
   std::optional<uint64_t>

@@ -14,6 +14,11 @@ public:
     symbols_.add(parser);
     parser.addFlag("--tasks", "also keep what tasks, task and maps read",
                    trim_.tasks);
+    parser.addFlag("--log", "also keep what log, modules and vmalloc read",
+                   trim_.log);
+    parser.addFlag("--pages",
+                   "also keep what pages and page read: about a 64th of memory",
+                   trim_.pages);
     file_.add(parser);
   }
 

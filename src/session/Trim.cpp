@@ -1,13 +1,18 @@
 #include "session/Trim.h"
 
 #include "analysis/MapsReader.h"
+#include "analysis/PageDetails.h"
 #include "dump/formats/TrimNote.h"
 #include "dump/writer/Segments.h"
+#include "kernel/areas/Vmalloc.h"
 #include "kernel/find/KernelArch.h"
+#include "kernel/log/KernelLog.h"
+#include "kernel/modules/AddressNames.h"
 #include "kernel/tasks/EfiMm.h"
 #include "kernel/tasks/TaskList.h"
 #include "listing/Plan.h"
 #include "memory/RecordingMemory.h"
+#include "memory/ScanProgress.h"
 
 namespace vmpt {
 
@@ -56,22 +61,17 @@ void readAreas(MapsReader &maps, const Task &task) {
 
 /// Reads what tasks, task and maps read. What cannot be read of one process
 /// cannot be read from the new file either, and is no reason to stop.
-llvm::Error readTasks(Session &session, const KernelImage &image,
+llvm::Error readTasks(Session &session, const Kernel &kernel,
                       const RecordingMemory &recording) {
-  llvm::Expected<std::unique_ptr<Kernel>> kernel =
-      session.createKernel(image, recording);
-  if (!kernel)
-    return kernel.takeError();
-  llvm::Expected<TaskList> list =
-      readTaskList(**kernel, {/*withThreads=*/true});
+  llvm::Expected<TaskList> list = readTaskList(kernel, {/*withThreads=*/true});
   if (!list)
     return session.withFileName(list.takeError());
   // Those of EFI's services, where there are any.
-  if (llvm::Expected<PhysAddr> efi = readEfiRoot(**kernel))
-    llvm::consumeError(readTables(**kernel, *efi, recording));
+  if (llvm::Expected<PhysAddr> efi = readEfiRoot(kernel))
+    llvm::consumeError(readTables(kernel, *efi, recording));
   else
     llvm::consumeError(efi.takeError());
-  llvm::Expected<MapsReader> maps = MapsReader::create(**kernel);
+  llvm::Expected<MapsReader> maps = MapsReader::create(kernel);
   if (!maps)
     session.warn("no-areas", llvm::toString(maps.takeError()) +
                                  "; the new file has nothing for vmpt maps");
@@ -81,10 +81,72 @@ llvm::Error readTasks(Session &session, const KernelImage &image,
     const Task *holder = task.isLeader() ? task.memoryHolder() : nullptr;
     if (!holder || !holder->root)
       continue;
-    llvm::consumeError(readTables(**kernel, *holder->root, recording));
+    llvm::consumeError(readTables(kernel, *holder->root, recording));
     if (maps)
       readAreas(*maps, *holder);
   }
+  return llvm::Error::success();
+}
+
+/// What the new file lacks of what was asked for is no reason to stop.
+void warnOfLack(Session &session, llvm::StringRef command, llvm::Error error) {
+  session.warn("not-kept", llvm::toString(std::move(error)) +
+                               "; the new file has nothing for vmpt " +
+                               command);
+}
+
+/// Reads what log, modules and vmalloc read.
+void readReports(Session &session, const Kernel &kernel) {
+  llvm::Expected<KernelLog> log = KernelLog::create(kernel);
+  llvm::Error error =
+      log ? log->read([](const LogRecord &) {}).takeError() : log.takeError();
+  if (error)
+    warnOfLack(session, "log", std::move(error));
+  llvm::Expected<ModuleList> modules = readModuleList(kernel);
+  if (!modules)
+    return warnOfLack(session, "modules", modules.takeError());
+  llvm::Expected<VmallocList> areas = readVmallocList(kernel);
+  if (!areas)
+    return warnOfLack(session, "vmalloc", areas.takeError());
+  AddressNames names(kernel, *modules);
+  for (const VmallocArea &area : areas->areas)
+    names.find(area.caller);
+}
+
+/// Reads what pages and page read of all frames.
+void readPages(Session &session, const Kernel &kernel) {
+  llvm::Expected<PageFlags> flags = PageFlags::create(kernel);
+  if (!flags)
+    return warnOfLack(session, "pages", flags.takeError());
+  PageExplorer explorer(kernel, *flags);
+  // No memory map has more struct pages than the dump has room for, but for
+  // those that hugetlb maps again and again.
+  uint64_t budget =
+      64 * (session.memory().presentBytes() / flags->layout().sizeBytes) +
+      (1 << 20);
+  ScanProgress progress(session.diagnostics(), session.memory(), "pages");
+  for (const MemorySection &section : flags->map().sections())
+    for (uint64_t i = 0; i < section.frameCount && budget; ++i, --budget) {
+      explorer.explore(section.firstFrame + i);
+      progress.advance(bit(kernel.image().mode.pageShift));
+    }
+}
+
+/// What the options ask for beside the listing.
+llvm::Error readMore(Session &session, const KernelImage &image,
+                     const RecordingMemory &recording,
+                     const TrimOptions &options) {
+  llvm::Expected<std::unique_ptr<Kernel>> kernel =
+      session.createKernel(image, recording);
+  if (!kernel)
+    return kernel.takeError();
+  if (options.tasks)
+    if (llvm::Error error = readTasks(session, **kernel, recording))
+      return error;
+  if (options.log)
+    readReports(session, **kernel);
+  if (options.pages)
+    readPages(session, **kernel);
   return llvm::Error::success();
 }
 
@@ -105,8 +167,8 @@ llvm::Error trimDump(Session &session, Output &output,
     return session.withFileName(plan.takeError());
   if (llvm::Error error = readListing(*plan, recording))
     return session.withFileName(std::move(error));
-  if (options.tasks)
-    if (llvm::Error error = readTasks(session, *image, recording))
+  if (options.tasks || options.log || options.pages)
+    if (llvm::Error error = readMore(session, *image, recording, options))
       return error;
 
   CoreContents contents;

@@ -9,6 +9,10 @@ namespace vmpt {
 struct TrimOptions {
   /// Keep what tasks, task and maps read, too.
   bool tasks = false;
+  /// And what log, modules and vmalloc read.
+  bool log = false;
+  /// And what pages and page read.
+  bool pages = false;
 };
 
 /// Writes an ELF vmcore with the dump's notes and only those pages that info

@@ -1,6 +1,8 @@
 #include "views/Page.h"
 
 #include "support/Text.h"
+#include "views/ReverseMap.h"
+#include "views/Translate.h"
 #include "views/Words.h"
 
 #include "llvm/Support/Format.h"
@@ -34,16 +36,9 @@ std::string textOf(const Value &value) {
 void PageView::begin() { writer_.beginList({"pages", "page"}); }
 void PageView::end() { writer_.endList(); }
 
-Record PageView::make(const PageDetails &details) const {
+/// Of a page that has a struct page in the dump.
+void PageView::addStruct(const PageDetails &details, Record &record) const {
   const PageFacts &facts = details.facts;
-  Record record;
-  record.add("frame", Value::Hex{facts.frame});
-  record.add("physical", PhysAddr(facts.frame << pageShift_));
-  record.add("state", getStateWord(facts.state));
-  if (facts.state == PageFacts::State::Absent)
-    record.add("reason", facts.problem);
-  if (facts.state != PageFacts::State::Known)
-    return record;
   record.add("struct_page", facts.page.address);
   record.add("flags", Value::Hex{details.flags});
   record.add("names", makeArray(names_.list(details.flags)));
@@ -58,9 +53,12 @@ Record PageView::make(const PageDetails &details) const {
   add("reference_count", facts.head.refCount);
   add("map_count", details.mapCount);
   if (facts.isCompound) {
-    record.add("head_physical", PhysAddr(facts.headFrame << pageShift_));
+    record.add("head_physical", addressOf(facts.headFrame));
     record.add("order", facts.order);
   }
+}
+
+void PageView::addOwner(const PageDetails &details, Record &record) const {
   record.add("owner", getPageOwnerName(details.owner));
   if (details.owner != PageOwner::None)
     record.add("mapping", details.mapping);
@@ -85,13 +83,55 @@ Record PageView::make(const PageDetails &details) const {
     record.add("memcg", *details.memcg);
   if (!details.cgroup.empty())
     record.add("cgroup", details.cgroup);
+}
+
+Record PageView::make(const PageDetails &details) const {
+  const PageFacts &facts = details.facts;
+  Record record;
+  record.add("frame", Value::Hex{facts.frame});
+  record.add("physical", addressOf(facts.frame));
+  record.add("state", getStateWord(facts.state));
+  if (facts.state == PageFacts::State::Absent)
+    record.add("reason", facts.problem);
+  if (facts.state == PageFacts::State::Known) {
+    addStruct(details, record);
+    addOwner(details, record);
+  }
   return record;
 }
 
-void PageView::write(const Record &record) {
+void PageView::printMapping(llvm::raw_ostream &os,
+                            const PageMapping &page) const {
+  const Mapping &mapping = page.mapping;
+  os << hex(mapping.at) << " by " << describe(page.owner) << ", "
+     << describeSize(mapping.pageBytes) << ", "
+     << (mapping.isProtNone ? "prot-none" : describe(mapping.rights));
+  for (const TranslationStep &step : page.way.steps) {
+    const uint64_t index = mode_.indexOf(mapping.at, step.level);
+    os << "; " << getLevelName(mode_, step.level) << " table "
+       << hex(step.entryAddress - index * mode_.entryBytes) << " [" << index
+       << "] " << hex(step.entry);
+  }
+  os << '\n';
+}
+
+void PageView::add(const PageDetails &details) {
+  Record record = make(details);
   llvm::raw_ostream *os = writer_.text();
-  if (!os)
+  if (!os) {
+    Array mappings;
+    for (const PageMapping &page : details.mappings) {
+      Record mapping = makeRecord(page.owner, page.mapping);
+      mapping.add("prot_none", page.mapping.isProtNone);
+      Array steps;
+      for (const TranslationStep &step : page.way.steps)
+        steps.push_back(makeStep(step, page.mapping.at, mode_));
+      mapping.add("steps", std::move(steps));
+      mappings.push_back(std::move(mapping));
+    }
+    record.add("mappings", std::move(mappings));
     return writer_.record(record);
+  }
   if (!isFirst_)
     *os << '\n';
   isFirst_ = false;
@@ -100,6 +140,12 @@ void PageView::write(const Record &record) {
     for (char &letter : title)
       letter = letter == '_' ? ' ' : letter;
     *os << llvm::left_justify(title, 16) << textOf(record.valueAt(i)) << '\n';
+  }
+  if (details.mappings.empty())
+    *os << "mapped at       -\n";
+  for (const PageMapping &page : details.mappings) {
+    *os << "mapped at       ";
+    printMapping(*os, page);
   }
 }
 

@@ -7,22 +7,29 @@
 
 namespace vmpt {
 
-/// A paragraph in text, a record else. Further facts, such as who maps the
-/// page, can be added to the record before it is written.
+/// A paragraph in text, a record else.
 class PageView {
 public:
-  PageView(RecordWriter &writer, KernelVersion version, unsigned pageShift)
-      : writer_(writer), names_(version), pageShift_(pageShift) {}
+  /// \p mode must outlive the object.
+  PageView(RecordWriter &writer, KernelVersion version, const PagingMode &mode)
+      : writer_(writer), names_(version), mode_(mode) {}
 
   void begin();
-  Record make(const PageDetails &details) const;
-  void write(const Record &record);
+  void add(const PageDetails &details);
   void end();
 
 private:
+  PhysAddr addressOf(uint64_t frame) const {
+    return PhysAddr(frame << mode_.pageShift);
+  }
+  Record make(const PageDetails &details) const;
+  void addStruct(const PageDetails &details, Record &record) const;
+  void addOwner(const PageDetails &details, Record &record) const;
+  void printMapping(llvm::raw_ostream &os, const PageMapping &mapping) const;
+
   RecordWriter &writer_;
   const PageFlagNames names_;
-  const unsigned pageShift_;
+  const PagingMode &mode_;
   bool isFirst_ = true;
 };
 

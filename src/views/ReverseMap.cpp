@@ -15,7 +15,7 @@ ReverseMapView::ReverseMapView(RecordWriter &writer) : writer_(writer) {
   writer_.beginList({"mappings", "mapping", columns});
 }
 
-void ReverseMapView::add(const ReverseMapOwner &owner, const Mapping &mapping) {
+Record makeRecord(const ReverseMapOwner &owner, const Mapping &mapping) {
   Record record;
   record.add("physical", mapping.physical);
   record.add("owner", owner.task ? "process" : "kernel");
@@ -23,14 +23,23 @@ void ReverseMapView::add(const ReverseMapOwner &owner, const Mapping &mapping) {
   record.add("comm", owner.task ? Value(owner.task->comm) : Value());
   record.add("virtual", mapping.at).add("page_bytes", mapping.pageBytes);
   addRights(record, mapping.rights);
+  return record;
+}
+
+std::string describe(const ReverseMapOwner &owner) {
+  if (!owner.task)
+    return "kernel";
+  return "pid " + std::to_string(owner.pid) + " (" +
+         escapeName(owner.task->comm) + ")";
+}
+
+void ReverseMapView::add(const ReverseMapOwner &owner, const Mapping &mapping) {
+  Record record = makeRecord(owner, mapping);
   if (writer_.text()) {
     record.addCell("size", describeSize(mapping.pageBytes));
     record.addCell("rights",
                    mapping.isProtNone ? "prot-none" : describe(mapping.rights));
-    record.addCell("by", owner.task
-                             ? "pid " + std::to_string(owner.pid) + " (" +
-                                   escapeName(owner.task->comm) + ")"
-                             : "kernel");
+    record.addCell("by", describe(owner));
   }
   writer_.record(record);
 }

@@ -6,6 +6,11 @@
 
 namespace vmpt {
 
+/// Who maps a page, where, and with which rights.
+Record makeRecord(const ReverseMapOwner &owner, const Mapping &mapping);
+/// "pid 71 (worker)" or "kernel".
+std::string describe(const ReverseMapOwner &owner);
+
 /// Mappings, as they come.
 class ReverseMapView {
 public:

@@ -57,18 +57,6 @@ std::string explainAbsentTable(const AddressAnswer &answer,
       .str();
 }
 
-Record makeStep(const TranslationStep &step, VirtAddr at,
-                const PagingMode &mode) {
-  const unsigned index = mode.indexOf(at, step.level);
-  Record record;
-  record.add("level", getLevelName(mode, step.level));
-  record.add("table", step.entryAddress - uint64_t(index) * mode.entryBytes);
-  record.add("index", index).add("entry_address", step.entryAddress);
-  record.add("value", Value::Hex{step.entry});
-  record.add("flags", makeArray(getFlagNames(mode, step.entry, step.level)));
-  return record;
-}
-
 Record makeBriefRecord(const AddressAnswer &answer, const PagingMode &mode) {
   Record record;
   record.add("virtual", answer.address);
@@ -175,6 +163,18 @@ void printText(llvm::raw_ostream &os, const AddressReport &report) {
 }
 
 } // namespace
+
+Record makeStep(const TranslationStep &step, VirtAddr at,
+                const PagingMode &mode) {
+  const unsigned index = mode.indexOf(at, step.level);
+  Record record;
+  record.add("level", getLevelName(mode, step.level));
+  record.add("table", step.entryAddress - uint64_t(index) * mode.entryBytes);
+  record.add("index", index).add("entry_address", step.entryAddress);
+  record.add("value", Value::Hex{step.entry});
+  record.add("flags", makeArray(getFlagNames(mode, step.entry, step.level)));
+  return record;
+}
 
 Value getReasonWord(Ending ending) {
   if (ending == Ending::Page)

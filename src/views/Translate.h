@@ -33,6 +33,10 @@ Value getReasonWord(Ending ending);
 /// "swapped to device 0, offset 0x12": why there is no page; one line.
 std::string explain(const AddressAnswer &answer, const PagingMode &mode);
 
+/// An entry on the way of \p at: level, table, index, value, flags.
+Record makeStep(const TranslationStep &step, VirtAddr at,
+                const PagingMode &mode);
+
 /// Of several addresses, as they come.
 class TranslateView {
 public:

@@ -42,6 +42,9 @@ TASK_COMMANDS = [["info", "--sources"], ["tasks"], ["tasks", "--threads"], ["tas
                  ["translate", "--pid", "1", "0x400000", "0", "0xffffffffffffffff"],
                  ["rmap", "0-0x100000000", "--max-lines", "2000"], ["rmap", "--duplicates", "--max-lines", "1000"],
                  ["tree", "--levels", "2"], ["symbols", "swapper_pg_dir", "swapper_pg_dir+0x8", "nobody"], ["read", "--virtual", "swapper_pg_dir", "64"],
+                 ["pages"], ["pages", "--list", "--raw"], ["pages", "--pid", "1", "--list-each", "--count"],
+                 ["pages", "--pid", "1", "--pagemap", "--count"],
+                 ["page", "1", "pfn:0x1000", "phys:0xfffffffff000"],
                  ["read", "--virtual", "swapper_pg_dir", "0x4000", "--zero-fill"], ["tree", "--pid", "1", "--max-lines", "3000"]]
 
 

@@ -1,10 +1,12 @@
-// Writes the first inputs of FuzzBtf, FuzzKallsyms and FuzzLog into the folder
-// given.
+// Writes the first inputs of FuzzBtf, FuzzKallsyms, FuzzLog and FuzzPages into
+// the folder given.
 
+#include "FuzzPages.h"
 #include "support/BtfBuilder.h"
 #include "support/KallsymsBuilder.h"
 #include "support/LogBuilder.h"
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -90,6 +92,70 @@ static std::vector<uint8_t> makeBuffer() {
   return makeLog(log, 4, log.buffer);
 }
 
+/// A file's page, anonymous ones, a compound page, a free block; zones, a
+/// cgroup, and a process's tables.
+static std::vector<uint8_t> makePages(uint8_t release) {
+  using namespace pages_input;
+  std::vector<uint8_t> out(1 + tables + 4 * 4096);
+  auto put = [&](uint64_t offset, auto value) {
+    std::memcpy(&out[1 + offset], &value, sizeof value);
+  };
+  auto at = [](uint64_t offset) { return (start + offset).value; };
+  auto page = [](uint64_t frame) { return pages + frame * pageBytes; };
+  out[0] = release;
+  put(memMap, at(pages));
+  put(maxFrame, frameCount);
+  put(node + 8, frameCount);
+  put(zones, uint64_t(1));
+  put(zones + 8, uint64_t(15));
+  put(zones + zoneBytes, uint64_t(16));
+  put(zones + zoneBytes + 8, uint64_t(48));
+  for (uint64_t frame = 0; frame < frameCount; ++frame)
+    put(page(frame) + 48, ~uint32_t(0));
+
+  // Names lie at `others`, objects of four words behind them.
+  const uint64_t top = others + 256, folder = top + 32, file = folder + 32,
+                 inode = file + 32, mapping = inode + 32, memcg = mapping + 32,
+                 group = memcg + 32;
+  std::memcpy(&out[1 + others], "usr\0ls\0Normal", 14);
+  const std::pair<uint64_t, uint64_t> words[] = {{top, at(top)},
+                                                 {top + 8, at(others + 3)},
+                                                 {folder, at(top)},
+                                                 {folder + 8, at(others)},
+                                                 {file, at(folder)},
+                                                 {file + 8, at(others + 4)},
+                                                 {inode, 1234},
+                                                 {inode + 8, at(inode)},
+                                                 {inode + 16, at(file + 16)},
+                                                 {mapping, at(inode)},
+                                                 {memcg, at(group)},
+                                                 {group, at(group + 8)},
+                                                 {group + 8, 0},
+                                                 {group + 16, at(others)},
+                                                 {zones + 16, at(others + 7)}};
+  for (const auto &[offset, word] : words)
+    put(offset, word);
+  put(page(20) + 24, at(mapping));
+  put(page(20) + 48, uint32_t(0));
+  put(page(20) + 52, uint32_t(2));
+  put(page(20) + 56, at(memcg));
+  put(page(21) + 24, at(mapping) | 1);
+  put(page(32), uint64_t(1) << 16);
+  for (uint64_t frame = 33; frame < 40; ++frame)
+    put(page(frame) + 8, at(page(32)) | 1);
+  put(page(33) + 16, uint16_t(0x302));
+  put(page(8) + 48, ~uint32_t(0x80));
+  put(page(8) + 40, uint64_t(2));
+
+  const uint64_t table = (physical + tables).value;
+  put(tables, (table + 0x1000) | 0x67);
+  put(tables + 0x1000, (table + 0x2000) | 0x67);
+  put(tables + 0x2000, (table + 0x3000) | 0x67);
+  for (uint64_t i = 0; i < 40; ++i)
+    put(tables + 0x3000 + 8 * i, i << 12 | (i % 5 ? 0x67 : 0x100));
+  return out;
+}
+
 int main(int argc, char **argv) {
   if (argc != 2)
     return 2;
@@ -122,4 +188,7 @@ int main(int argc, char **argv) {
   save(corpus / "FuzzLog/ring", makeRing(8, ByteOrder::little));
   save(corpus / "FuzzLog/ring-32-big", makeRing(4, ByteOrder::big));
   save(corpus / "FuzzLog/records", makeBuffer());
+
+  for (uint8_t i = 0; i < std::size(pages_input::releases); ++i)
+    save(corpus / "FuzzPages" / pages_input::releases[i], makePages(i));
 }

@@ -52,6 +52,23 @@ TEST_F(TrimTest, TheListingStaysAndPagesGo) {
             whole->dump().memoryBlocks().size());
 }
 
+// BuiltKernel has neither a log nor struct pages: the listing is kept.
+TEST_F(TrimTest, WhatThereIsNotIsSaidAndIsNoReasonToStop) {
+  writeKernelFile(makeRiscV64Kernel(), folder / "dump");
+  auto whole = open("dump");
+  TrimOptions options;
+  options.log = options.pages = true;
+  EXPECT_EQ(textOf(trim(*whole, "out", options)), "");
+  std::string found;
+  for (const Finding &finding : whole->diagnostics().findings())
+    if (finding.kind == "not-kept")
+      found += finding.sentence + "\n";
+  EXPECT_THAT(found, HasSubstr("nothing for vmpt log"));
+  EXPECT_THAT(found, HasSubstr("nothing for vmpt modules"));
+  EXPECT_THAT(found, HasSubstr("nothing for vmpt pages"));
+  EXPECT_EQ(list(*open("out")), list(*whole));
+}
+
 // BuiltKernel has no tasks.
 TEST_F(TrimTest, WithoutATaskListItFailsAndLeavesNothing) {
   writeKernelFile(makeRiscV64Kernel(), folder / "dump");
