@@ -19,6 +19,9 @@ public:
     const ModuleList modules = readModules(session, kernel);
     AddressNames names(kernel, modules);
     writeVmalloc(writer, *list, names, kernel.image().wordBytes());
+    if (!list->learnedFrom.empty())
+      session.warn("layout-learned",
+                   "struct vm_struct is " + list->learnedFrom);
     for (const std::string &problem : list->problems)
       session.gap("vmalloc-list", problem);
     if (list->hasOneNode == false)

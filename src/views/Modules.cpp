@@ -32,7 +32,8 @@ Record makeRecord(const Module &module) {
       .add("references", module.references)
       .add("state", stateWords[module.state % std::size(stateWords)])
       .add("base", module.base)
-      .add("taints", taintLetters(module.taints))
+      .add("taints",
+           module.taints ? Value(taintLetters(*module.taints)) : Value())
       .add("module", module.address)
       .add("used_by", makeArray(module.users))
       .add("permanent", module.isPermanent);
@@ -52,7 +53,7 @@ Record makeRecord(const Module &module) {
   std::string users;
   for (const std::string &user : module.users)
     users += (users.empty() ? "" : ",") + user;
-  if (module.isPermanent)
+  if (module.isPermanent.value_or(false))
     users += users.empty() ? "[permanent]" : ",[permanent]";
   return record.addCell("used", users.empty() ? "-" : users);
 }

@@ -1,5 +1,6 @@
 #include "kernel/areas/Vmalloc.h"
 
+#include "kernel/areas/LearnedVmalloc.h"
 #include "kernel/context/FieldTable.h"
 #include "kernel/context/ListWalk.h"
 #include "kernel/context/Problems.h"
@@ -31,6 +32,7 @@ private:
   void readList(VirtAddr head, bool isLazy, const llvm::Twine &what);
   void add(VirtAddr at, bool isLazy);
   void markVmallocedPages();
+  bool mayHaveNodes() const;
   bool hasOneNode() const;
   llvm::Expected<VmallocArea> readArea(VirtAddr at, bool isLazy) const;
   llvm::Error readStruct(VirtAddr at, VmallocArea &area) const;
@@ -67,10 +69,17 @@ llvm::Error VmallocReader::findMembers() {
   pageOrder_ = findOptionalField(types_, "vm_struct", {"page_order"});
   if (physical_.sizeBytes)
     list_.physicalDigits = unsigned(2 * physical_.sizeBytes);
-  // A member that only kernels with CONFIG_NUMA have.
-  if (types_.hasMember("vm_area_struct", "vm_policy"))
+  if (mayHaveNodes())
     list_.hasOneNode = hasOneNode();
   return llvm::Error::success();
+}
+
+/// CONFIG_NUMA, by a member or a function that only such kernels have; without
+/// types and symbols, nobody knows.
+bool VmallocReader::mayHaveNodes() const {
+  if (types_.hasMember("list_head", "next"))
+    return types_.hasMember("vm_area_struct", "vm_policy");
+  return symbols_.find("numa_default_policy") || !symbols_.find("vfs_read");
 }
 
 /// True if no node but 0 is online, by VMCOREINFO's node_online_map; or if
@@ -265,6 +274,21 @@ llvm::Expected<VmallocList> readVmallocList(const SymbolSources &symbols,
   if (llvm::Error error = areas.readAreas())
     return error;
   return areas.take();
+}
+
+llvm::Expected<VmallocList> readVmallocList(const Kernel &kernel) {
+  if (kernel.types().hasMember("vm_struct", "addr"))
+    return readVmallocList(kernel.symbols(), kernel.types(), kernel.reader());
+  llvm::Expected<LearnedPlaces> learned = learnVmalloc(kernel);
+  if (!learned)
+    return learned.takeError();
+  TypeSources types = kernel.types();
+  types.add(*learned);
+  llvm::Expected<VmallocList> list =
+      readVmallocList(kernel.symbols(), types, kernel.reader());
+  if (list)
+    list->learnedFrom = learned->describe();
+  return list;
 }
 
 } // namespace vmpt

@@ -48,6 +48,8 @@ struct VmallocList {
   /// Kernels with CONFIG_NUMA say on which node the pages are. Nothing for
   /// others; where there is one node, it is 0.
   std::optional<bool> hasOneNode;
+  /// What the structs were learned from; empty where types know them.
+  std::string learnedFrom;
   /// What was lost and why, a sentence each.
   std::vector<std::string> problems;
 };
@@ -56,8 +58,7 @@ struct VmallocList {
 llvm::Expected<VmallocList> readVmallocList(const SymbolSources &symbols,
                                             const TypeSources &types,
                                             const StructReader &reader);
-inline llvm::Expected<VmallocList> readVmallocList(const Kernel &kernel) {
-  return readVmallocList(kernel.symbols(), kernel.types(), kernel.reader());
-}
+/// The same; where no types know the structs, by what they look like.
+llvm::Expected<VmallocList> readVmallocList(const Kernel &kernel);
 
 } // namespace vmpt

@@ -3,8 +3,7 @@
 #include "kernel/context/FieldTable.h"
 #include "kernel/context/ListWalk.h"
 #include "kernel/context/Problems.h"
-
-#include "llvm/ADT/StringExtras.h"
+#include "kernel/modules/LearnedModules.h"
 
 namespace vmpt {
 
@@ -34,16 +33,6 @@ namespace {
 
 /// Far beyond what distributions have altogether.
 constexpr size_t maxModules = 1 << 16;
-/// MODULES_LEN of x86 is 1.5 GiB, the largest of those we know is 2 GiB.
-constexpr uint64_t maxPartBytes = uint64_t(1) << 31;
-constexpr unsigned maxState = 3; ///< MODULE_STATE_UNFORMED
-
-bool isModuleName(llvm::StringRef name) {
-  return !name.empty() && llvm::all_of(name, [](char c) {
-    return llvm::isAlnum(c) || c == '_' || c == '-' || c == '.';
-  });
-}
-
 } // namespace
 
 const ModuleRange *Module::findRange(VirtAddr at) const {
@@ -141,7 +130,7 @@ llvm::Expected<ModuleReader> ModuleReader::create(const TypeSources &types,
 
 llvm::Error ModuleReader::addRange(Module &module, ModulePart part,
                                    VirtAddr start, uint64_t sizeBytes) const {
-  if (sizeBytes > maxPartBytes || start.value > ~sizeBytes)
+  if (sizeBytes > maxModulePartBytes || start.value > ~sizeBytes)
     return llvm::make_error<FormatError>(
         "module " + module.name + " has a part of " + hex(sizeBytes) +
         " bytes at " + hex(start) + ", which is larger than any module");
@@ -224,18 +213,21 @@ llvm::Expected<Module> ModuleReader::read(VirtAddr at) const {
   llvm::Expected<uint64_t> state = reader_->number(at, state_);
   if (!state)
     return state.takeError();
-  if (*state > maxState || !isModuleName(module.name))
+  if (*state > maxModuleState || !isModuleName(module.name))
     return llvm::make_error<FormatError>("its name and its state, " +
                                          hex(*state) + ", are not a module's");
   module.state = unsigned(*state);
   if (llvm::Error error = readParts(at, module))
     return error;
-  module.taints = reader_->tryNumber(at, taints_).value_or(0);
+  module.taints = reader_->tryNumber(at, taints_);
   // MODULE_REF_BASE, 1, is the module's own.
   if (auto count = reader_->tryNumber(at, references_))
     module.references = *count ? *count - 1 : 0;
-  module.isPermanent = reader_->tryNumber(at, start_).value_or(0) != 0 &&
-                       reader_->tryNumber(at, exit_) == uint64_t(0);
+  const std::optional<uint64_t> start = reader_->tryNumber(at, start_),
+                                exit = reader_->tryNumber(at, exit_);
+  // A kernel that cannot unload modules has no such member.
+  if (start_)
+    module.isPermanent = start.value_or(0) != 0 && exit == uint64_t(0);
   return module;
 }
 
@@ -294,55 +286,36 @@ bool ModuleReader::isModule(VirtAddr at) const {
   return false;
 }
 
-bool ModuleReader::isHead(VirtAddr head, VirtAddr next,
-                          VirtAddr previous) const {
-  llvm::Expected<uint64_t> back = reader_->word(next + reader_->wordBytes());
-  llvm::Expected<uint64_t> forth = reader_->word(previous);
-  const bool isRing =
-      back && forth && *back == head.value && *forth == head.value;
-  llvm::consumeError(back.takeError());
-  llvm::consumeError(forth.takeError());
-  return isRing && isModule(next - list_.offset) &&
-         isModule(previous - list_.offset);
-}
-
 std::optional<VirtAddr>
 ModuleReader::findHead(llvm::ArrayRef<MappedRun> runs) const {
-  constexpr uint64_t pageBytes = 4096;
-  const uint64_t word = reader_->wordBytes();
-  const PhysicalMemory &physical = reader_->memory().physical().forScanning();
-  auto isInImage = [&](uint64_t at) {
-    return llvm::any_of(runs, [&](const MappedRun &run) {
-      return at - run.start.value < run.size;
-    });
-  };
-  std::vector<uint8_t> page(pageBytes);
-  for (const MappedRun &run : runs)
-    for (uint64_t done = 0; done + pageBytes <= run.size; done += pageBytes) {
-      if (physical.tryRead(run.physical + done, page))
-        continue;
-      const Bytes bytes(page, reader_->memory().order());
-      for (uint64_t at = 0; at + 2 * word <= pageBytes; at += word) {
-        const uint64_t next =
-            word == 8 ? bytes.at<uint64_t>(at) : bytes.at<uint32_t>(at);
-        const uint64_t previous = word == 8 ? bytes.at<uint64_t>(at + word)
-                                            : bytes.at<uint32_t>(at + word);
-        // Two kernel pointers, into memory that modules can share.
-        if (!next || next % word || previous % word ||
-            !(next >> (word * 8 - 1)) ||
-            std::max(next, previous) - std::min(next, previous) >
-                maxPartBytes ||
-            isInImage(next) || isInImage(previous))
-          continue;
-        const VirtAddr head = run.start + done + at;
-        if (isHead(head, VirtAddr(next), VirtAddr(previous)))
-          return head;
-      }
-    }
-  return std::nullopt;
+  return findModuleHead(*reader_, runs, list_.offset,
+                        [this](VirtAddr at) { return isModule(at); });
+}
+
+/// The last resort, for a kernel without any struct layouts.
+static llvm::Expected<ModuleList> readLearnedModules(const Kernel &kernel) {
+  llvm::Expected<LearnedModules> learned = learnModules(kernel);
+  if (!learned)
+    return llvm::make_error<LookupError>(
+        "struct module is unknown (tried " + kernel.types().describe() +
+        "), and nothing was learned of it: " +
+        llvm::toString(learned.takeError()) + "; pass --vmlinux or --btf");
+  TypeSources types = kernel.types();
+  types.add(learned->places);
+  llvm::Expected<ModuleReader> reader =
+      ModuleReader::create(types, kernel.reader());
+  if (!reader)
+    return reader.takeError();
+  ModuleList list = reader->readAll(learned->head);
+  list.problems.push_back("struct module is " + learned->places.describe() +
+                          ": references, users, taints and symbols of modules "
+                          "are not known; pass --vmlinux or --btf");
+  return list;
 }
 
 llvm::Expected<ModuleList> readModuleList(const Kernel &kernel) {
+  if (!kernel.types().hasMember("module", "list"))
+    return readLearnedModules(kernel);
   llvm::Expected<ModuleReader> reader =
       ModuleReader::create(kernel.types(), kernel.reader());
   if (!reader)

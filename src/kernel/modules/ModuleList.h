@@ -46,8 +46,9 @@ struct Module {
   /// Nothing where the kernel cannot unload modules or cannot tell.
   std::optional<uint64_t> references;
   std::vector<std::string> users; ///< Modules that use this one.
-  bool isPermanent = false;       ///< Cannot be unloaded: it has no exit.
-  uint64_t taints = 0;            ///< Bit n is TAINT_ number n.
+  /// Cannot be unloaded: it has no exit. Nothing if that is not known.
+  std::optional<bool> isPermanent;
+  std::optional<uint64_t> taints; ///< Bit n is TAINT_ number n.
   std::vector<ModuleRange> ranges;
 
   /// The part that \p at lies in, or null.
@@ -85,7 +86,6 @@ private:
                            llvm::StringRef oldPrefix);
   llvm::Error findParts(const TypeSources &types);
   bool isModule(VirtAddr at) const;
-  bool isHead(VirtAddr head, VirtAddr next, VirtAddr previous) const;
   llvm::Error readParts(VirtAddr at, Module &module) const;
   llvm::Error addRange(Module &module, ModulePart part, VirtAddr start,
                        uint64_t sizeBytes) const;

@@ -113,9 +113,9 @@ TEST(ModuleListTest, WithoutAnExitItStays) {
   made.set(other, "exit", 0xffffffffc0001100);
   made.link({permanent, other, built});
   ModuleList list = read(made);
-  EXPECT_TRUE(list.modules.at(0).isPermanent);
-  EXPECT_FALSE(list.modules.at(1).isPermanent);
-  EXPECT_FALSE(list.modules.at(2).isPermanent);
+  EXPECT_EQ(list.modules.at(0).isPermanent, true);
+  EXPECT_EQ(list.modules.at(1).isPermanent, false);
+  EXPECT_EQ(list.modules.at(2).isPermanent, false);
 }
 
 TEST(ModuleListTest, TornItIsFollowedBackward) {
