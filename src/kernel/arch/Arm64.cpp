@@ -304,6 +304,7 @@ const KernelArch kernelArchArm64 = {
     .nonPresentFormats = nonPresentFormats,
     .softwareBits = softwareBits,
     .options = options,
+    .crash = &crashArchArm64,
     .tasksMapKernel = false,
     .sectionSizeBits = sectionSizeBits,
 };

@@ -161,6 +161,7 @@ const KernelArch kernelArchI386 = {
     .lastUserAddress = lastUserAddress,
     .nonPresentFormats = nonPresentFormats,
     .softwareBits = softwareBits,
+    .crash = &crashArchI386,
     .userRoot = userRoot,
     .options = options,
     .sectionSizeBits = sectionSizeBits,

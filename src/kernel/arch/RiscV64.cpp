@@ -279,6 +279,7 @@ const KernelArch kernelArchRiscV64 = {
     .nonPresentFormats = nonPresentFormats,
     .softwareBits = softwareBits,
     .options = options,
+    .crash = &crashArchRiscV64,
     .hasNamelessVdso = true,
     .laterKeys = laterKeys,
 };

@@ -265,6 +265,7 @@ const KernelArch kernelArchX86_64 = {
     .lastUserAddress = lastUserAddress,
     .nonPresentFormats = nonPresentFormats,
     .softwareBits = softwareBits,
+    .crash = &crashArchX86_64,
     .userRoot = userRoot,
     .options = options,
     .physBase = physBaseOfRoot,

@@ -7,8 +7,9 @@
 //      member left out is a static_assert.
 //   3. paging/modes/X.h: its modes as constants with manual citations, listed
 //      in `modes`; an include in Modes.cpp.
-//   4. kernel/arch/X.cpp: `kernelArchX` as below. The linker asks for it, and
-//      KernelArchTest for each member that has no default.
+//   4. kernel/arch/X.cpp: `kernelArchX` as below, and `crashArchX`
+//      (CrashArch.h), in a file XCrash.cpp beside it. The linker asks for both,
+//      and KernelArchTest for each member that has no default.
 //   5. listing/X.cpp: `listingArchX` with its plans (EntryRules, PtdumpRules,
 //      ranges) and its wording. The linker asks for it, and ListingArchTest
 //      for a listing in each mode.
@@ -23,6 +24,7 @@
 //
 #pragma once
 
+#include "kernel/find/CrashArch.h"
 #include "kernel/find/KernelImage.h"
 #include "kernel/find/NonPresentRules.h"
 #include "kernel/find/SoftwareBits.h"
@@ -69,6 +71,8 @@ struct KernelArch {
   llvm::ArrayRef<NonPresentFormat> nonPresentFormats;
   /// Which bits of an entry are Linux's own.
   SoftwareBits (*softwareBits)(const PagingMode &, KernelVersion);
+  /// What its kernel says when it dies, and how it walks its tables then.
+  const CrashArch *crash;
   /// The table that user code of a process runs on, where that is not the
   /// one the kernel runs on (x86 PTI); null where there is no such thing.
   PhysAddr (*userRoot)(const Kernel &, PhysAddr kernelRoot) = nullptr;

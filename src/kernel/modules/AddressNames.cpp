@@ -110,12 +110,17 @@ AddressNames::readSymbols(const Module &module) const {
   return symbols;
 }
 
-std::optional<AddressName> AddressNames::findInModule(VirtAddr at,
-                                                      const Module &module) {
+const AddressNames::ModuleSymbols &
+AddressNames::symbolsOf(const Module &module) {
   auto [place, isNew] = known_.try_emplace(&module);
   if (isNew)
     place->second = readSymbols(module);
-  const ModuleSymbols &symbols = place->second;
+  return place->second;
+}
+
+std::optional<AddressName> AddressNames::findInModule(VirtAddr at,
+                                                      const Module &module) {
+  const ModuleSymbols &symbols = symbolsOf(module);
   auto after = llvm::partition_point(
       symbols, [&](const ModuleSymbol &symbol) { return symbol.at <= at; });
   if (after == symbols.begin())
@@ -151,6 +156,33 @@ std::string AddressName::text() const {
 std::string AddressNames::print(VirtAddr at) {
   std::optional<AddressName> name = find(at);
   return name ? name->text() : hex(at);
+}
+
+std::optional<VirtAddr> AddressNames::locate(llvm::StringRef printed) {
+  auto [place, moduleText] = printed.split(" [");
+  auto [name, numbers] = place.split('+');
+  uint64_t offset = 0;
+  if (name.empty() || !numbers.consume_front("0x") ||
+      numbers.consumeInteger(16, offset))
+    return std::nullopt;
+  moduleText.consume_back("]");
+  std::vector<VirtAddr> found;
+  const auto consider = [&](llvm::StringRef symbol, VirtAddr at) {
+    if (symbol == name && print(at + offset) == printed)
+      found.push_back(at + offset);
+  };
+  for (const Module &module : modules_.modules)
+    if (module.name == moduleText)
+      for (const ModuleSymbol &symbol : symbolsOf(module))
+        consider(symbol.name, symbol.at);
+  if (moduleText.empty() && kernel_)
+    kernel_->forEach([&](const Symbol &symbol) {
+      consider(symbol.name, symbol.address);
+      return found.size() < 2;
+    });
+  if (found.size() != 1)
+    return std::nullopt;
+  return found.front();
 }
 
 } // namespace vmpt

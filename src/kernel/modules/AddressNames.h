@@ -35,6 +35,9 @@ public:
 
   std::optional<AddressName> find(VirtAddr at);
   std::string print(VirtAddr at);
+  /// The address that is printed like that, "probe+0x1c/0x80 [virtio_blk]";
+  /// nothing where there is none, or several (static functions share names).
+  std::optional<VirtAddr> locate(llvm::StringRef printed);
 
 private:
   struct ModuleSymbol {
@@ -43,6 +46,7 @@ private:
   };
   using ModuleSymbols = std::vector<ModuleSymbol>; ///< Ascending.
 
+  const ModuleSymbols &symbolsOf(const Module &module);
   std::optional<AddressName> findInKernel(VirtAddr at) const;
   std::optional<AddressName> findInModule(VirtAddr at, const Module &module);
   ModuleSymbols readSymbols(const Module &module) const;

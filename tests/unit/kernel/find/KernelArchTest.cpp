@@ -25,6 +25,13 @@ TEST_P(EveryKernelArch, LeavesOutNothingThatHasNoDefault) {
   EXPECT_NE(kernelArch.mapImage, nullptr);
   EXPECT_NE(kernelArch.complete, nullptr);
   EXPECT_NE(kernelArch.lastUserAddress, nullptr);
+  ASSERT_NE(kernelArch.crash, nullptr);
+  EXPECT_FALSE(kernelArch.crash->oopsRules.empty());
+  EXPECT_NE(kernelArch.crash->decodeCode, nullptr);
+  EXPECT_NE(kernelArch.crash->goesDown, nullptr);
+  EXPECT_NE(kernelArch.crash->printWalk, nullptr);
+  EXPECT_FALSE(kernelArch.crash->ipRegister.empty());
+  EXPECT_FALSE(kernelArch.crash->spRegister.empty());
 }
 
 TEST_P(EveryKernelArch, HasSoftwareBitsInEachMode) {

@@ -41,9 +41,11 @@ protected:
                                              made.kernel.reader()))
                     .readAll(made.head);
     }
+    return names().print(VirtAddr(at));
+  }
+  AddressNames names() {
     return AddressNames(symbols, made.kernel.types(), made.kernel.reader(),
-                        kallsyms.get(), modules)
-        .print(VirtAddr(at));
+                        kallsyms.get(), modules);
   }
 
   ModuleObjects made;
@@ -71,6 +73,20 @@ TEST_F(AddressNamesTest, OfAModule) {
   EXPECT_EQ(print(0xffffffffc0000190), "probe+0x90/0x100 [virtio_blk]");
   EXPECT_EQ(print(0xffffffffc0000fff), "remove+0xdff/0xe00 [virtio_blk]");
   EXPECT_EQ(print(0xffffffffc0000010), "0xffffffffc0000010"); // before all
+}
+
+/// What was printed is found again, and only as it was printed.
+TEST_F(AddressNamesTest, LocatesWhatItPrints) {
+  for (const uint64_t at : {0xffffffff81000512, 0xffffffffc0000190}) {
+    const std::string printed = print(at);
+    EXPECT_EQ(names().locate(printed), VirtAddr(at));
+  }
+  for (const char *text :
+       {"", "+", "call_5", "call_5+0x12/0x200", "call_5+0x12/0x100 [other]",
+        "call_5+0x120/0x100", "probe+0x90/0x100",
+        "alias+0x90/0x100 [virtio_blk]", "nobody+0x0/0x10",
+        "call_5+0xfffffffffffffffff/0x100"})
+    EXPECT_EQ(names().locate(text), std::nullopt) << text;
 }
 
 TEST_F(AddressNamesTest, ModuleSymbolsThatAreNotThere) {
