@@ -36,7 +36,7 @@ COMMANDS = [["kernel"], ["kernel", "--max-lines", "3"], ["kernel", "--phys"], ["
             ["kernel", "--range", "0xffffffff80000000-0", "--phys"], ["info"], ["info", "--verify"], ["vmcoreinfo"]]
 TASK_COMMANDS = [["info", "--sources"], ["tasks"], ["tasks", "--threads"], ["task", "--pid", "1"], ["task", "--all"],
                  ["task", "--pid", "1", "--user-only"], ["task", "--all", "--only", "user,w", "--phys", "--names"], ["maps", "--pid", "1"], ["maps", "--pid", "2"],
-                 ["maps", "--all", "--pages"], ["efi"], ["log"], ["modules"], ["vmalloc"],
+                 ["maps", "--all", "--pages"], ["efi"], ["explain"], ["log"], ["modules"], ["vmalloc"],
                  ["translate", "swapper_pg_dir", "0", "0x123456789abcdef0"],
                  ["translate", "--brief", "swapper_pg_dir+0x10", "0x400000"],
                  ["translate", "--pid", "1", "0x400000", "0", "0xffffffffffffffff"],

@@ -1,0 +1,41 @@
+//===- Explain.cpp - vmpt explain: why the kernel died --------------------===//
+#include "views/Explain.h"
+#include "analysis/Explainer.h"
+#include "cli/Commands.h"
+#include "cli/KernelReport.h"
+
+namespace vmpt {
+
+namespace {
+
+class ExplainCommand final : public KernelReport {
+public:
+  ExplainCommand() : KernelReport("explain") {}
+
+  llvm::Error write(Session &session, const Kernel &kernel,
+                    RecordWriter &writer) override {
+    const Crash crash = explainCrash(kernel, session.dump().machine);
+    writeCrash(writer, crash);
+    for (const MissingSource &missing : crash.missing)
+      if (missing.isGap)
+        session.gap(missing.kind, missing.sentence);
+      else
+        session.warn(missing.kind, missing.sentence);
+    if (crash.tablesChanged())
+      session.warn("tables-changed",
+                   "the page tables are not those of the log's line: they "
+                   "have changed since");
+    return llvm::Error::success();
+  }
+};
+
+} // namespace
+
+const CommandInfo explainCommand = {
+    "explain", "say why the kernel died, and what its page tables say of it",
+    "Prints what happened, with which address, on which CPU and in which task; "
+    "the address's way through the page tables as the kernel's own line; what "
+    "the address is; and where each statement is from.",
+    createCommand<ExplainCommand>};
+
+} // namespace vmpt
