@@ -1,5 +1,7 @@
 #include "analysis/CrashDetails.h"
 
+#include "support/Text.h"
+
 namespace vmpt {
 
 namespace {
@@ -26,9 +28,9 @@ const OopsEvent *chooseOops(const CrashScene &scene, Crash &crash) {
   if (log.panic) {
     const llvm::StringRef panic = *log.panic;
     const bool isOfOops = llvm::any_of(panicsOfOops, [&](llvm::StringRef text) {
-      return panic.startswith(text);
+      return startsWith(panic, text);
     });
-    const bool isOther = panic.startswith("Attempted to kill") && last->pid &&
+    const bool isOther = startsWith(panic, "Attempted to kill") && last->pid &&
                          log.panicPid && last->pid != log.panicPid;
     if ((last->hasEnd && !isOfOops) || isOther) {
       crash.know("an oops came before, and the machine went on: " + last->title,
@@ -62,7 +64,7 @@ void cutExcerpt(CrashScene &scene, const OopsEvent *event, Crash &crash) {
     last = std::max(last.value_or(0), log.panicLine);
     for (size_t at = log.panicLine;
          at < lines.size() && at < log.panicLine + near; ++at)
-      if (llvm::StringRef(lines[at].text).startswith("---[ end Kernel panic"))
+      if (startsWith(lines[at].text, "---[ end Kernel panic"))
         last = at;
   } else if (!event && log.hangLine) {
     first = last = log.hangLine;
@@ -83,21 +85,18 @@ void describeCpus(CrashScene &scene, Crash &crash) {
   const auto &cpus = scene.machine().cpus;
   const VirtAddr lastUser =
       scene.kernel().image().arch->lastUserAddress(scene.kernel().image());
-  for (size_t number = 0; number < cpus.size(); ++number) {
+  for (size_t i = 0; i < cpus.size(); ++i) {
     CrashCpu cpu;
-    cpu.number = number;
-    if (auto ip = cpus[number].find(scene.arch().ipRegister)) {
+    cpu.number = scene.cpuNumber(i);
+    if (auto ip = cpus[i].find(scene.arch().ipRegister)) {
       cpu.ip = VirtAddr(*ip);
       cpu.isUserCode = *cpu.ip <= lastUser;
       if (!cpu.isUserCode)
         cpu.ipSymbol = scene.names().print(*cpu.ip);
     }
-    if (const Task *task = scene.taskOnCpu(number)) {
+    if (const Task *task = scene.taskOnCpu(cpu.number)) {
       cpu.pid = task->pid;
       cpu.comm = task->comm;
-    } else if (!scene.tasks().tasks.empty()) {
-      cpu.pid = 0;
-      cpu.comm = "swapper/" + std::to_string(number);
     }
     crash.cpus.push_back(std::move(cpu));
   }

@@ -1,5 +1,7 @@
 #include "analysis/CrashRules.h"
 
+#include "support/Text.h"
+
 #include "llvm/ADT/STLExtras.h"
 
 namespace vmpt {
@@ -15,7 +17,7 @@ bool isDenied(Facts f) {
   return isFault(f) && f.cause == FaultCause::Permission;
 }
 bool panicBegins(Facts f, llvm::StringRef text) {
-  return f.panic && llvm::StringRef(*f.panic).startswith(text);
+  return f.panic && startsWith(*f.panic, text);
 }
 
 struct Rule {

@@ -1,5 +1,6 @@
 #include "analysis/CrashScene.h"
 
+#include "analysis/CpuNumbers.h"
 #include "kernel/find/KernelArch.h"
 #include "kernel/log/KernelLog.h"
 
@@ -15,6 +16,7 @@ constexpr size_t maxLines = 1 << 20;
 CrashScene::CrashScene(const Kernel &kernel, const Machine &machine,
                        Crash &crash)
     : kernel_(kernel), machine_(machine), crash_(crash) {
+  findCpuNumbers(kernel_, machine_);
   readLog();
   readTasks();
   llvm::Expected<ModuleList> modules = readModuleList(kernel);
@@ -115,8 +117,15 @@ void CrashScene::findStackBytes() {
 
 const Task *CrashScene::taskOnCpu(uint64_t cpu) const {
   for (const Task &task : tasks_.tasks)
-    if (task.isRunning && task.cpu == cpu)
+    if (task.isRunning.value_or(false) && task.cpu == cpu)
       return &task;
+  return nullptr;
+}
+
+const CpuRegisters *CrashScene::registersOf(std::optional<uint64_t> cpu) const {
+  for (size_t i = 0; cpu && i < machine_.cpus.size(); ++i)
+    if (cpuNumber(i) == *cpu)
+      return &machine_.cpus[i];
   return nullptr;
 }
 

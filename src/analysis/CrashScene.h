@@ -13,13 +13,20 @@
 namespace vmpt {
 
 /// The sources, each read once; one that cannot be read is named as missing in
-/// the crash. The kernel and the machine must outlive the object.
+/// the crash. The kernel must outlive the object.
 class CrashScene {
 public:
   CrashScene(const Kernel &kernel, const Machine &machine, Crash &crash);
 
   const Kernel &kernel() const { return kernel_; }
   const Machine &machine() const { return machine_; }
+  /// Which CPU the \p index-th of the machine is; where nothing tells, it is
+  /// the \p index-th.
+  uint64_t cpuNumber(size_t index) const {
+    return machine_.cpuNumber(index).value_or(uint32_t(index));
+  }
+  /// Of a CPU by its number, or null.
+  const CpuRegisters *registersOf(std::optional<uint64_t> cpu) const;
   const CrashArch &arch() const { return *kernel_.image().arch->crash; }
   AddressNames &names() { return *names_; }
 
@@ -54,7 +61,7 @@ private:
   void findStackBytes();
 
   const Kernel &kernel_;
-  const Machine &machine_;
+  Machine machine_;
   Crash &crash_;
   std::vector<LogLine> lines_;
   bool hasLog_ = false;

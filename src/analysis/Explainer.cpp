@@ -4,6 +4,7 @@
 #include "analysis/CrashDetails.h"
 #include "analysis/CrashRules.h"
 #include "analysis/KernelWalk.h"
+#include "support/Text.h"
 
 namespace vmpt {
 
@@ -53,9 +54,7 @@ private:
     return "CPU " + (crash_.cpu ? std::to_string(*crash_.cpu) : "?");
   }
   const CpuRegisters *cpuNotes() const {
-    const auto &cpus = scene_.machine().cpus;
-    return crash_.cpu && *crash_.cpu < cpus.size() ? &cpus[*crash_.cpu]
-                                                   : nullptr;
+    return scene_.registersOf(crash_.cpu);
   }
 
   const Kernel &kernel_;
@@ -131,11 +130,10 @@ void Explainer::findCpu() {
     crash_.cpu = uint32_t(*scene_.panicCpu());
   if (!crash_.cpu && !scene_.hasLog()) {
     isAlive_ = !cpus.empty();
-    for (size_t number = 0; number < cpus.size() && !crash_.cpu; ++number) {
-      crash_.cpu = uint32_t(number);
+    for (size_t i = 0; i < cpus.size() && !crash_.cpu; ++i) {
+      crash_.cpu = scene_.cpuNumber(i);
       readTrace();
-      const std::optional<uint64_t> ip =
-          cpus[number].find(scene_.arch().ipRegister);
+      const std::optional<uint64_t> ip = cpus[i].find(scene_.arch().ipRegister);
       const bool isUserCode =
           ip && VirtAddr(*ip) <=
                     kernel_.image().arch->lastUserAddress(kernel_.image());
@@ -445,12 +443,10 @@ void Explainer::conclude() {
   facts.hasAddress = crash_.address.has_value();
   facts.hasBugLine = event_ && event_->hasBugLine;
   facts.panic = log.panic;
-  facts.isSysrq =
-      (log.panic &&
-       llvm::StringRef(*log.panic).startswith("sysrq triggered")) ||
-      llvm::StringRef(crash_.ipSymbol).startswith("sysrq_handle_crash") ||
-      (!scene_.hasLog() && hasDied_ &&
-       hasFunction(crash_.trace, sysrqFunctions));
+  facts.isSysrq = (log.panic && startsWith(*log.panic, "sysrq triggered")) ||
+                  startsWith(crash_.ipSymbol, "sysrq_handle_crash") ||
+                  (!scene_.hasLog() && hasDied_ &&
+                   hasFunction(crash_.trace, sysrqFunctions));
   facts.isHang =
       log.hangLine.has_value() || (!scene_.hasLog() && hasDied_ &&
                                    hasFunction(crash_.trace, hangFunctions));

@@ -29,9 +29,8 @@ std::optional<TableChoice> chooseRegister(const CrashScene &scene,
       return TableChoice{
           rootIn(*value),
           (arch.rootRegister + " " + hex(*value) + " in the log").str()};
-  const Machine &machine = scene.machine();
-  if (crash.cpu && *crash.cpu < machine.cpus.size())
-    if (auto value = machine.cpus[*crash.cpu].find(arch.rootRegister))
+  if (const CpuRegisters *registers = scene.registersOf(crash.cpu))
+    if (auto value = registers->find(arch.rootRegister))
       return TableChoice{
           rootIn(*value),
           (arch.rootRegister + " " + hex(*value) + " of CPU ").str() +

@@ -1,5 +1,7 @@
 #include "analysis/Oops.h"
 
+#include "support/Text.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -158,7 +160,7 @@ void Parser::takeWho(llvm::StringRef line) {
 }
 
 bool Parser::takeCommon(size_t at, llvm::StringRef line) {
-  if (line.startswith("------------[ cut here ]------------")) {
+  if (startsWith(line, "------------[ cut here ]------------")) {
     cutHere_ = at;
     return true;
   }
@@ -171,40 +173,41 @@ bool Parser::takeCommon(size_t at, llvm::StringRef line) {
     close();
     return true;
   }
-  if (line.startswith("WARNING: CPU: ")) {
+  if (startsWith(line, "WARNING: CPU: ")) {
     close();
     open(at, line).isWarning = true;
     return true;
   }
-  if (line.startswith("kernel BUG at ")) {
+  if (startsWith(line, "kernel BUG at ")) {
     OopsEvent &event = open(at, line);
     event.trap = Trap::Bug;
     event.hasBugLine = true;
     return true;
   }
-  if (line.startswith("---[ end trace ")) {
+  if (startsWith(line, "---[ end trace ")) {
     if (isOpen_) {
       event_.hasEnd = true;
       event_.lastLine = at;
     }
     return true;
   }
-  if (line.startswith("sysrq: Trigger a crash") ||
-      line.startswith("sysrq: SysRq : Trigger a crash") ||
-      line.startswith("SysRq : Trigger a crash")) {
+  if (startsWith(line, "sysrq: Trigger a crash") ||
+      startsWith(line, "sysrq: SysRq : Trigger a crash") ||
+      startsWith(line, "SysRq : Trigger a crash")) {
     log_.sysrqLine = at;
     return true;
   }
-  if ((line.startswith("INFO: task ") && line.contains(" blocked for more ")) ||
-      line.startswith("watchdog: BUG: soft lockup") ||
-      line.startswith("NMI watchdog: BUG: soft lockup") ||
-      line.startswith("BUG: soft lockup") ||
+  if ((startsWith(line, "INFO: task ") &&
+       line.contains(" blocked for more ")) ||
+      startsWith(line, "watchdog: BUG: soft lockup") ||
+      startsWith(line, "NMI watchdog: BUG: soft lockup") ||
+      startsWith(line, "BUG: soft lockup") ||
       line.contains("Watchdog detected hard LOCKUP") ||
       line.contains("detected stalls on CPUs/tasks") ||
       line.contains("self-detected stall on CPU"))
     log_.hangLine = at;
   const size_t unloaded = line.find(" [last unloaded: ");
-  if (line.startswith("Modules linked in:") &&
+  if (startsWith(line, "Modules linked in:") &&
       unloaded != llvm::StringRef::npos)
     log_.lastUnloadedModule =
         line.drop_front(unloaded + 17)
@@ -243,7 +246,7 @@ void Parser::takeFact(OopsFact fact, llvm::StringRef text) {
 
 /// "BAD" is a line of its own, right behind the others.
 void Parser::takeWalk(size_t at, llvm::StringRef line) {
-  const bool isBad = line.startswith("BAD");
+  const bool isBad = startsWith(line, "BAD");
   if (isBad && line.rtrim() != "BAD")
     return;
   if (event_.walkLine.empty())
@@ -335,7 +338,7 @@ void parseRegisters(llvm::StringRef line,
     llvm::StringRef after = line.drop_front(colon + 1).ltrim(' ');
     // "RSP: 0018:ffff...": a selector before it.
     llvm::StringRef digits = after.take_while(llvm::isHexDigit);
-    if (digits.size() == 4 && after.drop_front(4).startswith(":")) {
+    if (digits.size() == 4 && startsWith(after.drop_front(4), ":")) {
       after = after.drop_front(5);
       digits = after.take_while(llvm::isHexDigit);
     }

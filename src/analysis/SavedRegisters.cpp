@@ -24,7 +24,7 @@ std::vector<uint8_t> readStack(const Kernel &kernel, VirtAddr from,
     const size_t old = bytes.size();
     bytes.resize(old + size);
     if (llvm::Error error = kernel.memory().read(
-            at, llvm::makeMutableArrayRef(&bytes[old], size))) {
+            at, llvm::MutableArrayRef<uint8_t>(&bytes[old], size))) {
       llvm::consumeError(std::move(error));
       bytes.resize(old);
       break;

@@ -57,21 +57,27 @@ void Messages::say(const std::string &text) {
   }
 }
 
-/// One line is read, a paragraph is not. The file's name, the first \p kept
-/// bytes, stays whole.
+/// One line is read, a paragraph is not: what is too long loses its middle. The
+/// file's name, the first \p kept bytes, stays whole, and so does the last
+/// clause, which says what to do. JSON has all of it, as info --evidence has of
+/// what was tried to find the kernel.
 static std::string shorten(std::string line, size_t kept) {
   constexpr size_t maxBytes = 200, leastSentence = 100;
-  constexpr llvm::StringLiteral rest =
-      " ...; vmpt info --evidence has the rest";
+  constexpr llvm::StringLiteral gap = " ...";
   const size_t limit = std::max(maxBytes, kept + leastSentence);
   if (line.size() <= limit)
     return line;
-  size_t end = line.rfind(' ', limit - rest.size());
+  std::string advice;
+  if (size_t at = line.rfind("; ");
+      at != std::string::npos && at > kept && line.size() - at <= limit / 2)
+    advice = line.substr(at);
+  const size_t room = limit - gap.size() - advice.size();
+  size_t end = line.rfind(' ', room);
   if (end == std::string::npos || end <= kept)
-    end = limit - rest.size();
+    end = std::max(room, kept);
   while (end && (uint8_t(line[end]) & 0xC0) == 0x80) // inside a character
     --end;
-  return line.substr(0, end) + rest.str();
+  return line.substr(0, end) + gap.str() + advice;
 }
 
 void Messages::report(const Finding &finding) {

@@ -21,4 +21,9 @@ std::string printable(llvm::StringRef text);
 /// is "\\n" and a backslash two of them; else as `printable`.
 std::string escapeName(llvm::StringRef name);
 
+/// StringRef calls it by one name up to LLVM 15, by another since.
+inline bool startsWith(llvm::StringRef text, llvm::StringRef prefix) {
+  return text.take_front(prefix.size()) == prefix;
+}
+
 } // namespace vmpt

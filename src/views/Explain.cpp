@@ -135,7 +135,7 @@ std::string cpuText(const CrashCpu &cpu) {
   if (cpu.pid)
     text += *cpu.pid
                 ? ", " + cpu.comm + " (pid " + std::to_string(*cpu.pid) + ")"
-                : ", idle: no task of the list runs there";
+                : ", idle (" + cpu.comm + ")";
   return text;
 }
 

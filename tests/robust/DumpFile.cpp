@@ -36,7 +36,7 @@ DumpFile::open(const std::string &name, const std::string &path) {
   file->pristine_.assign(std::istreambuf_iterator<char>(stream), {});
   if (file->pristine_.empty())
     return llvm::make_error<UsageError>("'" + path + "' cannot be read");
-  if (llvm::StringRef(path).endswith(".zst"))
+  if (llvm::StringRef(path).take_back(4) == ".zst")
     if (llvm::Error error = unpack(file->pristine_))
       return error;
   const size_t size = file->size();

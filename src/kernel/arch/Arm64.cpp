@@ -303,8 +303,8 @@ const KernelArch kernelArchArm64 = {
     .lastUserAddress = lastUserAddress,
     .nonPresentFormats = nonPresentFormats,
     .softwareBits = softwareBits,
-    .options = options,
     .crash = &crashArchArm64,
+    .options = options,
     .tasksMapKernel = false,
     .sectionSizeBits = sectionSizeBits,
 };

@@ -278,8 +278,8 @@ const KernelArch kernelArchRiscV64 = {
     .lastUserAddress = lastUserAddress,
     .nonPresentFormats = nonPresentFormats,
     .softwareBits = softwareBits,
-    .options = options,
     .crash = &crashArchRiscV64,
+    .options = options,
     .hasNamelessVdso = true,
     .laterKeys = laterKeys,
 };
