@@ -26,13 +26,15 @@ llvm::Error ListingOutput::chooseSections(const ListingPlan &plan) {
         selection_.sections.push_back(name);
     if (selection_.sections.size() != chosen)
       continue;
-    std::vector<std::string> quoted;
-    for (const std::string &name : known)
-      quoted.push_back(quote(name));
-    return llvm::make_error<LookupError>(
-        "the listing has no section " + quote(word) +
-        (known.empty() ? "" : "; it has " + llvm::join(quoted, ", ")) +
-        suggest(word, known));
+    std::string near = suggest(word, known);
+    if (near.empty()) {
+      std::vector<std::string> quoted;
+      for (const std::string &name : known)
+        quoted.push_back(quote(name));
+      near = known.empty() ? "" : "; it has " + llvm::join(quoted, ", ");
+    }
+    return llvm::make_error<LookupError>("the listing has no section " +
+                                         quote(word) + near);
   }
   return llvm::Error::success();
 }

@@ -117,7 +117,7 @@ def means(record, words):
 
 def text_problem(command, text, document):
     scopes = document.get("processes", [document])
-    if "ranges" in scopes[0]:
+    if "ranges" in scopes[0] and command[0] in ("kernel", "task", "efi"):
         return listing_problem(text, [record for scope in scopes for record in scope["ranges"]])
     if command[0] == "tasks":
         pids = [int(line.split()[0]) for line in text.splitlines()[1:]]

@@ -123,7 +123,7 @@ def check(tap, vmpt, dump, case, wanted):
 
 def check_without_log(tap, vmpt, dump, case, wanted):
     """Registers and stacks alone: no other kind than the right one, and the log is named as missing."""
-    result = run(vmpt, "explain", dump, "--symbol", "prb=0x10", "--format", "json")
+    result = run(vmpt, "explain", dump, "--symbol", "prb=0x10", "--force", "--format", "json")
     name = f"{case.name}: {wanted}, without the log"
     if result.returncode != 1:
         return tap.report(f"exit status {result.returncode}: {result.stderr.decode(errors='replace')}", name)

@@ -60,9 +60,9 @@ def is_wx(line, arch):
 
 
 def sections_problem(listing, truth):
-    # A kernel that forgets the first header has lines before any.
-    help_text = run(listing.vmpt, *listing.command, "--section", "?").stderr.decode()
-    names = re.findall(r"'([^']*)'", help_text.split("; it has", 1)[-1])
+    names = list(dict.fromkeys(re.findall(r"^---\[ (.*) \]---$", truth, re.M)))
+    if not truth.startswith("---["):  # a kernel that forgets the first header
+        names.insert(0, "")
     joined = "".join(listing.text("--section", name) for name in names)
     return first_difference(truth.encode(), joined.encode())
 

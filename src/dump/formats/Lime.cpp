@@ -357,6 +357,12 @@ public:
   bool mayExcludeZeroPages() const override {
     return whole().mayExcludeZeroPages();
   }
+  bool knowsRam() const override { return front_->knowsRam(); }
+  /// What is damaged is said when the file is opened; how much is missing is
+  /// known once it was searched.
+  uint64_t truncatedBytes() const override {
+    return whole_ ? whole_->truncatedBytes() : 0;
+  }
   /// What a full search says of the file.
   const Dump &described() const {
     whole();

@@ -46,11 +46,11 @@ void QemuMemory::addPiece(PhysAddr start, size_t index, uint64_t offset,
        page != block.pages.end() && done < end; ++page) {
     uint64_t first = within(page->number << stream_.pageBits);
     uint64_t next = within((page->number + 1) << stream_.pageBits);
-    addRange(toPhys(done), first - done, Absence::Truncated);
+    addRange(toPhys(done), first - done, unsent());
     addRange(toPhys(first), next - first, std::nullopt);
     done = next;
   }
-  addRange(toPhys(done), end - done, Absence::Truncated);
+  addRange(toPhys(done), end - done, unsent());
 }
 
 QemuMemory::Found QemuMemory::findPage(const QemuBlock &block,
@@ -59,7 +59,7 @@ QemuMemory::Found QemuMemory::findPage(const QemuBlock &block,
   if (!block.mapped) {
     auto page = lowerBound(block.pages, number);
     if (page == block.pages.end() || page->number != number)
-      return {Absence::Truncated, nullptr, pageSize};
+      return {unsent(), nullptr, pageSize};
     return {std::nullopt, page->data, pageSize};
   }
   const auto &[bitmap, pages] = *block.mapped;

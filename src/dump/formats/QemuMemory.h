@@ -8,7 +8,8 @@ namespace vmpt {
 
 class QemuMemory final : public PhysicalMemory {
 public:
-  /// Pages of \p stream that were never sent are Truncated.
+  /// Pages of \p stream that were never sent are Truncated; Excluded, where the
+  /// sender said that its memory was complete.
   explicit QemuMemory(QemuStream stream) : stream_(std::move(stream)) {}
 
   const QemuStream &stream() const { return stream_; }
@@ -36,6 +37,9 @@ private:
     uint64_t size = 0;             ///< Bytes that this says something about.
   };
 
+  Absence unsent() const {
+    return stream_.cutShort.empty() ? Absence::Excluded : Absence::Truncated;
+  }
   Found find(PhysAddr at) const;
   Found findPage(const QemuBlock &block, uint64_t number) const;
   void addRange(PhysAddr start, uint64_t size, std::optional<Absence> absence);

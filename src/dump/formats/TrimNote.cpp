@@ -1,5 +1,6 @@
 #include "dump/formats/TrimNote.h"
 
+#include "dump/formats/ElfNotes.h"
 #include "memory/MemorySummary.h"
 #include "support/Text.h"
 
@@ -94,9 +95,11 @@ std::vector<TrimmedAbsence> readTrimNote(llvm::StringRef text, Dump &dump) {
     auto [first, second] = value.split(':');
     if (key == "format")
       dump.format = value.str();
-    else if (key == "producer")
+    else if (key == "producer") {
       dump.producer = value.str();
-    else if (key == "fact")
+      if (startsWith(value, "QEMU dump-guest-memory"))
+        numberQemuCpus(dump); // whose notes are these
+    } else if (key == "fact")
       dump.facts.push_back({first.str(), second.str()});
     else if (key == "quirk")
       dump.quirks.push_back(value.str());

@@ -214,7 +214,7 @@ llvm::Expected<LearnedModules> ModuleLearner::learn() {
       "where struct module has the parts of a module is unknown: " +
       llvm::Twine(shapes.size()) + " places fit all " +
       llvm::Twine(modules_.size()) + " modules in memory (tried " +
-      kernel_.types().describe() + "); pass --vmlinux or --btf");
+      kernel_.types().describe() + ")");
 }
 
 /// Are \p next and \p previous members of the ring of \p head?

@@ -152,6 +152,7 @@ TEST_F(PageDetailsTest, ZonesAreThoseThatSpanTheFrame) {
 
 TEST_F(PageDetailsTest, NodesHaveTheirNumbers) {
   pages.symbols.erase("contig_page_data");
+  pages.symbols["max_mapnr"] = pages.maxFrame;
   const VirtAddr other = objects().allocate(64 + 16 * 64, 4096);
   // Node 1 is not there.
   pages.symbols["node_data"] = object({other.value, 0, node.value});
@@ -163,6 +164,7 @@ TEST_F(PageDetailsTest, NodesHaveTheirNumbers) {
 
 TEST_F(PageDetailsTest, ZonesThatAreNotInTheDump) {
   pages.symbols.erase("contig_page_data");
+  pages.symbols["max_mapnr"] = pages.maxFrame;
   pages.symbols["node_data"] = object({KernelObjects::nowhere().value, 0});
   EXPECT_THAT(explore(20).problems, Contains(HasSubstr("node and zone")));
 }

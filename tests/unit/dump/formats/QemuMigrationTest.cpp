@@ -43,7 +43,7 @@ TEST(QemuMigration, LaterPagesReplaceEarlierOnes) {
         auto absent = dump.memory->tryRead(image.addressOf(frame), read);
         ASSERT_EQ(absent.has_value(), page.state == PageState::Lost);
         if (absent)
-          ASSERT_EQ(absent->absence, Absence::Truncated);
+          ASSERT_EQ(absent->absence, Absence::Excluded);
         else
           ASSERT_EQ(read, image.bytesOf(frame));
       }
@@ -92,7 +92,7 @@ TEST(QemuMigration, PcRamIsSplitAtTheHoleAndFirmwareEndsAt4GiB) {
   Dump dump = readDump(readQemuMigration, file);
   EXPECT_EQ(byteAt(dump, 0x9ffff), 0x11);
   EXPECT_EQ(absenceAt(dump, 0xa0000), Absence::OutsideRam); // video memory
-  EXPECT_EQ(absenceAt(dump, 0xc0000), Absence::Truncated);
+  EXPECT_EQ(absenceAt(dump, 0xc0000), Absence::Excluded);
   EXPECT_EQ(byteAt(dump, 2 * GiB - 1), 0x11);
   EXPECT_EQ(absenceAt(dump, 2 * GiB), Absence::OutsideRam);
   EXPECT_EQ(byteAt(dump, 4 * GiB - 1), 0x22); // firmware
@@ -169,7 +169,7 @@ TEST(QemuMigration, TheEndOfMicrovmsFirmwareShowsBelow1MiB) {
   auto small = write(0x10000);
   Dump dump = readDump(readQemuMigration, small);
   EXPECT_EQ(byteAt(dump, 0xdf000), 0x11);
-  EXPECT_EQ(absenceAt(dump, 0xfe000), Absence::Truncated); // of the firmware
+  EXPECT_EQ(absenceAt(dump, 0xfe000), Absence::Excluded); // of the firmware
   EXPECT_EQ(byteAt(dump, 0xff000), 0x22);
   EXPECT_EQ(byteAt(dump, 0x100000), 0x11);
   EXPECT_EQ(absenceAt(dump, 4 * GiB - 0x10001), Absence::OutsideRam);

@@ -129,7 +129,7 @@ TEST_F(LearnedModulesTest, TwoPlacesThatFitAreNone) {
   objects().setWord(one + partsAt + 64, baseOf(one).value);
   for (unsigned i = 0; i < 4; ++i)
     setNumber(one + partsAt + 64 + 8 + 4 * i, i ? 0x1000 : 0x4000);
-  EXPECT_THAT(textOf(read()), HasSubstr("2 places"));
+  EXPECT_THAT(textOf(read()), HasSubstr(" places fit all 1 modules"));
 }
 
 TEST_F(LearnedModulesTest, ANameWithSomethingBehindIt) {
