@@ -48,6 +48,9 @@ TEST(QemuMigration, LaterPagesReplaceEarlierOnes) {
           ASSERT_EQ(read, image.bytesOf(frame));
       }
       auto wanted = expectedRanges(image);
+      for (MemoryRange &range : wanted)
+        if (range.absence) // the stream is whole
+          range.absence = Absence::Excluded;
       EXPECT_TRUE(std::equal(wanted.begin(), wanted.end(),
                              dump.memory->ranges().begin(),
                              dump.memory->ranges().end()));
