@@ -162,22 +162,20 @@ std::vector<std::pair<uint32_t, VirtAddr>> PageExplorer::listNodes() const {
   return nodes;
 }
 
-/// By the ranges of zones: which bits of page->flags name them depends on the
-/// configuration.
-void PageExplorer::findZone(PageDetails &details) const {
+PageExplorer::Zones PageExplorer::readZones() const {
+  Zones found;
   const TypeSources &types = kernel_.types();
   auto zones = findOptionalField(types, "pglist_data", {"node_zones"});
   auto start = findOptionalField(types, "zone", {"zone_start_pfn"});
   llvm::Expected<uint64_t> zoneBytes = types.getSizeBytes("zone");
   if (!zones || !start || !zoneBytes || !*zoneBytes) {
     llvm::consumeError(zoneBytes.takeError());
-    details.problems.push_back("node and zone are unknown: struct zone is");
-    return;
+    found.problem = "node and zone are unknown: struct zone is";
+    return found;
   }
   // VMCOREINFO and --offset say where an array starts, not where it ends.
   const uint64_t zoneCount =
       zones->sizeBytes ? zones->sizeBytes / *zoneBytes : maxZones;
-  const uint64_t frame = details.facts.frame;
   const auto nodes = listNodes();
   bool wereRead = !nodes.empty();
   for (const auto &[nodeNumber, node] : nodes)
@@ -186,17 +184,42 @@ void PageExplorer::findZone(PageDetails &details) const {
       auto first = number(zone, "zone", {"zone_start_pfn"});
       auto count = number(zone, "zone", {"spanned_pages"});
       wereRead &= first && count;
-      if (!first || !count || frame < *first || frame - *first >= *count)
-        continue;
-      details.node = nodeNumber;
-      if (auto name = number(zone, "zone", {"name"}))
-        details.zone = textAt(VirtAddr(*name)).value_or("");
-      return;
+      if (first && count && *count)
+        found.zones.push_back({*first, *count, nodeNumber, zone});
     }
-  // Frame 0 of a PC lies in none.
   if (!wereRead)
-    details.problems.push_back("node and zone are unknown: not all zones could "
-                               "be read");
+    found.problem = "node and zone are unknown: not all zones could be read";
+  return found;
+}
+
+const PageExplorer::Zones &PageExplorer::zones() {
+  if (!zones_)
+    zones_ = readZones();
+  return *zones_;
+}
+
+/// By the ranges of zones: which bits of page->flags name them depends on the
+/// configuration.
+const PageExplorer::Zone *PageExplorer::findZoneOf(uint64_t frame) {
+  for (const Zone &zone : zones().zones)
+    if (frame >= zone.firstFrame && frame - zone.firstFrame < zone.frameCount)
+      return &zone;
+  return nullptr;
+}
+
+std::optional<uint32_t> PageExplorer::nodeOf(uint64_t frame) {
+  const Zone *zone = findZoneOf(frame);
+  return zone ? std::optional<uint32_t>(zone->node) : std::nullopt;
+}
+
+void PageExplorer::findZone(PageDetails &details) {
+  if (const Zone *zone = findZoneOf(details.facts.frame)) {
+    details.node = zone->node;
+    if (auto name = number(zone->address, "zone", {"name"}))
+      details.zone = textAt(VirtAddr(*name)).value_or("");
+  } else if (!zones().problem.empty()) {
+    details.problems.push_back(zones().problem); // frame 0 of a PC lies in none
+  }
 }
 
 /// linux include/linux/memcontrol.h page_memcg(): page->memcg_data (5.11) with

@@ -53,12 +53,26 @@ public:
       : kernel_(kernel), flags_(flags) {}
 
   PageDetails explore(uint64_t frame);
+  /// The NUMA node of a frame, by the zone that spans it.
+  std::optional<uint32_t> nodeOf(uint64_t frame);
 
 private:
+  struct Zone {
+    uint64_t firstFrame, frameCount;
+    uint32_t node;
+    VirtAddr address;
+  };
+  struct Zones {
+    std::vector<Zone> zones;
+    std::string problem; ///< Why some or all are not known.
+  };
+  Zones readZones() const;
+  const Zones &zones();
+  const Zone *findZoneOf(uint64_t frame);
   void findOwner(PageDetails &details) const;
   void findFile(PageDetails &details) const;
   void findOffset(PageDetails &details) const;
-  void findZone(PageDetails &details) const;
+  void findZone(PageDetails &details);
   void findCgroup(PageDetails &details) const;
   std::vector<std::pair<uint32_t, VirtAddr>> listNodes() const;
   /// Nothing if it cannot be read; 0: it has none.
@@ -72,6 +86,7 @@ private:
 
   const Kernel &kernel_;
   PageFlags &flags_;
+  std::optional<Zones> zones_;
 };
 
 } // namespace vmpt

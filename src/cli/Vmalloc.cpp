@@ -1,5 +1,6 @@
 //===- Vmalloc.cpp - vmpt vmalloc: /proc/vmallocinfo ----------------------===//
 #include "views/Vmalloc.h"
+#include "analysis/VmallocNodes.h"
 #include "cli/Commands.h"
 #include "cli/KernelReport.h"
 
@@ -16,6 +17,8 @@ public:
     llvm::Expected<VmallocList> list = readVmallocList(kernel);
     if (!list)
       return list.takeError();
+    if (list->hasOneNode == false)
+      countVmallocNodes(kernel, *list);
     const ModuleList modules = readModules(session, kernel);
     AddressNames names(kernel, modules);
     writeVmalloc(writer, *list, names, kernel.image().wordBytes());
@@ -24,9 +27,6 @@ public:
                    "struct vm_struct is " + list->learnedFrom);
     for (const std::string &problem : list->problems)
       session.gap("vmalloc-list", problem);
-    if (list->hasOneNode == false)
-      session.gap("numa-nodes", "the machine may have several NUMA nodes: "
-                                "on which the pages are is not shown");
     return llvm::Error::success();
   }
 

@@ -25,6 +25,8 @@ void printStruct(llvm::raw_ostream &os, const VmallocArea &area,
       os << " " << word;
   if (area.hasVmallocedPages)
     os << " vpages";
+  for (const auto &[node, pages] : area.nodePages)
+    os << " N" << node << "=" << pages;
   if (!hasNode || !area.pageCount || area.flags & VmUninitialized)
     return;
   // Counted in whole huge pages.
@@ -82,6 +84,15 @@ Record makeRecord(const VmallocArea &area, AddressNames &names) {
   record.add("physical", area.physical.value ? Value(area.physical) : Value());
   record.add("caller", area.caller.value ? Value(area.caller) : Value());
   std::optional<AddressName> name = names.find(area.caller);
+  if (!area.nodePages.empty()) {
+    Array nodes;
+    for (const auto &[node, pages] : area.nodePages) {
+      Record one;
+      one.add("node", node).add("pages", pages);
+      nodes.push_back(std::move(one));
+    }
+    record.add("nodes", std::move(nodes));
+  }
   record.add("caller_symbol", name ? Value(name->symbol) : Value());
   record.add("caller_offset", name ? Value(name->offset) : Value());
   record.add("caller_module",

@@ -36,9 +36,11 @@ struct VmallocArea {
   uint64_t flags = 0;
   VirtAddr caller; ///< 0: not known.
   uint64_t pageCount = 0;
-  uint64_t pageOrder = 0;         ///< Of vmalloc's huge pages.
-  PhysAddr physical;              ///< ioremap's; 0: none.
-  VirtAddr pages;                 ///< The array of pointers to its pages, or 0.
+  uint64_t pageOrder = 0; ///< Of vmalloc's huge pages.
+  PhysAddr physical;      ///< ioremap's; 0: none.
+  VirtAddr pages;         ///< The array of pointers to its pages, or 0.
+  /// {NUMA node, its pages}; analysis/VmallocNodes.h sets it.
+  std::vector<std::pair<uint32_t, uint64_t>> nodePages;
   bool hasVmallocedPages = false; ///< That array is vmalloced itself.
 };
 

@@ -160,7 +160,8 @@ std::string AddressNames::print(VirtAddr at) {
 
 std::optional<VirtAddr> AddressNames::locate(llvm::StringRef printed) {
   auto [place, moduleText] = printed.split(" [");
-  auto [name, numbers] = place.split('+');
+  const llvm::StringRef name = place.split('+').first;
+  llvm::StringRef numbers = place.split('+').second;
   uint64_t offset = 0;
   if (name.empty() || !numbers.consume_front("0x") ||
       numbers.consumeInteger(16, offset))

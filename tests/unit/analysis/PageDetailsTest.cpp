@@ -1,5 +1,7 @@
 #include "analysis/PageDetails.h"
 
+#include "analysis/VmallocNodes.h"
+
 #include "support/PageObjects.h"
 
 #include "gmock/gmock.h"
@@ -160,6 +162,67 @@ TEST_F(PageDetailsTest, NodesHaveTheirNumbers) {
   objects().memory.writeNumber<uint32_t>(objects().physical(count), 3);
   pages.symbols["nr_node_ids"] = count;
   EXPECT_EQ(explore(20).node, 2u);
+}
+
+/// Node 0 has frames up to 39, node 1 those from 40 on.
+class VmallocNodesTest : public PageDetailsTest {
+protected:
+  void SetUp() override {
+    PageDetailsTest::SetUp();
+    addZone(1, 16, 24, "Normal");
+    const VirtAddr other = objects().allocate(64 + 16 * 64, 4096);
+    objects().setWord(other + 64, 40);
+    objects().setWord(other + 64 + 8, 24);
+    pages.symbols.erase("contig_page_data");
+    pages.symbols["max_mapnr"] = pages.maxFrame;
+    pages.symbols["node_data"] = object({node.value, other.value, 0});
+  }
+  VmallocList count(VmallocArea area) {
+    VmallocList list;
+    list.areas = {std::move(area)};
+    countVmallocNodes(pages.kernel(), list);
+    return list;
+  }
+  VmallocArea areaOf(std::initializer_list<uint64_t> frames) {
+    VmallocArea area;
+    area.pages = objects().allocate(8 * frames.size());
+    for (uint64_t frame : frames)
+      objects().setWord(area.pages + 8 * area.pageCount++,
+                        pages.page(frame).value);
+    return area;
+  }
+};
+
+TEST_F(VmallocNodesTest, PagesAreCountedByTheirNode) {
+  const VmallocList list = count(areaOf({20, 41, 42}));
+  EXPECT_THAT(list.problems, IsEmpty());
+  EXPECT_THAT(list.areas[0].nodePages,
+              ::testing::ElementsAre(std::pair(0u, 1u), std::pair(1u, 2u)));
+}
+
+TEST_F(VmallocNodesTest, HugePagesAreCountedWhole) {
+  VmallocArea area = areaOf({40, 41, 42, 43});
+  area.pageOrder = 2;
+  EXPECT_THAT(count(area).areas[0].nodePages,
+              ::testing::ElementsAre(std::pair(1u, 4u)));
+}
+
+TEST_F(VmallocNodesTest, APageOfNoZone) {
+  const VmallocList list = count(areaOf({20, 0}));
+  EXPECT_THAT(list.areas[0].nodePages, IsEmpty());
+  EXPECT_THAT(list.problems, Contains(HasSubstr("lies in no zone")));
+}
+
+TEST_F(VmallocNodesTest, AnArrayThatIsNotInTheDump) {
+  VmallocArea area = areaOf({20});
+  area.pages = KernelObjects::nowhere();
+  EXPECT_THAT(count(area).problems, Contains(HasSubstr("cannot be read")));
+}
+
+TEST_F(VmallocNodesTest, MorePagesThanTheMachineHas) {
+  VmallocArea area = areaOf({20});
+  area.pageCount = uint64_t(1) << 40;
+  EXPECT_THAT(count(area).problems, Contains(HasSubstr("more pages")));
 }
 
 TEST_F(PageDetailsTest, ZonesThatAreNotInTheDump) {
