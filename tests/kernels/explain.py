@@ -12,14 +12,11 @@ Usage: explain.py VMPT SOURCE_ROOT [WORD...]     (prints TAP; WORDs choose cases
 import json
 import os
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from cases import find_cases
+from cases import crashed_guests
 from tap import Tap, run
 
 # What was done to the guest, and our word for it.
@@ -138,37 +135,23 @@ def check_without_log(tap, vmpt, dump, case, wanted):
     tap.report(problem, name)
 
 
+def what_was_done(case):
+    # Guests that were stopped as they were: nothing happened to them.
+    crash = json.loads((case / "case.json").read_text()).get("crash")
+    return crash or (None if (case / "crash.json").exists() else "none")
+
+
 def main():
     vmpt, source, words = os.path.abspath(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
     tap = Tap()
-    folder = Path(os.environ.get("VMPT_CRASHES") or source / "../shared/crashes").resolve()
-    cases = {}
-    for case in find_cases(folder):
-        what = json.loads((case / "case.json").read_text()).get("crash")
-        # Guests that were stopped as they were: nothing happened to them.
-        if not what and not (case / "crash.json").exists():
-            what = "none"
-        if not words or any(word in case.name for word in words):
-            cases[case] = what
-    if not cases or not shutil.which("zstd"):
-        tap.skip("crashed guests", f"none at {folder} (VMPT_CRASHES), or no zstd to unpack them")
-        return tap.end()
-    with tempfile.TemporaryDirectory(prefix="vmpt-explain-") as temporary:
-        unpacked = Path(os.environ.get("VMPT_CRASH_DUMPS") or temporary)
-        bases = {(case / "base").read_text().strip() for case in cases if (case / "base").exists()}
-        for case, what in cases.items():
-            wanted = KINDS.get(what)
-            if not wanted:
-                tap.report(f"{what!r} is no kind that this judge knows", case.name)
-                continue
-            dump = unpacked / f"{case.name}.elf"
-            if not dump.exists():
-                dump = Path(temporary) / dump.name
-                subprocess.run([folder / "unpack", temporary, case.name], check=True)
-            check(tap, vmpt, dump, case, wanted)
-            check_without_log(tap, vmpt, dump, case, wanted)
-            if dump.parent == Path(temporary) and case.name not in bases:
-                dump.unlink()
+    for case, dump in crashed_guests(tap, source,
+                                     lambda case: not words or any(word in case.name for word in words)):
+        wanted = KINDS.get(what_was_done(case))
+        if not wanted:
+            tap.report(f"{what_was_done(case)!r} is no kind that this judge knows", case.name)
+            continue
+        check(tap, vmpt, dump, case, wanted)
+        check_without_log(tap, vmpt, dump, case, wanted)
     tap.end()
 
 

@@ -12,14 +12,12 @@ its dumps ($VMPT_TRUTH, else ../shared/truth beside the source root):
 
 Usage: filters.py VMPT SOURCE_ROOT [WORD...]  (prints TAP; WORDs choose cases)
 """
-import os
 import re
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from cases import find_dumps, find_types
+from cases import find_dumps, judged_cases, truth_cases
 from tap import Tap, first_difference, run
 
 PRESENT, PFN = 1 << 63, (1 << 55) - 1
@@ -176,22 +174,14 @@ def check_dump(tap, vmpt, case, name, dump, types):
 
 
 def main():
-    vmpt, source = sys.argv[1], Path(sys.argv[2])
-    wanted = sys.argv[3:]
-    truth = Path(os.environ.get("VMPT_TRUTH", source / "../shared/truth"))
+    vmpt, source, words = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
     tap = Tap()
-    for case in sorted(path.parent for path in truth.glob("*/case.json")):
-        if wanted and not any(word in case.name for word in wanted):
-            continue
-        with tempfile.TemporaryDirectory(prefix="vmpt-filters-") as folder:
-            types, _ = find_types(case, Path(folder))
-            for dump_name, dump in find_dumps(case, Path(folder)):
-                try:
-                    check_dump(tap, vmpt, case, f"{case.name} {dump_name}", dump, types)
-                except RuntimeError as error:
-                    tap.report(str(error), f"{case.name} {dump_name}")
-    if not tap.count:
-        tap.skip("filters", f"no captured cases in {truth}")
+    for case, folder, types, _ in judged_cases(truth_cases(tap, source), words):
+        for dump_name, dump in find_dumps(case, folder):
+            try:
+                check_dump(tap, vmpt, case, f"{case.name} {dump_name}", dump, types)
+            except RuntimeError as error:
+                tap.report(str(error), f"{case.name} {dump_name}")
     tap.end()
 
 

@@ -13,17 +13,13 @@ $VMPT_TRUTH have /proc/modules and /proc/vmallocinfo.
 Usage: log.py VMPT SOURCE_ROOT [WORD...]         (prints TAP; WORDs choose cases)
 """
 import json
-import os
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from cases import find_cases, find_dumps, find_types, truth_cases
+from cases import crashed_guests, find_dumps, judged_cases, truth_cases
 from tap import Tap, run
 
 LOG_LINE = re.compile(rb"^(<\d+>)?\[ *\d+\.\d{6}\]")
@@ -136,54 +132,30 @@ def check_dump(tap, vmpt, name, dump, types, case):
         check_vmalloc(tap, vmpt, name, dump, types, case)
 
 
-def check_truth(tap, vmpt, source, chosen):
-    for case in truth_cases(tap, source):
-        if not chosen(case):
-            continue
-        with tempfile.TemporaryDirectory(prefix="vmpt-log-") as folder:
-            types, why = find_types(case, Path(folder))
-            for dump_name, dump in find_dumps(case, Path(folder)):
-                name = f"{case.parent.name}/{case.name} {dump_name}"
-                # Of the log of these guests nothing was kept; it must be whole.
-                result = run(vmpt, "log", dump, *(types or []))
-                # arm64 first says on which CPU it boots.
-                start = b"".join(result.stdout.split(b"\n")[:2])
-                whole = result.returncode == 0 and b"Linux version " in start
-                learned = why and result.returncode == 1 and b"no struct layouts" in result.stderr
-                tap.report(None if whole or learned else failed(result), f"{name}: log")
-                if not why:
-                    check_dump(tap, vmpt, name, dump, types, case)
-                else:
-                    check_learned(tap, vmpt, name, dump, case)
-
-
-def check_crashes(tap, vmpt, source, chosen):
-    folder = Path(os.environ.get("VMPT_CRASHES") or source / "../shared/crashes").resolve()
-    cases = [case for case in find_cases(folder) if chosen(case)]
-    if not cases or not shutil.which("zstd"):
-        return tap.skip("crashed guests", f"none at {folder} (VMPT_CRASHES), or no zstd to unpack them")
-    with tempfile.TemporaryDirectory(prefix="vmpt-crashes-") as temporary:
-        unpacked = Path(os.environ.get("VMPT_CRASH_DUMPS") or temporary)
-        bases = {(case / "base").read_text().strip() for case in cases if (case / "base").exists()}
-        for case in cases:
-            dump = unpacked / f"{case.name}.elf"
-            if not dump.exists():
-                dump = Path(temporary) / dump.name
-                subprocess.run([folder / "unpack", temporary, case.name], check=True)
-            check_dump(tap, vmpt, f"{folder.name}/{case.name}", dump, [], case)
-            if dump.parent == Path(temporary) and case.name not in bases:
-                dump.unlink()
+def check_truth(tap, vmpt, source, words):
+    for case, folder, types, why in judged_cases(truth_cases(tap, source), words):
+        for dump_name, dump in find_dumps(case, folder):
+            name = f"{case.parent.name}/{case.name} {dump_name}"
+            # Of the log of these guests nothing was kept; it must be whole.
+            result = run(vmpt, "log", dump, *(types or []))
+            # arm64 first says on which CPU it boots.
+            start = b"".join(result.stdout.split(b"\n")[:2])
+            whole = result.returncode == 0 and b"Linux version " in start
+            learned = why and result.returncode == 1 and b"no struct layouts" in result.stderr
+            tap.report(None if whole or learned else failed(result), f"{name}: log")
+            if not why:
+                check_dump(tap, vmpt, name, dump, types, case)
+            else:
+                check_learned(tap, vmpt, name, dump, case)
 
 
 def main():
     vmpt, source, words = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
     tap = Tap()
-
-    def chosen(case):
-        return not words or any(word in case.name for word in words)
-
-    check_truth(tap, vmpt, source, chosen)
-    check_crashes(tap, vmpt, source, chosen)
+    check_truth(tap, vmpt, source, words)
+    for case, dump in crashed_guests(tap, source,
+                                     lambda case: not words or any(word in case.name for word in words)):
+        check_dump(tap, vmpt, f"{case.parent.name}/{case.name}", dump, [], case)
     tap.end()
 
 

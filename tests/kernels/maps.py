@@ -14,11 +14,10 @@ Usage: maps.py VMPT SOURCE_ROOT [WORD...]       (prints TAP; WORDs choose cases)
 """
 import json
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from cases import find_cases, find_dumps, find_types, truth_cases
+from cases import find_cases, find_dumps, judged_cases, truth_cases
 from tap import Tap, first_difference, run
 
 VM_PFNMAP = 0x400
@@ -90,19 +89,15 @@ def check_dump(tap, vmpt, name, dump, types, case):
 
 
 def main():
-    vmpt, source = sys.argv[1], Path(sys.argv[2])
-    wanted = sys.argv[3:]
+    vmpt, source, words = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
     tap = Tap()
-    for case in find_cases(source / "testdata/tasks") + truth_cases(tap, source):
-        if wanted and not any(word in case.name for word in wanted):
+    cases = find_cases(source / "testdata/tasks") + truth_cases(tap, source)
+    for case, folder, types, why in judged_cases(cases, words):
+        if why:
+            tap.skip(case.name, why)
             continue
-        with tempfile.TemporaryDirectory(prefix="vmpt-maps-") as folder:
-            types, why = find_types(case, Path(folder))
-            if why:
-                tap.skip(case.name, why)
-                continue
-            for dump_name, dump in find_dumps(case, Path(folder)):
-                check_dump(tap, vmpt, f"{case.name} {dump_name}", dump, types, case)
+        for dump_name, dump in find_dumps(case, folder):
+            check_dump(tap, vmpt, f"{case.name} {dump_name}", dump, types, case)
     tap.end()
 
 

@@ -19,14 +19,12 @@ root). Unpacked dumps are looked for in $VMPT_DUMPS.
 Usage: pages.py VMPT SOURCE_ROOT [WORD...]      (prints TAP; WORDs choose cases)
 """
 import json
-import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from cases import find_dumps, find_types
+from cases import find_dumps, judged_cases, truth_cases
 from tap import Tap, first_difference, run
 
 KPF = {name: 1 << bit for bit, name in enumerate(
@@ -172,21 +170,13 @@ def check_dump(tap, vmpt, name, dump, types, case):
 
 
 def main():
-    vmpt, source = sys.argv[1], Path(sys.argv[2])
-    wanted = sys.argv[3:]
-    truth = Path(os.environ.get("VMPT_TRUTH", source / "../shared/truth"))
+    vmpt, source, words = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
     tap = Tap()
-    for case in sorted(path.parent for path in truth.glob("*/case.json")):
-        if wanted and not any(word in case.name for word in wanted):
-            continue
-        with tempfile.TemporaryDirectory(prefix="vmpt-pages-") as folder:
-            # Without types page flags come from VMCOREINFO, and processes from
-            # their page tables alone; all of it has to be right as well.
-            types, why = find_types(case, Path(folder))
-            for dump_name, dump in find_dumps(case, Path(folder)):
-                check_dump(tap, vmpt, f"{case.name} {dump_name}", dump, [] if why else types, case)
-    if not tap.count:
-        tap.skip("pages", f"no captured cases in {truth}")
+    # Without types page flags come from VMCOREINFO, and processes from their
+    # page tables alone; all of it has to be right as well.
+    for case, folder, types, why in judged_cases(truth_cases(tap, source), words):
+        for dump_name, dump in find_dumps(case, folder):
+            check_dump(tap, vmpt, f"{case.name} {dump_name}", dump, [] if why else types, case)
     tap.end()
 
 

@@ -10,14 +10,12 @@ address; and translated, each of its own answers leads back to the frame.
 Usage: rmap.py VMPT SOURCE_ROOT [WORD...]       (prints TAP; WORDs choose cases)
 """
 import json
-import os
 import re
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from cases import find_dumps, find_types
+from cases import find_dumps, judged_cases, truth_cases
 from tap import Tap, run
 
 PRESENT = 1 << 63
@@ -85,22 +83,14 @@ def check_dump(tap, vmpt, name, dump, types, case):
 
 
 def main():
-    vmpt, source = sys.argv[1], Path(sys.argv[2])
-    wanted = sys.argv[3:]
-    truth = Path(os.environ.get("VMPT_TRUTH", source / "../shared/truth"))
+    vmpt, source, words = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
     tap = Tap()
-    for case in sorted(path.parent for path in truth.glob("*/case.json")):
-        if wanted and not any(word in case.name for word in wanted):
+    for case, folder, types, why in judged_cases(truth_cases(tap, source), words):
+        if why or not any(case.glob("proc/*/pages")):
+            tap.skip(case.name, why or "no pagemap was captured")
             continue
-        with tempfile.TemporaryDirectory(prefix="vmpt-rmap-") as folder:
-            types, why = find_types(case, Path(folder))
-            if why or not any(case.glob("proc/*/pages")):
-                tap.skip(case.name, why or "no pagemap was captured")
-                continue
-            for dump_name, dump in find_dumps(case, Path(folder)):
-                check_dump(tap, vmpt, f"{case.name} {dump_name}", dump, types, case)
-    if not tap.count:
-        tap.skip("rmap", f"no captured cases in {truth}")
+        for dump_name, dump in find_dumps(case, folder):
+            check_dump(tap, vmpt, f"{case.name} {dump_name}", dump, types, case)
     tap.end()
 
 

@@ -9,14 +9,12 @@ swapped and where to (bit 62). Lines come in the order of the addresses.
 
 Usage: translate.py VMPT SOURCE_ROOT [WORD...]  (prints TAP; WORDs choose cases)
 """
-import os
 import re
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from cases import find_dumps, find_types
+from cases import find_dumps, judged_cases, truth_cases
 from tap import Tap, run
 
 PRESENT, SWAPPED = 1 << 63, 1 << 62
@@ -65,25 +63,17 @@ def process_problem(vmpt, dump, types, process):
 
 
 def main():
-    vmpt, source = sys.argv[1], Path(sys.argv[2])
-    wanted = sys.argv[3:]
-    truth = Path(os.environ.get("VMPT_TRUTH", source / "../shared/truth"))
+    vmpt, source, words = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
     tap = Tap()
-    for case in sorted(path.parent for path in truth.glob("*/case.json")):
-        if wanted and not any(word in case.name for word in wanted):
+    for case, folder, types, why in judged_cases(truth_cases(tap, source), words):
+        if why:
+            tap.skip(case.name, why)
             continue
-        with tempfile.TemporaryDirectory(prefix="vmpt-translate-") as folder:
-            types, why = find_types(case, Path(folder))
-            if why:
-                tap.skip(case.name, why)
-                continue
-            for dump_name, dump in find_dumps(case, Path(folder)):
-                for process in sorted(case.glob("proc/*"), key=lambda p: int(p.name)):
-                    if (process / "pages").exists() and read_pages(process / "pages")[1]:
-                        tap.report(process_problem(vmpt, dump, types, process),
-                                   f"{case.name} {dump_name}: {process.name}")
-    if not tap.count:
-        tap.skip("translate", f"no captured cases in {truth}")
+        for dump_name, dump in find_dumps(case, folder):
+            for process in sorted(case.glob("proc/*"), key=lambda p: int(p.name)):
+                if (process / "pages").exists() and read_pages(process / "pages")[1]:
+                    tap.report(process_problem(vmpt, dump, types, process),
+                               f"{case.name} {dump_name}: {process.name}")
     tap.end()
 
 

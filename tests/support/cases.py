@@ -5,6 +5,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -165,3 +166,35 @@ def find_types(case, folder):
     with open(vmlinux, "wb") as out:
         subprocess.run(["xz", "-dc", packed], stdout=out, check=True)
     return ["--vmlinux", vmlinux], None
+
+
+def judged_cases(cases, words):
+    """(case, folder for its files, *find_types()) of those that a word is in, or of all."""
+    for case in cases:
+        if words and not any(word in case.name for word in words):
+            continue
+        with tempfile.TemporaryDirectory(prefix="vmpt-case-") as folder:
+            yield case, Path(folder), *find_types(case, Path(folder))
+
+
+def crashed_guests(tap, source, is_wanted):
+    """(case, dump) of the guests that were crashed on purpose, or the reason said as a result.
+
+    They are in $VMPT_CRASHES, else in ../shared/crashes; their dumps are made
+    by the script `unpack` there, or are CASE.elf in $VMPT_CRASH_DUMPS.
+    """
+    folder = Path(os.environ.get("VMPT_CRASHES") or source / "../shared/crashes").resolve()
+    cases = [case for case in find_cases(folder) if is_wanted(case)]
+    if not cases or not shutil.which("zstd"):
+        return tap.skip("crashed guests", f"none at {folder} (VMPT_CRASHES), or no zstd to unpack them")
+    with tempfile.TemporaryDirectory(prefix="vmpt-crashes-") as temporary:
+        unpacked = Path(os.environ.get("VMPT_CRASH_DUMPS") or temporary)
+        bases = {(case / "base").read_text().strip() for case in cases if (case / "base").exists()}
+        for case in cases:
+            dump = unpacked / f"{case.name}.elf"
+            if not dump.exists():
+                dump = Path(temporary) / dump.name
+                subprocess.run([folder / "unpack", temporary, case.name], check=True)
+            yield case, dump
+            if dump.parent == Path(temporary) and case.name not in bases:
+                dump.unlink()
