@@ -2,7 +2,8 @@
 """The judge of what is cut off: real dumps in each container, cut again and again.
 
 Each case of testdata (one of each architecture and mode) is written as ELF,
-kdump, LiME, raw memory, and flattened ELF and kdump, and each file is cut at
+kdump, LiME, AVML, raw memory, flattened ELF and kdump, and on x86-64 as what
+VMware, VirtualBox and Xen write. Each file, and each QEMU stream, is cut at
 several places. Whatever is left:
 - the listing is that of kernel.txt, line by line in its order, but for ranges
   that are said to be "not in the dump (truncated)", and no others are missing;
@@ -25,18 +26,20 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from cases import find_cases, find_dumps, load_segments, make_lime, make_raw, truth_cases
-from containers import make_flattened, make_kdump
+from containers import make_avml, make_flattened, make_kdump, make_virtualbox, make_vmware, make_xen
 from tap import Tap, run, sound_messages
 
 ALL = bool(os.environ.get("VMPT_ALL"))
 QUICK = ["arm64-6.1-4k-va48-kaslr", "arm64-6.12-64k-va52", "i386-6.1-debian-pae-pti",
-         "riscv64-6.1-sv39", "x86_64-6.1-debian-5level-pti"]
+         "riscv64-6.1-sv39", "x86_64-6.1-debian-5level-pti", "x86_64-6.1-debian-live-migration-pti"]
 SHARES = range(5, 100, 5) if ALL else (20, 50, 80, 95)
+KEEP_NOTES = ("ELF", "kdump", "flattened ELF", "flattened kdump", "it is")
+# Nothing in these tells what is missing, unless the kernel does.
+HEADERLESS = ("LiME", "AVML", "raw memory", "VMware's memory beside its state")
 MAX_LINE = 200
 LINE = re.compile(r"(0x[0-9a-f]+)-(0x[0-9a-f]+) +(?:0x[0-9a-f]+ +)?\d+[KMGTPE] *(.*)")
 ABSENT = re.compile(r"not in the dump: .* \((.*)\)")
 LOSS = re.compile(r"truncated: 0x[0-9a-f]+ bytes|truncated by 0x[0-9a-f]+ bytes")
-# Without headers nothing tells what is missing, unless the kernel does.
 UNTOLD = re.compile(rb"no kernel page tables")
 
 
@@ -140,8 +143,11 @@ def cut_fault(vmpt, expected, path, arguments, knows):
     return None
 
 
-def make_containers(dump, folder):
+def make_containers(dump, folder, arch):
     """(name, the file that is cut, the arguments that name it)."""
+    if not load_segments(dump):
+        yield "it is", dump, [dump]
+        return
     elf = folder / "elf"
     shutil.copy(dump, elf)
     yield "ELF", elf, [elf]
@@ -152,10 +158,25 @@ def make_containers(dump, folder):
         yield name, flattened, [flattened]
     lime = make_lime(dump, folder)
     yield "LiME", lime, [lime]
-    if load_segments(dump):
-        raw = make_raw(dump, folder)
-        last = raw[-1] if len(raw) == 1 else Path(raw[-1].rsplit("@", 1)[0])
-        yield "raw memory", last, raw
+    avml = make_avml(dump, folder / "avml")
+    yield "AVML", avml, [avml]
+    if arch == "x86_64":
+        yield from make_hypervisors(dump, folder)
+    raw = make_raw(dump, folder)
+    last = raw[-1] if len(raw) == 1 else Path(raw[-1].rsplit("@", 1)[0])
+    yield "raw memory", last, raw
+
+
+def make_hypervisors(dump, folder):
+    state = make_vmware(dump, folder / "state.vmss")
+    yield "VMware's state", state, [state]
+    memory = folder / "image.vmem"
+    state = make_vmware(dump, folder / "beside.vmss", memory)
+    yield "VMware's memory beside its state", memory, [state, memory]
+    core = make_virtualbox(dump, folder / "virtualbox")
+    yield "VirtualBox's core", core, [core]
+    core = make_xen(dump, folder / "xen")
+    yield "Xen's core", core, [core]
 
 
 def check_case(tap, vmpt, case, name, dump, folder, is_trimmed):
@@ -172,13 +193,13 @@ def check_case(tap, vmpt, case, name, dump, folder, is_trimmed):
             out.truncate(size)
         changed = [str(word).replace(str(path), str(place)) for word in arguments]
         problem = cut_fault(vmpt, expected, place, changed + more,
-                            container not in ("LiME", "raw memory"))
+                            container not in HEADERLESS)
         place.unlink()
         return problem and f"{share} %: {problem}"
 
-    for container, path, arguments in make_containers(dump, folder):
+    for container, path, arguments in make_containers(dump, folder, case.name.split("-")[0]):
         # What a trimmed dump has in its notes is not in its memory.
-        more = known if is_trimmed and container in ("LiME", "raw memory") else []
+        more = known if is_trimmed and container not in KEEP_NOTES else []
         if is_trimmed and container == "raw memory":
             continue  # nearly all holes
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -196,7 +217,7 @@ def main():
         is_trimmed = "trimmed" in json.loads((case / "case.json").read_text())
         with tempfile.TemporaryDirectory(prefix="vc-") as folder:
             for name, dump in find_dumps(case, Path(folder)):
-                if load_segments(dump) and "paging" not in name:
+                if "paging" not in name:
                     place = Path(folder) / "work"
                     place.mkdir()
                     check_case(tap, vmpt, case, name, dump, place, is_trimmed)

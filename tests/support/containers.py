@@ -100,3 +100,101 @@ def make_flattened(source, path):
             at += len(chunk)
         out.write(struct.pack(">qq", -1, -1))
     return path
+
+
+def read_runs(dump):
+    """[[first frame, [pages]]] of frames that follow each other."""
+    runs = []
+    for frame, page in read_pages(dump):
+        if not runs or runs[-1][0] + len(runs[-1][1]) != frame:
+            runs.append((frame, []))
+        runs[-1][1].append(page)
+    return runs
+
+
+def make_avml(dump, path):
+    """AVML 2: a header as LiME's, frames of snappy, the length of the frames.
+
+    The frames hold literals, which is all that snappy finds in noise.
+    """
+    with open(path, "wb") as out:
+        for first, pages in read_runs(dump):
+            out.write(struct.pack("<IIQQ8x", 0x4C4D5641, 2, first * BLOCK, (first + len(pages)) * BLOCK - 1))
+            start = out.tell()
+            out.write(b"\xff\x06\0\0sNaPpY")
+            for at in range(0, len(pages), 16):
+                chunk = b"".join(pages[at:at + 16])
+                size = len(chunk)
+                body = bytes((size & 0x7F | 0x80, size >> 7 & 0x7F | 0x80, size >> 14))  # the length, as a varint
+                body += b"\xf4" + struct.pack("<H", size - 1) + chunk  # a literal with a length of two bytes
+                out.write(struct.pack("<I", (len(body) + 4) << 8) + bytes(4) + body)  # no checksum
+            out.write(struct.pack("<Q", out.tell() - start))
+    return path
+
+
+def make_vmware(dump, state, memory=None):
+    """A .vmss with its memory in it, or beside it in a .vmem (crash vmware_vmss.h)."""
+
+    def item(name, index, value):
+        return struct.pack("<H", len(name) << 8 | len(index) << 6 | 4) + name + struct.pack(f"<{len(index) + 1}I", *index, value)
+
+    runs = read_runs(dump)
+    items, at = item(b"regionsCount", (), len(runs)), 0
+    for number, (first, pages) in enumerate(runs):
+        items += item(b"regionPageNum", (number,), at) + item(b"regionPPN", (number,), first)
+        items += item(b"regionSize", (number,), len(pages))
+        at += len(pages)
+    block = b"" if memory else struct.pack("<H", 6 << 8 | 63) + b"Memory" + struct.pack("<QQHx", at * BLOCK, at * BLOCK, 1)
+    size = len(items) + len(block) + (0 if memory else at * BLOCK) + 2
+    with open(state, "wb") as out:
+        out.write(struct.pack("<III", 0xBED2BED2, 8, 1) + b"memory".ljust(64, b"\0") + struct.pack("<QQ", 92, size))
+        out.write(items + block)
+        if not memory:
+            out.writelines(page for _, pages in runs for page in pages)
+        out.write(bytes(2))
+    if memory:
+        with open(memory, "wb") as out:
+            out.writelines(page for _, pages in runs for page in pages)
+    return state
+
+
+def make_virtualbox(dump, path):
+    """An ELF core with VBCORE, without CPUs (virtualbox dbgfcorefmt.h)."""
+    note = struct.pack("<III", 6, 24, 0xB00) + b"VBCORE\0\0" + struct.pack("<IIIIII", 0xC01AC0DE, 0x10006, 24, 7 << 24 | 14, 0, 0)
+    runs = read_runs(dump)
+    offset = 64 + 56 * (len(runs) + 1)
+    headers = struct.pack("<IIQQQQQQ", 4, 0, offset, 0, 0, len(note), len(note), 0)
+    offset += len(note)
+    for first, pages in runs:
+        size = len(pages) * BLOCK
+        headers += struct.pack("<IIQQQQQQ", 1, 4, offset, 0, first * BLOCK, size, size, 0)
+        offset += size
+    with open(path, "wb") as out:
+        out.write(b"\x7fELF\2\1".ljust(16, b"\0"))  # EI_VERSION stays 0
+        out.write(struct.pack("<HHIQQQIHHHHHH", 4, 62, 1, 0, 64, 0, 0, 64, 56, len(runs) + 1, 64, 0, 0))
+        out.write(headers + note)
+        for _, pages in runs:
+            out.writelines(pages)
+    return path
+
+
+def make_xen(dump, path):
+    """`xl dump-core` of an HVM guest (xen docs/misc/dump-core-format.txt)."""
+    runs = read_runs(dump)
+    frames = [first + i for first, pages in runs for i in range(len(pages))]
+    names = (b"", b".note.Xen", b".xen_pages", b".xen_pfn", b".shstrtab")
+    note = struct.pack("<III", 4, 32, 0x2000001) + b"Xen\0" + struct.pack("<QQQQ", 0xF00FEBEE, 1, len(frames), BLOCK)
+    table = b"\0".join(names) + b"\0"
+    offset, headers = 64 + 64 * len(names), bytes(64)
+    for name, size in zip(names[1:], (len(note), BLOCK * len(frames), 8 * len(frames), len(table))):
+        kind = 3 if name == b".shstrtab" else 1
+        headers += struct.pack("<IIQQQQIIQQ", table.index(name + b"\0"), kind, 0, 0, offset, size, 0, 0, 1, 0)
+        offset += size
+    with open(path, "wb") as out:
+        out.write(b"\x7fELF\2\1\1".ljust(16, b"\0"))
+        out.write(struct.pack("<HHIQQQIHHHHHH", 4, 62, 1, 0, 0, 64, 0, 64, 0, 0, 64, len(names), len(names) - 1))
+        out.write(headers + note)
+        for _, pages in runs:
+            out.writelines(pages)
+        out.write(struct.pack(f"<{len(frames)}Q", *frames) + table)
+    return path

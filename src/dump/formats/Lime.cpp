@@ -17,6 +17,9 @@ constexpr uint64_t avmlBlockSize = 16 << 20;
 /// What is looked through for headers when the file is opened: a page here and
 /// there of a record.
 constexpr uint64_t maxQuickSearch = 256 << 20;
+/// So much is looked through byte by byte: a file that was cut off ends inside
+/// a chunk, and those of snappy's frames hold 64 KiB.
+constexpr uint64_t maxShortSearch = 1 << 20;
 
 struct Record {
   PhysAddr first, last;
@@ -140,7 +143,7 @@ void Reader::damage(const llvm::Twine &text) {
 
 /// The next record, or the end of the file where it is not looked for.
 uint64_t Reader::findNext(uint64_t from) {
-  if (search_ == Search::Full)
+  if (search_ == Search::Full || file_.size() - from <= maxShortSearch)
     return findRecord(file_, from);
   if (startsRecord(file_, from) || from == file_.size())
     return from;

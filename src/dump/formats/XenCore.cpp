@@ -32,6 +32,22 @@ std::optional<Bytes> findSection(Elf *elf, Bytes file, llvm::StringRef name) {
   return std::nullopt;
 }
 
+/// A section that begins with the header's note: it is near the beginning of
+/// the file, the sections' names are at its end, and may be cut off.
+bool hasHeaderNote(Elf *elf, Bytes file) {
+  for (Elf_Scn *section = nullptr; (section = elf_nextscn(elf, section));) {
+    GElf_Shdr header;
+    if (!gelf_getshdr(section, &header))
+      continue;
+    const Bytes note = file.clip(header.sh_offset, 16);
+    if (note.size() == 16 && note.at<uint32_t>(0) == 4 &&
+        note.at<uint32_t>(8) == headerNoteType &&
+        note.clip(12, 3).text() == "Xen")
+      return true;
+  }
+  return false;
+}
+
 std::optional<Header> findHeader(const Dump &dump) {
   for (const Note &note : dump.notes)
     if (note.name == "Xen" && note.type == headerNoteType &&
@@ -120,7 +136,8 @@ bool isXenCore(Bytes file) {
     llvm::consumeError(elf.takeError());
     return false;
   }
-  return findSection(elf->get(), file, ".xen_pages").has_value();
+  return findSection(elf->get(), file, ".xen_pages") ||
+         hasHeaderNote(elf->get(), file);
 }
 
 llvm::Error readXenCore(Bytes file, Dump &dump) {
@@ -134,6 +151,9 @@ llvm::Error readXenCore(Bytes file, Dump &dump) {
   auto section = [&](const char *name) {
     return findSection(elf->get(), file, name);
   };
+  if (!section(".xen_pages"))
+    return makeMissingError("the names of its sections, which end it, and so "
+                            "without the numbers of its pages");
   if (std::optional<Bytes> notes = section(".note.Xen"))
     parseNotes(*notes, 4, dump);
   std::optional<Header> header = findHeader(dump);

@@ -64,6 +64,19 @@ TEST(XenCore, ATruncatedFileIsNamed) {
                              "0x2000 to 0x3000 is cut off"));
 }
 
+/// `xl dump-core` writes the names of the sections last, the frame numbers
+/// before them.
+TEST(XenCore, WithoutTheNamesOfItsSectionsItIsCutOff) {
+  MemoryImage image = randomImage(3, {{1, 4}}, 4096, {0, 0, 0});
+  auto file = writeElfSections(makeXenPages(image));
+  const uint64_t sections = 3;
+  patch(file, 64 + 64 * (sections + 1) + 24, uint64_t(file.size()));
+  EXPECT_TRUE(isXenCore(Bytes(file)));
+  EXPECT_EQ(refusalOf(readXenCore, file),
+            "Xen dump without the names of its sections, which end it, and so "
+            "without the numbers of its pages; the file is truncated");
+}
+
 TEST(XenCore, Refusals) {
   auto sentence = [](std::vector<XenSection> sections) {
     return refusalOf(readXenCore, writeElfSections(sections));
