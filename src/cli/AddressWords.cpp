@@ -62,7 +62,8 @@ void forEachInputLine(llvm::function_ref<bool(llvm::StringRef)> visit) {
   char *line = nullptr;
   size_t size = 0;
   for (ssize_t length; (length = ::getline(&line, &size, stdin)) >= 0;) {
-    const llvm::StringRef text = llvm::StringRef(line, size_t(length)).trim();
+    const llvm::StringRef text =
+        trimBlanks(llvm::StringRef(line, size_t(length)));
     if (!text.empty() && !visit(text))
       break;
   }

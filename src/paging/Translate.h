@@ -67,8 +67,8 @@ struct Translation {
 Translation translate(const PhysicalMemory &memory, const PagingMode &mode,
                       PhysAddr root, VirtAddr address);
 
-/// The same for many addresses of one root: where the tables of the last level
-/// are is kept for those met last. For one thread.
+/// The same for many addresses of one root: the way to the last entry's table
+/// is kept for those met last. For one thread.
 class CachedTranslation {
 public:
   /// Always of the same \p memory, \p mode and \p root. \p result is a new one;
@@ -78,11 +78,16 @@ public:
 
 private:
   struct Way {
-    uint64_t tag = 0; ///< 1 + the address bits above the table; 0: none.
+    uint64_t tag = 0;   ///< 1 + the address bits above the table; 0: none.
+    unsigned level = 0; ///< Of the table that the last entry is in.
     PhysAddr table;
-    TranslationSteps steps; ///< Up to the table.
-    uint8_t denied = 0;     ///< By these.
+    const uint8_t *view = nullptr; ///< Of the table, where memory has one.
+    TranslationSteps steps;        ///< Up to the table.
+    uint8_t denied = 0;            ///< By these.
   };
+  static bool finish(const PhysicalMemory &memory, const PagingMode &mode,
+                     const Way &way, VirtAddr address, Translation &result);
+
   std::vector<Way> ways_; ///< By the tag, modulo.
 };
 

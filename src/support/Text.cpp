@@ -4,11 +4,21 @@
 
 #include "llvm/ADT/StringExtras.h"
 
+#include <charconv>
+
 namespace vmpt {
+
+llvm::StringRef trimBlanks(llvm::StringRef text) {
+  while (!text.empty() && llvm::isSpace(text.front()))
+    text = text.drop_front();
+  while (!text.empty() && llvm::isSpace(text.back()))
+    text = text.drop_back();
+  return text;
+}
 
 llvm::Expected<uint64_t> parseNumber(llvm::StringRef text,
                                      const llvm::Twine &what) {
-  llvm::StringRef digits = text.trim();
+  llvm::StringRef digits = trimBlanks(text);
   unsigned shift = 0;
   const bool isHex = digits.consume_front("0x") || digits.consume_front("0X");
   static constexpr llvm::StringLiteral suffixes = "KMGT";
@@ -19,8 +29,10 @@ llvm::Expected<uint64_t> parseNumber(llvm::StringRef text,
       digits = digits.drop_back();
     }
   }
-  uint64_t value;
-  if (digits.getAsInteger(isHex ? 16 : 10, value) ||
+  uint64_t value = 0;
+  const auto [end, error] =
+      std::from_chars(digits.begin(), digits.end(), value, isHex ? 16 : 10);
+  if (error != std::errc() || end != digits.end() ||
       value > (~uint64_t(0) >> shift))
     return llvm::make_error<UsageError>(
         what + " '" + text +

@@ -7,6 +7,10 @@
 
 namespace vmpt {
 
+/// Without white space around it. StringRef::trim() looks each character up in
+/// a set that it makes first.
+llvm::StringRef trimBlanks(llvm::StringRef text);
+
 /// Decimal or 0x-hex, with an optional suffix K, M, G or T (powers of 1024).
 /// \p what names the value in the error.
 llvm::Expected<uint64_t> parseNumber(llvm::StringRef text,

@@ -5,6 +5,8 @@
 
 #include "llvm/Support/Format.h"
 
+#include <bit>
+
 namespace vmpt {
 
 namespace {
@@ -25,16 +27,13 @@ constexpr llvm::StringLiteral reasons[endingCount] = {"",
                                                       "not_covered",
                                                       "table_absent"};
 
-void printHex(llvm::raw_ostream &os, uint64_t value) {
-  char digits[18];
-  char *at = std::end(digits);
-  do {
-    *--at = "0123456789abcdef"[value & 15];
-    value >>= 4;
-  } while (value);
-  *--at = 'x';
-  *--at = '0';
-  os.write(at, size_t(std::end(digits) - at));
+/// "0x" and the digits, from \p at on; returns the end.
+char *putHex(char *at, uint64_t value) {
+  *at++ = '0';
+  *at++ = 'x';
+  for (unsigned digits = (std::bit_width(value | 1) + 3) / 4; digits-- > 0;)
+    *at++ = "0123456789abcdef"[value >> 4 * digits & 15];
+  return at;
 }
 
 std::string lastEntry(const AddressAnswer &answer, const PagingMode &mode) {
@@ -242,15 +241,21 @@ void TranslateView::addBrief(const AddressAnswer &answer,
   llvm::raw_ostream *os = writer_.text();
   if (!os)
     return writer_.record(makeBriefRecord(answer, mode));
-  printHex(*os, answer.address.value);
-  *os << ' ';
+  // In one piece: there are millions of them.
+  char line[48];
+  char *end = putHex(line, answer.address.value);
+  *end++ = ' ';
+  if (answer.ending == Ending::Page) {
+    end = putHex(end, answer.physical->value);
+    *end++ = '\n';
+    os->write(line, size_t(end - line));
+    return;
+  }
+  os->write(line, size_t(end - line));
   if (answer.physical)
-    printHex(*os, answer.physical->value);
+    *os << hex(*answer.physical) << " prot-none\n";
   else
-    *os << "- " << explain(answer, mode);
-  if (answer.physical && answer.ending != Ending::Page)
-    *os << " prot-none";
-  *os << '\n';
+    *os << "- " << explain(answer, mode) << '\n';
 }
 
 void TranslateView::finish() { writer_.endList(); }

@@ -52,6 +52,11 @@ TEST_P(EverySpace, ACacheChangesNoAnswer) {
   std::vector<VirtAddr> addresses = {first, first + page, last,
                                      VirtAddr(first.value ^ bit(62)),
                                      VirtAddr(last.value ^ bit(62))};
+  if (const unsigned level = mode.lastLevel() - 1; mode.mayMapPage(level)) {
+    const VirtAddr large(alignDown(first.value, span) + 2 * span);
+    tables.map(large, PhysAddr(0), tables.leafBits(level), level);
+    addresses.insert(addresses.end(), {large, large + (span - 1)});
+  }
   for (uint64_t n : {1, 511, 512, 513, 1024})
     if (n * span < last - first)
       addresses.insert(addresses.end(), {first + n * span, last - n * span});
@@ -71,6 +76,56 @@ TEST_P(EverySpace, ACacheChangesNoAnswer) {
       for (size_t i = 0; i < wanted.steps.size(); ++i)
         EXPECT_EQ(found.steps[i].entryAddress, wanted.steps[i].entryAddress);
     }
+}
+
+/// A view of what a file has lost meanwhile reads as zeros.
+TEST_P(EverySpace, ACacheSeesThatATableWasLost) {
+  CachedTranslation cache;
+  Translation found;
+  cache.translate(memory, mode, tables.root(), first, found);
+  ASSERT_TRUE(found.isMapped());
+  const unsigned lastLevel = mode.lastLevel();
+  const PhysAddr entry = found.steps.back().entryAddress;
+  class Lost final : public PhysicalMemory {
+  public:
+    Lost(const PhysicalMemory &memory, PhysAddr entry)
+        : memory_(memory), entry_(entry) {}
+    std::optional<AbsentByte>
+    tryRead(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const override {
+      if (isLost && at == entry_)
+        return AbsentByte{at, Absence::Truncated};
+      return memory_.tryRead(at, out);
+    }
+    const uint8_t *tryView(PhysAddr at, uint64_t size) const override {
+      const uint8_t *view = memory_.tryView(at, size);
+      if (!view || entry_ < at || entry_ - at >= size)
+        return view;
+      bytes_.assign(view, view + size);
+      return bytes_.data();
+    }
+    llvm::ArrayRef<MemoryRange> ranges() const override {
+      return memory_.ranges();
+    }
+    void lose() {
+      isLost = true;
+      std::fill(bytes_.begin(), bytes_.end(), 0);
+    }
+    bool isLost = false;
+
+  private:
+    const PhysicalMemory &memory_;
+    PhysAddr entry_;
+    mutable std::vector<uint8_t> bytes_;
+  } losing(memory, entry);
+  CachedTranslation ofLosing;
+  for (bool isLost : {false, true}) {
+    if (isLost)
+      losing.lose();
+    Translation again;
+    ofLosing.translate(losing, mode, tables.root(), first, again);
+    EXPECT_EQ(again.outcome, isLost ? Outcome::TableAbsent : Outcome::Mapped);
+    EXPECT_EQ(again.steps.size(), lastLevel + !isLost);
+  }
 }
 
 TEST_P(EverySpace, EachBitAboveTheIndexMatters) {
