@@ -82,8 +82,15 @@ llvm::Error ListingOutput::prepare(const ListingPlan &plan) {
 llvm::Expected<ListingResult> ListingOutput::list(const ListingPlan &plan,
                                                   RunSink &sink) {
   const uint64_t maxLines = options_.maxLines.value_or(defaultMaxLines);
-  if (selection_.isAll())
-    return runListing(plan, session_.memory(), sink, maxLines);
+  if (selection_.isAll()) {
+    if (!known_)
+      known_.emplace();
+    llvm::Expected<ListingResult> result =
+        runListing(plan, session_.memory(), sink, maxLines, &*known_);
+    if (result && result->emptyTableCount)
+      known_.reset();
+    return result;
+  }
   llvm::Expected<SelectedResult> result =
       runSelectedListing(plan, session_.memory(), selection_, sink, maxLines);
   if (!result)

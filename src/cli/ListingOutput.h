@@ -42,6 +42,9 @@ private:
   RecordWriter &writer_;
   LineSelection selection_;
   std::unique_ptr<RangeNamer> namer_;
+  /// Of listings with all lines, as long as no table was read as empty: that
+  /// is said of each listing anew.
+  std::optional<ListedTables> known_;
   bool hasWritten_ = false;
   uint64_t lineCount_ = 0; ///< Of selections.
 };

@@ -66,13 +66,14 @@ static void noteSkipped(const ListingPlan &plan, const ListedRange &range,
 
 llvm::Expected<ListingResult> runListing(const ListingPlan &plan,
                                          const PhysicalMemory &memory,
-                                         RunSink &out, uint64_t maxLines) {
+                                         RunSink &out, uint64_t maxLines,
+                                         ListedTables *known) {
   uint8_t firstByte;
   if (auto absent = memory.tryRead(plan.root, firstByte))
     return llvm::make_error<MemoryError>(*absent);
 
   Ptdump ptdump(plan.rules, plan.markers, out, maxLines);
-  Walker<Ptdump> walker(memory, plan.mode, plan.entryRules, ptdump);
+  Walker<Ptdump> walker(memory, plan.mode, plan.entryRules, ptdump, known);
   for (const ListedRange &range : plan.ranges)
     if (range.isSkipped)
       noteSkipped(plan, range, ptdump);
@@ -87,6 +88,7 @@ llvm::Expected<ListingResult> runListing(const ListingPlan &plan,
   result.absentTableCount = ptdump.getAbsentTableCount();
   result.emptyTableCount = ptdump.getEmptyTableCount();
   result.tableCount = walker.getTableCount();
+  result.loadCount = walker.getLoadCount();
   return result;
 }
 

@@ -58,12 +58,20 @@ struct ListingResult {
   /// Excluded tables read as empty, see PhysicalMemory::mayExcludeZeroPages.
   size_t emptyTableCount = 0;
   bool isCut = false; ///< Ended at the limit of lines.
-  size_t tableCount = 0;
+  /// Tables met, and how often one was looked into, with those of listings
+  /// that `known` was shared with.
+  size_t tableCount = 0, loadCount = 0;
 };
 
+/// What listings of several roots have in common: the kernel's half.
+using ListedTables = KnownTables<Ptdump::State>;
+
 /// Walks and prints. Fails only if the root table itself is not in the dump.
+/// Listings that share \p known are of one memory, by plans that differ in the
+/// root alone.
 llvm::Expected<ListingResult> runListing(const ListingPlan &plan,
                                          const PhysicalMemory &memory,
-                                         RunSink &out, uint64_t maxLines);
+                                         RunSink &out, uint64_t maxLines,
+                                         ListedTables *known = nullptr);
 
 } // namespace vmpt

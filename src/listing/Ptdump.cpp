@@ -1,5 +1,7 @@
 #include "listing/Ptdump.h"
 
+#include <algorithm>
+
 namespace vmpt {
 
 Ptdump::Ptdump(const PtdumpRules &rules, llvm::ArrayRef<AddressMarker> markers,
@@ -57,6 +59,24 @@ void Ptdump::noteChange(uint64_t at, uint64_t entry, const State &state) {
   if (rules_.advance == MarkerAdvance::OneOrTwo && crosses(at) &&
       boundary_ != ~uint64_t(0))
     nextSection();
+}
+
+bool Ptdump::countsOnly(VirtAddr last, uint64_t changes) const {
+  const uint64_t limit =
+      marker_ < markers_.size() ? markers_[marker_].maxLines : 0;
+  return limit && linesInSection_ >= limit && last.value < boundary_ &&
+         changes + 1 < maxRuns_ - std::min(runs_, maxRuns_);
+}
+
+void Ptdump::noteCounted(VirtAddr base, const NoteCount<State> &notes) {
+  note(base + notes.first.at, notes.first.entry, notes.first.state);
+  if (!notes.changes)
+    return;
+  runs_ += notes.changes;
+  linesInSection_ += notes.changes;
+  start_ = base.value + notes.last.at;
+  current_ = notes.last.state;
+  firstEntry_ = notes.last.entry;
 }
 
 void Ptdump::unreadable(VirtAddr at, unsigned level, PhysAddr table,

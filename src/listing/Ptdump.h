@@ -12,6 +12,7 @@
 
 #include "kernel/image/AddressMarkers.h"
 #include "listing/RunSink.h"
+#include "paging/Walker.h"
 #include "support/Address.h"
 
 #include "llvm/ADT/DenseSet.h"
@@ -97,6 +98,10 @@ public:
     noteChange(at.value, entry, state);
   }
   uint64_t nextBoundary() const { return boundary_; }
+  uint64_t alikeMask() const { return rules_.attributeMask; }
+  /// Beyond its limit of lines a section only says how many there are more.
+  bool countsOnly(VirtAddr last, uint64_t changes) const;
+  void noteCounted(VirtAddr base, const NoteCount<State> &notes);
   void unreadable(VirtAddr at, unsigned level, PhysAddr table,
                   AbsentByte absent);
   void emptyTable(PhysAddr table) { emptyTables_.insert(table.value); }

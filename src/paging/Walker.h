@@ -31,6 +31,15 @@
 //   bool isFull() const;             // wants no more notes
 //   static constexpr bool needsEachEntry = true;   // may be missing: nothing
 //                                    // is summed up then
+// and, of a sink with many entries to take, also:
+//
+//   uint64_t alikeMask() const;      // two entries of the last level that are
+//                                    // not 0 and agree in these bits have
+//                                    // equal states
+//   bool countsOnly(VirtAddr last, uint64_t changes) const;   // of the notes
+//                                    // up to last, it wants no more than how
+//                                    // often the state changes
+//   void noteCounted(VirtAddr base, const NoteCount<State> &);
 //
 #pragma once
 
@@ -97,13 +106,70 @@ private:
   const PagingMode *mode_;
 };
 
+/// What the notes of a table come to, for sinks that only count them.
+template <class State> struct NoteCount {
+  struct Note {
+    uint64_t at = 0; ///< Behind the first address of the table.
+    uint64_t entry = 0;
+    State state = {};
+  };
+  Note first;
+  Note last; ///< The first of those with the last state.
+  uint64_t changes = 0;
+
+  /// As if \p next came behind.
+  void append(const NoteCount &next, uint64_t distance) {
+    const bool isChange = !(next.first.state == last.state);
+    changes += next.changes + isChange;
+    if (isChange || next.changes) {
+      last = next.last;
+      last.at += distance;
+    }
+  }
+};
+
+/// What several walks of the same tables by the same rules know of them.
+template <class State> class KnownTables {
+public:
+  KnownTables() = default;
+  KnownTables(const KnownTables &) = delete;
+  KnownTables &operator=(const KnownTables &) = delete;
+
+private:
+  template <class Sink, class Rules> friend class Walker;
+
+  /// Consecutive entries of a table that come to the same.
+  struct Segment {
+    enum Kind : uint8_t { Uniform, PassedOver, Mixed } kind;
+    uint16_t first;
+    uint64_t entry; ///< Uniform: the first that is noted. Mixed: the only one.
+    State state;    ///< Uniform: what all of it is.
+  };
+  struct Summary {
+    std::vector<Segment> segments;
+    /// Nothing if a table below cannot be read, or nothing is noted.
+    std::optional<NoteCount<State>> notes;
+    bool isReadable = true; ///< All tables below are.
+    bool isOne(typename Segment::Kind kind) const {
+      return segments.size() == 1 && segments[0].kind == kind;
+    }
+  };
+
+  llvm::DenseSet<uint64_t> visited;
+  llvm::DenseMap<std::pair<uint64_t, uint64_t>, std::unique_ptr<Summary>>
+      summaries;
+  size_t loads = 0; ///< Tables whose entries were looked at.
+};
+
 template <class Sink, class Rules = EntryRules> class Walker {
 public:
   using State = typename Sink::State;
 
+  /// With \p known, tables that another walk has met cost no second look.
   Walker(const PhysicalMemory &memory, const PagingMode &mode,
-         const Rules &rules, Sink &sink)
-      : memory_(memory), mode_(mode), rules_(rules), sink_(sink) {}
+         const Rules &rules, Sink &sink, KnownTables<State> *known = nullptr)
+      : memory_(memory), mode_(mode), rules_(rules), sink_(sink),
+        known_(known ? *known : own_) {}
 
   /// Visits [first, last], both inclusive, so that the top of the address
   /// space can be named. \p root spans the 2^virtualBits bytes around first.
@@ -114,8 +180,10 @@ public:
     walkTable(root, 0, base, {first, last}, inherited);
   }
 
-  /// Tables looked into, each counted once per level.
-  size_t getTableCount() const { return visited_.size(); }
+  /// Tables met, each counted once per level.
+  size_t getTableCount() const { return known_.visited.size(); }
+  /// How often a table was looked into: the measure of all work.
+  size_t getLoadCount() const { return known_.loads; }
 
 private:
   static constexpr bool sumsUp = !requires { Sink::needsEachEntry; };
@@ -123,19 +191,8 @@ private:
   struct Span {
     VirtAddr first, last;
   };
-  /// Consecutive entries of a table that come to the same.
-  struct Segment {
-    enum Kind : uint8_t { Uniform, PassedOver, Mixed } kind;
-    uint16_t first;
-    uint64_t entry; ///< Uniform: the first entry that is noted.
-    State state;    ///< Uniform: what all of it is.
-  };
-  struct Summary {
-    std::vector<Segment> segments;
-    bool isOne(typename Segment::Kind kind) const {
-      return segments.size() == 1 && segments[0].kind == kind;
-    }
-  };
+  using Segment = typename KnownTables<State>::Segment;
+  using Summary = typename KnownTables<State>::Summary;
   /// A table's bytes: a view into the dump, or a copy, or zeros.
   class Table {
   public:
@@ -148,13 +205,19 @@ private:
 
   std::optional<AbsentByte> load(PhysAddr at, unsigned level, Table &table) {
     const uint64_t size = mode_.tableBytes(level);
+    ++known_.loads;
     table.data = memory_.tryView(at, size);
     if (table.data)
       return std::nullopt;
     table.copy = std::make_unique_for_overwrite<uint8_t[]>(size);
     table.data = table.copy.get();
-    auto absent = memory_.tryRead(
-        at, llvm::MutableArrayRef<uint8_t>(table.copy.get(), size));
+    // In two pieces: what is read whole is not kept
+    // (dump/formats/KdumpMemory.h), and tables are met again.
+    const llvm::MutableArrayRef<uint8_t> all(table.copy.get(), size);
+    auto absent = memory_.tryRead(at, all.take_front(mode_.entryBytes));
+    if (!absent)
+      absent = memory_.tryRead(at + mode_.entryBytes,
+                               all.drop_front(mode_.entryBytes));
     // The one exception to "absent is not empty": a filter that drops zero
     // pages drops empty tables. The root is never empty.
     if (absent && level > 0 && absent->absence == Absence::Excluded &&
@@ -181,7 +244,7 @@ private:
         (lowBits(mode_.levels[level].shift + mode_.levels[level].indexBits));
     const bool whole = span.first <= base && span.last >= tableLast;
     // Seen before: its summary is worth making.
-    if (sumsUp && whole && !visited_.insert(keyOf(at, level)).second) {
+    if (sumsUp && whole && !known_.visited.insert(keyOf(at, level)).second) {
       if (const Summary *summary = summarize(at, level, inherited))
         return replay(*summary, at, level, base, inherited);
     }
@@ -196,29 +259,91 @@ private:
                       : unsigned((span.last - base) >> shift);
     if (level == mode_.lastLevel())
       return noteLastLevel(table, base, from, to, inherited);
-    for (unsigned index = from; index <= to; ++index)
-      visitEntry(table.entry(index, mode_), level,
-                 base + (uint64_t(index) << shift), span, inherited);
+    for (unsigned index = from; index <= to; ++index) {
+      const uint64_t entry = table.entry(index, mode_);
+      const VirtAddr entryAt = base + (uint64_t(index) << shift);
+      visitEntry(entry, level, entryAt, span, inherited);
+      if (isZeroHole(table, index, level))
+        index += countNoNews(table, index, 0, level, entryAt, to - index);
+    }
+  }
+
+  bool hasWideEntries() const {
+    return mode_.entryBytes == 8 && mode_.entryOrder == ByteOrder::little;
   }
 
   /// The hot loop: asks nothing about the level.
   void noteLastLevel(const Table &table, VirtAddr base, unsigned from,
                      unsigned to, uint64_t inherited) {
     const unsigned level = mode_.lastLevel();
-    const uint64_t step = bit(mode_.pageShift);
-    VirtAddr at = base + from * step;
-    if (mode_.entryBytes == 8 && mode_.entryOrder == ByteOrder::little) {
-      for (unsigned index = from; index <= to; ++index, at += step) {
-        uint64_t entry = loadUnaligned<uint64_t>(table.data + size_t(index) * 8,
-                                                 ByteOrder::little);
+    const unsigned shift = mode_.pageShift;
+    if (hasWideEntries()) {
+      for (unsigned index = from; index <= to; ++index) {
+        const VirtAddr at = base + (uint64_t(index) << shift);
+        const uint64_t entry = loadUnaligned<uint64_t>(
+            table.data + size_t(index) * 8, ByteOrder::little);
         sink_.note(at, entry, sink_.leafState(inherited, level, entry));
+        index += countNoNews(table, index, entry, level, at, to - index);
       }
       return;
     }
-    for (unsigned index = from; index <= to; ++index, at += step) {
+    for (unsigned index = from; index <= to; ++index) {
       uint64_t entry = table.entry(index, mode_);
-      sink_.note(at, entry, sink_.leafState(inherited, level, entry));
+      sink_.note(base + (uint64_t(index) << shift), entry,
+                 sink_.leafState(inherited, level, entry));
     }
+  }
+
+  /// An empty entry above the last level, of which tables are full.
+  bool isZeroHole(const Table &table, unsigned index, unsigned level) const {
+    return table.entry(index, mode_) == 0 && rules_[level].isHole(0);
+  }
+
+  /// How many of the \p limit entries behind \p index, which was noted, need
+  /// no note.
+  unsigned countNoNews(const Table &table, unsigned index, uint64_t entry,
+                       unsigned level, VirtAddr at, unsigned limit) const {
+    const uint64_t boundary = sink_.nextBoundary();
+    if (boundary <= at.value)
+      return 0;
+    return countAlike(
+        table, index, entry,
+        unsigned(std::min<uint64_t>(limit, (boundary - at.value - 1) >>
+                                               mode_.levels[level].shift)));
+  }
+
+  /// How many of the \p limit entries behind \p index have its state. May
+  /// be too few, where the sink does not say when states are equal.
+  unsigned countAlike(const Table &table, unsigned index, uint64_t entry,
+                      unsigned limit) const {
+    uint64_t mask = 0;
+    if constexpr (requires { sink_.alikeMask(); })
+      // Only zeros are like 0.
+      mask = entry ? sink_.alikeMask() : ~uint64_t(0);
+    if (!limit || !mask || (entry && !(entry & mask)) || !hasWideEntries())
+      return 0;
+    const uint8_t *raw = table.data + size_t(index) * 8;
+    unsigned count = 0;
+    auto difference = [&](unsigned behind) {
+      return (loadUnaligned<uint64_t>(raw + size_t(behind) * 8,
+                                      ByteOrder::little) ^
+              entry) &
+             mask;
+    };
+    if (difference(1))
+      return 0;
+    // Plain loops without a branch, which compilers turn into vectors.
+    constexpr unsigned step = 16;
+    for (; limit - count >= step; count += step) {
+      uint64_t differs = 0;
+      for (unsigned i = 1; i <= step; ++i)
+        differs |= difference(count + i);
+      if (differs)
+        break;
+    }
+    while (count < limit && !difference(count + 1))
+      ++count;
+    return count;
   }
 
   /// One entry above the last level.
@@ -246,27 +371,56 @@ private:
   /// Null if the table cannot be read: that is said anew at each place.
   const Summary *summarize(PhysAddr at, unsigned level, uint64_t inherited) {
     std::pair<uint64_t, uint64_t> key(at.value | level, inherited);
-    auto known = summaries_.find(key);
-    if (known != summaries_.end())
+    auto known = known_.summaries.find(key);
+    if (known != known_.summaries.end())
       return known->second.get();
     Table table;
     if (load(at, level, table))
       return nullptr;
     auto summary = std::make_unique<Summary>();
     for (unsigned i = 0; i < mode_.entryCount(level); ++i) {
+      const Summary *below = nullptr;
       Segment segment =
-          sumUp(table.entry(i, mode_), level, uint16_t(i), inherited);
+          sumUp(table.entry(i, mode_), level, uint16_t(i), inherited, below);
+      addNotes(*summary, segment, below,
+               uint64_t(i) << mode_.levels[level].shift);
+      if (level == mode_.lastLevel() || isZeroHole(table, i, level))
+        i += countAlike(table, i, segment.entry,
+                        mode_.entryCount(level) - 1 - i);
       if (summary->segments.empty() || segment.kind == Segment::Mixed ||
           segment.kind != summary->segments.back().kind ||
           !(segment.state == summary->segments.back().state))
         summary->segments.push_back(segment);
     }
     summary->segments.shrink_to_fit();
-    return (summaries_[key] = std::move(summary)).get();
+    return (known_.summaries[key] = std::move(summary)).get();
+  }
+
+  /// \p segment is that of one entry, \p distance behind the table's first.
+  static void addNotes(Summary &summary, const Segment &segment,
+                       const Summary *below, uint64_t distance) {
+    if (segment.kind == Segment::PassedOver)
+      return;
+    summary.isReadable &=
+        segment.kind == Segment::Uniform || (below && below->isReadable);
+    if (!summary.isReadable)
+      return summary.notes.reset();
+    NoteCount<State> notes;
+    if (segment.kind == Segment::Mixed && !below->notes)
+      return;
+    if (segment.kind == Segment::Mixed)
+      notes = *below->notes;
+    else
+      notes.first = notes.last = {0, segment.entry, segment.state};
+    if (summary.notes)
+      return summary.notes->append(notes, distance);
+    notes.first.at += distance;
+    notes.last.at += distance;
+    summary.notes = notes;
   }
 
   Segment sumUp(uint64_t entry, unsigned level, uint16_t index,
-                uint64_t inherited) {
+                uint64_t inherited, const Summary *&below) {
     const auto &rule = rules_[level];
     if (level == mode_.lastLevel())
       return {Segment::Uniform, index, entry,
@@ -278,21 +432,26 @@ private:
               upperState(inherited, level, entry)};
     if (rule.isPassedOver(entry))
       return {Segment::PassedOver, index, 0, State()};
-    const Summary *below =
-        summarize(mode_.tableAddress(entry, level), level + 1,
-                  sink_.inherit(inherited, level, entry));
+    below = summarize(mode_.tableAddress(entry, level), level + 1,
+                      sink_.inherit(inherited, level, entry));
     if (below && below->isOne(Segment::Uniform))
       return {Segment::Uniform, index, below->segments[0].entry,
               below->segments[0].state};
     if (below && below->isOne(Segment::PassedOver))
       return {Segment::PassedOver, index, 0, State()};
-    return {Segment::Mixed, index, 0, State()};
+    return {Segment::Mixed, index, entry, State()};
   }
 
   void replay(const Summary &summary, PhysAddr at, unsigned level,
               VirtAddr base, uint64_t inherited) {
     const unsigned shift = mode_.levels[level].shift;
     const unsigned count = mode_.entryCount(level);
+    if constexpr (requires(VirtAddr last) { sink_.countsOnly(last, 0); })
+      if (summary.notes &&
+          sink_.countsOnly(base + ((uint64_t(count) << shift) - 1),
+                           summary.notes->changes))
+        return sink_.noteCounted(base, *summary.notes);
+    const Span everywhere{VirtAddr(0), VirtAddr(~uint64_t(0))};
     std::optional<Table> table; // only loaded if an entry has to be visited
     for (size_t i = 0; i < summary.segments.size() && !sink_.isFull(); ++i) {
       const Segment &segment = summary.segments[i];
@@ -308,6 +467,10 @@ private:
         sink_.note(first, segment.entry, segment.state);
         continue;
       }
+      if (segment.kind == Segment::Mixed) {
+        visitEntry(segment.entry, level, first, everywhere, inherited);
+        continue;
+      }
       if (!table) {
         table.emplace();
         if (load(at, level, *table))
@@ -319,8 +482,7 @@ private:
       }
       for (unsigned index = segment.first; index < end; ++index)
         visitEntry(table->entry(index, mode_), level,
-                   base + (uint64_t(index) << shift),
-                   {VirtAddr(0), VirtAddr(~uint64_t(0))}, inherited);
+                   base + (uint64_t(index) << shift), everywhere, inherited);
     }
   }
 
@@ -328,9 +490,8 @@ private:
   const PagingMode mode_;
   const Rules rules_;
   Sink &sink_;
-  llvm::DenseSet<uint64_t> visited_;
-  llvm::DenseMap<std::pair<uint64_t, uint64_t>, std::unique_ptr<Summary>>
-      summaries_;
+  KnownTables<State> own_;
+  KnownTables<State> &known_;
 };
 
 } // namespace vmpt
