@@ -73,16 +73,19 @@ llvm::Expected<std::string> AddressSpace::readString(VirtAddr at,
 }
 
 void AddressSpace::addRuns(VirtAddr first, VirtAddr last, size_t limit,
-                           size_t &steps, std::vector<MappedRun> &runs) const {
+                           size_t &steps, CachedTranslation &tables,
+                           std::vector<MappedRun> &runs) const {
   for (; steps && runs.size() < limit; --steps) {
-    Translation found = find(first);
+    Translation found;
+    const PageRights rights = PageRights::without(
+        tables.translate(*memory_, mode_, root_, first, found));
     // One less than what is left in the page: that may be all 2^64 bytes.
     const uint64_t inPage = found.pageBytes - 1;
     uint64_t more = std::min(inPage - (first.value & inPage), last - first);
     const bool isAbsent = found.outcome == Translation::Outcome::TableAbsent;
     if (auto placed = isAbsent ? findPlaced(first) : std::nullopt) {
       more = std::min(more, placed_->last - first);
-      runs.push_back({first, *placed, more + 1, 0});
+      runs.push_back({first, *placed, more + 1, 0, {}});
     } else if (isAbsent && placed_ && first < placed_->first)
       more = std::min(more, placed_->first - first - 1);
     if (found.isMapped()) {
@@ -90,10 +93,11 @@ void AddressSpace::addRuns(VirtAddr first, VirtAddr last, size_t limit,
       MappedRun *previous = runs.empty() ? nullptr : &runs.back();
       if (previous && previous->start + previous->size == first &&
           previous->physical + previous->size == found.address &&
-          mode_.haveSameAttributes(step.entry, previous->entry, step.level))
+          mode_.haveSameAttributes(step.entry, previous->entry, step.level) &&
+          previous->rights == rights)
         previous->size += more + 1;
       else
-        runs.push_back({first, found.address, more + 1, step.entry});
+        runs.push_back({first, found.address, more + 1, step.entry, rights});
     }
     if (last - first <= more)
       return;
@@ -107,10 +111,11 @@ std::vector<MappedRun> AddressSpace::mappedRuns(VirtAddr first, VirtAddr last,
   // Each step passes over at least one page; a hostile range of billions of
   // scattered pages ends at the limit of steps, not of runs alone.
   size_t steps = limit * 16;
+  CachedTranslation tables;
   for (std::optional<VirtAddr> at = mode_.coverage.firstFrom(first);
        at && *at <= last;) {
     const VirtAddr end = std::min(last, mode_.coverage.lastFrom(*at));
-    addRuns(*at, end, limit, steps, runs);
+    addRuns(*at, end, limit, steps, tables, runs);
     if (end == last)
       break;
     at = mode_.coverage.firstFrom(end + 1);

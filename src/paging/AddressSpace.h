@@ -12,6 +12,7 @@ struct MappedRun {
   PhysAddr physical;
   uint64_t size = 0;
   uint64_t entry = 0; ///< The leaf entry of the run's first page.
+  PageRights rights;  ///< What all entries on the way allow.
 };
 
 /// Virtual memory [first, last] that is known to be one physical piece.
@@ -77,7 +78,7 @@ private:
   }
   /// Of addresses that are all covered.
   void addRuns(VirtAddr first, VirtAddr last, size_t limit, size_t &steps,
-               std::vector<MappedRun> &runs) const;
+               CachedTranslation &tables, std::vector<MappedRun> &runs) const;
 
   const PhysicalMemory *memory_;
   PagingMode mode_;

@@ -88,21 +88,42 @@ std::optional<MarkerArray> findArray(const AddressSpace &memory,
   return array;
 }
 
+/// The array by names in \p strings and words in \p data.
+std::optional<MarkerArray> findArrayIn(const AddressSpace &memory,
+                                       llvm::ArrayRef<MappedRun> strings,
+                                       llvm::ArrayRef<MappedRun> data,
+                                       const MarkerArrayShape &shape) {
+  // With its end: the string is not the start of a longer one.
+  const std::string text = shape.firstName.str() + '\0';
+  std::vector<VirtAddr> names = findBytes(memory, strings, text, 1);
+  std::optional<MarkerArray> array = findArray(memory, data, names, shape);
+  if (array || names.empty())
+    return array;
+  // The first one was not it. Looking for more costs another pass.
+  names = findBytes(memory, strings, text);
+  return findArray(memory, data, llvm::ArrayRef<VirtAddr>(names).drop_front(),
+                   shape);
+}
+
+std::vector<MappedRun> pick(llvm::ArrayRef<MappedRun> image, bool isWritable) {
+  std::vector<MappedRun> runs;
+  for (const MappedRun &run : image)
+    if (!run.rights.executable && run.rights.writable == isWritable)
+      runs.push_back(run);
+  return runs;
+}
+
 } // namespace
 
 std::optional<MarkerArray> findMarkerArray(const AddressSpace &memory,
                                            llvm::ArrayRef<MappedRun> image,
                                            const MarkerArrayShape &shape) {
-  // With its end: the string is not the start of a longer one.
-  const std::string text = shape.firstName.str() + '\0';
-  std::vector<VirtAddr> names = findBytes(memory, image, text, 1);
-  std::optional<MarkerArray> array = findArray(memory, image, names, shape);
-  if (array || names.empty())
+  // Where a kernel protects its image, texts are among the read-only data and
+  // the array among what is written at boot; the code is most of the rest.
+  if (auto array =
+          findArrayIn(memory, pick(image, false), pick(image, true), shape))
     return array;
-  // The first one was not it. Looking for more costs another pass.
-  names = findBytes(memory, image, text);
-  return findArray(memory, image, llvm::ArrayRef<VirtAddr>(names).drop_front(),
-                   shape);
+  return findArrayIn(memory, image, image, shape);
 }
 
 } // namespace vmpt

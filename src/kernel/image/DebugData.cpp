@@ -60,6 +60,34 @@ readKallsyms(const AddressSpace &memory, const Vmcoreinfo &vmcoreinfo,
   return Kallsyms::create(memory, (*found)->tables(), machine);
 }
 
+/// Megabytes, which are not zeroed before.
+static llvm::Expected<std::vector<uint8_t>>
+readAll(const AddressSpace &memory, VirtAddr at, uint64_t size) {
+  std::vector<uint8_t> bytes;
+  bytes.reserve(size);
+  const uint64_t inPage = lowBits(memory.mode().pageShift);
+  while (bytes.size() < size) {
+    const uint64_t count =
+        std::min(size - bytes.size(), inPage + 1 - (at.value & inPage));
+    // What cannot be viewed read() gives, or says why not.
+    const Translation found = memory.find(at);
+    const uint8_t *view = found.isMapped()
+                              ? memory.physical().tryView(found.address, count)
+                              : nullptr;
+    if (view) {
+      bytes.insert(bytes.end(), view, view + count);
+    } else {
+      const size_t known = bytes.size();
+      bytes.resize(known + count);
+      if (llvm::Error error = memory.read(
+              at, llvm::MutableArrayRef<uint8_t>(bytes).drop_front(known)))
+        return error;
+    }
+    at += count;
+  }
+  return bytes;
+}
+
 static llvm::Expected<std::unique_ptr<BtfTypes>>
 readBtfAt(const AddressSpace &memory, VirtAddr at) {
   // The longer header of 7.1 adds the place of the layout to the size.
@@ -73,10 +101,10 @@ readBtfAt(const AddressSpace &memory, VirtAddr at) {
   uint8_t last;
   if (llvm::Error error = memory.read(at + (*size - 1), last))
     return error;
-  std::vector<uint8_t> blob(*size);
-  if (llvm::Error error = memory.read(at, blob))
-    return error;
-  auto types = BtfTypes::create(std::move(blob), "BTF in the dump");
+  llvm::Expected<std::vector<uint8_t>> blob = readAll(memory, at, *size);
+  if (!blob)
+    return blob.takeError();
+  auto types = BtfTypes::create(std::move(*blob), "BTF in the dump");
   if (types && !(*types)->findSizeBytes("task_struct"))
     return llvm::make_error<LookupError>("BTF at " + hex(at) +
                                          " has no struct task_struct");

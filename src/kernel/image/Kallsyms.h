@@ -31,6 +31,7 @@
 #include "llvm/ADT/STLExtras.h"
 
 #include <memory>
+#include <mutex>
 
 namespace vmpt {
 
@@ -90,8 +91,8 @@ struct NearestSymbol {
   std::optional<uint64_t> sizeBytes;
 };
 
-/// Immutable; holds a copy of the names and addresses (about 4 MB), so
-/// nothing is read later.
+/// Holds a copy of the names and addresses (about 4 MB), so nothing is read
+/// later. Names are hashed when one is first asked for.
 class Kallsyms final : public SymbolSource {
 public:
   /// Reads the names and those of \p candidates that decode to believable
@@ -134,8 +135,16 @@ private:
   };
   /// The name whose length stands at \p offset. The walk of `create` has
   /// shown that all of them are inside.
-  PackedName getPacked(uint32_t offset) const;
+  PackedName getPacked(uint32_t offset) const {
+    uint32_t length = names_[offset++];
+    if (wideLengths_ && length & 0x80)
+      length = (length & 0x7f) | uint32_t(names_[offset++]) << 7;
+    return {offset, length};
+  }
   PackedName findPacked(size_t index) const;
+  void hashNames() const;
+  std::optional<Symbol> findHashed(llvm::StringRef name,
+                                   std::string &buffer) const;
   /// Type letter and name, in \p buffer.
   llvm::StringRef expand(PackedName name, std::string &buffer) const;
   Symbol makeSymbol(size_t index, llvm::StringRef typeAndName) const;
@@ -152,6 +161,16 @@ private:
   };
   Token tokens_[256];
   std::vector<uint64_t> addresses_;
+
+  /// The names by hash: chains of symbols, ascending.
+  struct NameIndex {
+    std::once_flag isMade;
+    std::vector<uint32_t> hashes; ///< By symbol.
+    std::vector<uint32_t> heads; ///< By the top bits of the hash; a power of 2.
+    std::vector<uint32_t> next;  ///< By symbol.
+    unsigned shift = 0;
+  };
+  mutable NameIndex index_;
 };
 
 /// VirtualReader over the dump's page tables.

@@ -63,11 +63,19 @@ KallsymsLoader::load(const KallsymsNameTables &names,
 llvm::Expected<std::vector<uint8_t>>
 KallsymsLoader::readBytes(VirtAddr at, uint64_t size, const char *what) const {
   std::vector<uint8_t> out(size);
+  if (llvm::Error error = readBytes(at, out, what))
+    return error;
+  return out;
+}
+
+llvm::Error KallsymsLoader::readBytes(VirtAddr at,
+                                      llvm::MutableArrayRef<uint8_t> out,
+                                      const char *what) const {
   if (llvm::Error error = read_(at, out))
     return llvm::make_error<LookupError>(
         llvm::Twine("kallsyms: ") + what + " at " + hex(at) +
         " cannot be read: " + llvm::toString(std::move(error)));
-  return out;
+  return llvm::Error::success();
 }
 
 llvm::Error KallsymsLoader::readCount() {
@@ -130,12 +138,15 @@ llvm::Error KallsymsLoader::growNames(uint64_t size) {
   uint64_t wanted =
       std::min(limit, alignUp(tables.names.value + size, readAhead) -
                           tables.names.value);
-  auto more = readBytes(tables.names + names.size(), wanted - names.size(),
-                        "kallsyms_names");
-  if (!more)
-    return more.takeError();
-  names.insert(names.end(), more->begin(), more->end());
-  return llvm::Error::success();
+  const size_t known = names.size();
+  names.resize(wanted);
+  llvm::Error error =
+      readBytes(tables.names + known,
+                llvm::MutableArrayRef<uint8_t>(names).drop_front(known),
+                "kallsyms_names");
+  if (error)
+    names.resize(known);
+  return error;
 }
 
 llvm::Error KallsymsLoader::walkNames(bool wideLengths, Walk &walk) {
@@ -144,8 +155,10 @@ llvm::Error KallsymsLoader::walkNames(bool wideLengths, Walk &walk) {
   for (uint32_t i = 0; i < count_; ++i) {
     if (i % 256 == 0)
       walk.markers.push_back(uint32_t(offset));
-    if (llvm::Error error = growNames(offset + 2))
-      return error;
+    // Most are there: growNames() is called for each 64 KiB.
+    if (offset + 2 > names.size())
+      if (llvm::Error error = growNames(offset + 2))
+        return error;
     uint32_t length = names[offset++];
     if (wideLengths && length & 0x80)
       length = (length & 0x7f) | uint32_t(names[offset++]) << 7;
@@ -153,8 +166,9 @@ llvm::Error KallsymsLoader::walkNames(bool wideLengths, Walk &walk) {
       return llvm::make_error<FormatError>("kallsyms: name " + llvm::Twine(i) +
                                            " is empty");
     offset += length;
-    if (llvm::Error error = growNames(offset))
-      return error;
+    if (offset > names.size())
+      if (llvm::Error error = growNames(offset))
+        return error;
   }
   walk.end = uint32_t(offset);
   return llvm::Error::success();

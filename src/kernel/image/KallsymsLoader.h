@@ -37,6 +37,8 @@ private:
   bool isBelievable() const;
   llvm::Expected<std::vector<uint8_t>> readBytes(VirtAddr at, uint64_t size,
                                                  const char *what) const;
+  llvm::Error readBytes(VirtAddr at, llvm::MutableArrayRef<uint8_t> out,
+                        const char *what) const;
 
   VirtualReader read_;
   KallsymsMachine machine_;
