@@ -1,7 +1,10 @@
 #include "dump/storage/ExtentMemory.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 #include <algorithm>
-#include <map>
+#include <optional>
+#include <tuple>
 
 namespace vmpt {
 
@@ -64,51 +67,77 @@ void ExtentMemory::addAbsent(PhysAddr start, uint64_t size, Absence absence) {
   add(extent);
 }
 
-void ExtentMemory::finish() {
-  std::vector<Extent> wanted = std::move(extents_);
-  std::stable_sort(
-      wanted.begin(), wanted.end(), [](const Extent &a, const Extent &b) {
-        return std::tie(a.kind, a.start) < std::tie(b.kind, b.start);
-      });
-  // What has been placed so far, by start; an extent only fills what is left.
-  std::map<PhysAddr, Extent> placed;
-  for (const Extent &extent : wanted) {
-    PhysAddr at = extent.start;
+/// [first, last] of the extent.
+ExtentMemory::Extent ExtentMemory::cut(const Extent &extent, PhysAddr first,
+                                       PhysAddr last) {
+  Extent piece = extent;
+  piece.start = first;
+  piece.size = last - first + 1;
+  if (piece.kind == Kind::Data)
+    piece.data += first - extent.start;
+  else if (piece.kind == Kind::Stored)
+    piece.offset += first - extent.start;
+  return piece;
+}
+
+/// \p placed, and of \p extents what lies in its gaps. Both ascend; those of
+/// \p extents may overlap, and the one before wins.
+std::vector<ExtentMemory::Extent>
+ExtentMemory::fillGaps(std::vector<Extent> placed,
+                       llvm::ArrayRef<Extent> extents) {
+  std::vector<Extent> merged;
+  merged.reserve(placed.size() + extents.size());
+  size_t next = 0; // of placed
+  for (const Extent &extent : extents) {
     const PhysAddr last = extent.last();
-    auto next = placed.upper_bound(at);
-    if (next != placed.begin() && std::prev(next)->second.last() >= at) {
-      if (std::prev(next)->second.last() >= last)
-        continue;
-      at = std::prev(next)->second.last() + 1;
-    }
-    while (true) {
-      next = placed.lower_bound(at);
-      PhysAddr freeLast =
-          next == placed.end() ? last : std::min(last, next->first - 1);
-      if (next == placed.end() || next->first > at) {
-        Extent piece = extent;
-        piece.start = at;
-        piece.size = freeLast - at + 1;
-        if (piece.kind == Kind::Data)
-          piece.data += at - extent.start;
-        else if (piece.kind == Kind::Stored)
-          piece.offset += at - extent.start;
-        placed.emplace(at, piece);
-      }
-      if (next == placed.end() || next->second.last() >= last)
+    for (PhysAddr at = extent.start;;) {
+      while (next < placed.size() && placed[next].last() < at)
+        merged.push_back(placed[next++]);
+      // What covers `at` is the next one, or the one before.
+      std::optional<PhysAddr> covered;
+      if (next < placed.size() && placed[next].start <= at)
+        covered = placed[next].last();
+      else if (!merged.empty() && merged.back().last() >= at)
+        covered = merged.back().last();
+      if (covered && *covered >= last)
         break;
-      at = next->second.last() + 1;
+      if (covered) {
+        at = *covered + 1;
+        continue;
+      }
+      const PhysAddr end =
+          next < placed.size() ? std::min(last, placed[next].start - 1) : last;
+      merged.push_back(cut(extent, at, end));
+      if (end == last)
+        break;
+      at = end + 1;
     }
   }
+  merged.insert(merged.end(), placed.begin() + ptrdiff_t(next), placed.end());
+  return merged;
+}
 
+void ExtentMemory::finish() {
+  std::vector<Extent> wanted = std::move(extents_);
+  auto isBefore = [](const Extent &a, const Extent &b) {
+    return std::tie(a.kind, a.start) < std::tie(b.kind, b.start);
+  };
+  if (!llvm::is_sorted(wanted, isBefore))
+    llvm::stable_sort(wanted, isBefore);
   extents_.clear();
+  // A kind only fills what those before it left.
+  for (llvm::ArrayRef<Extent> rest = wanted; !rest.empty();) {
+    const auto kind = rest.take_while(
+        [&](const Extent &extent) { return extent.kind == rest[0].kind; });
+    extents_ = fillGaps(std::move(extents_), kind);
+    rest = rest.drop_front(kind.size());
+  }
   ranges_.clear();
-  for (const auto &[start, extent] : placed) {
-    extents_.push_back(extent);
+  for (const Extent &extent : extents_) {
     std::optional<Absence> absence;
     if (extent.kind == Kind::Absent)
       absence = extent.absence;
-    appendRange(ranges_, {start, extent.size, absence});
+    appendRange(ranges_, {extent.start, extent.size, absence});
   }
 }
 

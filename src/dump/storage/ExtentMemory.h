@@ -60,6 +60,9 @@ private:
   };
 
   void add(Extent extent);
+  static Extent cut(const Extent &extent, PhysAddr first, PhysAddr last);
+  static std::vector<Extent> fillGaps(std::vector<Extent> placed,
+                                      llvm::ArrayRef<Extent> extents);
   bool copyFrom(const Extent &extent, uint64_t skipped,
                 llvm::MutableArrayRef<uint8_t> out) const;
   const Extent *find(PhysAddr at) const;

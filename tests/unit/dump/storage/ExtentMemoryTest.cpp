@@ -3,6 +3,8 @@
 #include "gtest/gtest.h"
 
 #include <numeric>
+#include <random>
+#include <tuple>
 
 using namespace vmpt;
 
@@ -68,6 +70,50 @@ TEST(ExtentMemory, OverlappingDataKeepsThePieceThatStartsFirst) {
   EXPECT_EQ(byteAt(memory, 31), 0xaa);
   EXPECT_EQ(byteAt(memory, 32), 0xbb);
   EXPECT_EQ(byteAt(memory, 47), 0xbb);
+}
+
+/// Which of the added extents a byte comes from, the order of trust by hand.
+TEST(ExtentMemory, EachByteComesFromTheExtentThatWins) {
+  std::mt19937 random(7);
+  for (unsigned round = 0; round < 300; ++round) {
+    struct Added {
+      unsigned kind; ///< 0 data, 1 zeros, 2 absent
+      uint64_t start, size;
+    };
+    std::vector<Added> added;
+    std::vector<std::vector<uint8_t>> bytes;
+    ExtentMemory memory;
+    const unsigned count = 1 + random() % 12;
+    for (unsigned i = 0; i < count; ++i) {
+      added.push_back(
+          {unsigned(random() % 3), random() % 96, 1 + random() % 24});
+      const auto [kind, start, size] = added.back();
+      bytes.push_back(filled(size, uint8_t(i + 1)));
+      if (kind == 0)
+        memory.addData(PhysAddr(start), bytes.back());
+      else if (kind == 1)
+        memory.addZeros(PhysAddr(start), size);
+      else
+        memory.addAbsent(PhysAddr(start), size, Absence::Excluded);
+    }
+    memory.finish();
+    for (uint64_t at = 0; at < 128; ++at) {
+      const Added *best = nullptr;
+      for (const Added &other : added)
+        if (at - other.start < other.size &&
+            (!best || std::tie(other.kind, other.start) <
+                          std::tie(best->kind, best->start)))
+          best = &other;
+      uint8_t byte = 0xff;
+      const auto absent = memory.tryRead(PhysAddr(at), byte);
+      ASSERT_EQ(absent.has_value(), !best || best->kind == 2) << round;
+      if (absent)
+        ASSERT_EQ(absent->absence,
+                  best ? Absence::Excluded : Absence::OutsideRam);
+      else
+        ASSERT_EQ(byte, best->kind ? 0 : best - added.data() + 1) << round;
+    }
+  }
 }
 
 TEST(ExtentMemory, ReachesTheLastByteOfTheAddressSpace) {
