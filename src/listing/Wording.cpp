@@ -55,27 +55,36 @@ constexpr auto hexPairs = [] {
   return pairs;
 }();
 
-/// "0x" and \p digits, which is even, of \p value.
+/// A number of digits that compilers know, so that they unroll the loop.
+template <unsigned digits> char *writeDigits(char *to, uint64_t value) {
+  for (unsigned i = 0; i < digits / 2; ++i)
+    std::memcpy(to + 2 * i,
+                hexPairs[uint8_t(value >> (4 * digits - 8 * (i + 1)))].data(),
+                2);
+  return to + digits;
+}
+
+/// "0x" and \p digits, 8 or 16, of \p value.
 char *writeHex(char *to, uint64_t value, unsigned digits) {
-  *to++ = '0';
-  *to++ = 'x';
-  for (unsigned shift = 4 * digits; shift != 0; to += 2) {
-    shift -= 8;
-    std::memcpy(to, hexPairs[uint8_t(value >> shift)].data(), 2);
-  }
-  return to;
+  std::memcpy(to, "0x", 2);
+  return digits == 16 ? writeDigits<16>(to + 2, value)
+                      : writeDigits<8>(to + 2, value);
 }
 
 /// Decimal, right-aligned to nine columns.
 char *writeSize(char *to, uint64_t value) {
-  char digits[20];
-  char *const last = digits + sizeof digits;
+  constexpr size_t columns = 9, maxDigits = 20;
+  char digits[maxDigits];
+  std::memset(digits, ' ', maxDigits);
+  char *const last = digits + maxDigits;
   char *first = last;
   do
     *--first = char('0' + value % 10);
   while (value /= 10);
-  for (ptrdiff_t count = last - first; count < 9; ++count)
-    *to++ = ' ';
+  if (size_t(last - first) <= columns) {
+    std::memcpy(to, last - columns, columns);
+    return to + columns;
+  }
   std::memcpy(to, first, size_t(last - first));
   return to + (last - first);
 }
@@ -148,7 +157,8 @@ std::string TextPrinter::wordsForAbsent(const Run &run) const {
 }
 
 void TextPrinter::run(const Run &run) {
-  char line[rangeBytes];
+  constexpr size_t wordsBytes = 160; // more than any wording has
+  char line[rangeBytes + wordsBytes];
   if (run.isAbsent()) {
     os_.write(line, size_t(writeRange(run, line) - line));
     os_ << wordsForAbsent(run);
@@ -159,8 +169,13 @@ void TextPrinter::run(const Run &run) {
   Words &words = words_[hashOf(run.state)];
   if (words.text.empty() || !(words.state == run.state))
     words = {run.state, wordsFor(run.state)};
-  os_.write(line, size_t(writeRange(run, line) - line));
-  os_ << words.text;
+  char *end = writeRange(run, line);
+  if (words.text.size() > wordsBytes) {
+    os_.write(line, size_t(end - line)) << words.text;
+    return;
+  }
+  std::memcpy(end, words.text.data(), words.text.size());
+  os_.write(line, size_t(end - line) + words.text.size());
 }
 
 namespace {

@@ -480,7 +480,9 @@ private:
         noteLastLevel(*table, base, segment.first, end - 1, inherited);
         continue;
       }
-      for (unsigned index = segment.first; index < end; ++index)
+      // Until the boundary is passed: from there on it is no news.
+      for (unsigned index = segment.first;
+           index < end && sink_.nextBoundary() <= last.value; ++index)
         visitEntry(table->entry(index, mode_), level,
                    base + (uint64_t(index) << shift), everywhere, inherited);
     }
