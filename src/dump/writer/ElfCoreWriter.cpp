@@ -1,9 +1,11 @@
 #include "dump/writer/ElfCoreWriter.h"
 
 #include "support/Bits.h"
+#include "support/Parallel.h"
 
 #include <algorithm>
 #include <elf.h>
+#include <optional>
 
 namespace vmpt {
 
@@ -159,25 +161,67 @@ void putCountingSection(FieldWriter &out, const FileLayout &layout) {
   out.put(uint64_t(0));                  // sh_entsize
 }
 
+/// The bytes that one thread reads, or why they cannot be had.
+struct CopiedPiece {
+  PhysAddr start;
+  std::vector<uint8_t> bytes;
+  std::optional<AbsentByte> absent;
+};
+
+llvm::Error writePiece(OutputFile &file, const CopiedPiece &piece) {
+  if (piece.absent)
+    return llvm::make_error<MemoryError>(*piece.absent);
+  for (llvm::ArrayRef<uint8_t> rest = piece.bytes; !rest.empty();) {
+    const auto page = rest.take_front(pageBytes);
+    if (llvm::Error error =
+            isZero(page) ? file.skip(page.size()) : file.write(page))
+      return error;
+    rest = rest.drop_front(page.size());
+  }
+  return llvm::Error::success();
+}
+
+/// Pieces are read by all threads, some at once, and written in their order.
 llvm::Error copyMemory(OutputFile &file, const CoreContents &contents,
                        const PhysicalMemory &memory, Diagnostics &diagnostics) {
+  constexpr uint64_t pieceBytes = 1 << 20;
+  const unsigned threads = countCores();
   uint64_t total = 0, done = 0;
   for (const CoreSegment &segment : contents.segments)
     total += segment.storedBytes;
-  std::vector<uint8_t> page(pageBytes);
-  for (const CoreSegment &segment : contents.segments)
-    for (uint64_t at = 0; at < segment.storedBytes; at += page.size()) {
-      page.resize(std::min(pageBytes, segment.storedBytes - at));
-      if (llvm::Error error = memory.read(segment.start + at, page))
+  std::vector<CopiedPiece> pieces(size_t(threads) * 4);
+  size_t count = 0;
+  auto flush = [&]() -> llvm::Error {
+    parallelFor(count, threads, [&](size_t i) {
+      // By page: a piece may be in no one piece in the file.
+      llvm::MutableArrayRef<uint8_t> rest = pieces[i].bytes;
+      pieces[i].absent.reset();
+      for (PhysAddr at = pieces[i].start; !rest.empty() && !pieces[i].absent;) {
+        const size_t size = std::min<size_t>(rest.size(), pageBytes);
+        pieces[i].absent = memory.tryRead(at, rest.take_front(size));
+        rest = rest.drop_front(size);
+        at += size;
+      }
+    });
+    for (size_t i = 0; i < count; ++i) {
+      if (llvm::Error error = writePiece(file, pieces[i]))
         return error;
-      if (llvm::Error error =
-              isZero(page) ? file.skip(page.size()) : file.write(page))
-        return error;
-      done += page.size();
-      if (done % (1 << 22) < page.size())
-        diagnostics.progress("writing memory", done, total);
+      done += pieces[i].bytes.size();
     }
-  return llvm::Error::success();
+    count = 0;
+    diagnostics.progress("writing memory", done, total);
+    return llvm::Error::success();
+  };
+  for (const CoreSegment &segment : contents.segments)
+    for (uint64_t at = 0; at < segment.storedBytes; at += pieceBytes) {
+      pieces[count].start = segment.start + at;
+      pieces[count].bytes.resize(
+          std::min(pieceBytes, segment.storedBytes - at));
+      if (++count == pieces.size())
+        if (llvm::Error error = flush())
+          return error;
+    }
+  return flush();
 }
 
 } // namespace
