@@ -28,6 +28,25 @@ void Ptdump::nextSection() {
     out_.section(markers_[marker_].name);
 }
 
+void Ptdump::printRun(uint64_t end) {
+  ++runs_;
+  const uint64_t limit =
+      marker_ < markers_.size() ? markers_[marker_].maxLines : 0;
+  if (!limit || linesInSection_ < limit)
+    out_.run({start_, end, current_, firstEntry_});
+  ++linesInSection_;
+}
+
+void Ptdump::splitAtSections(uint64_t end) {
+  while (boundary_ < end) {
+    if (boundary_ > start_) {
+      printRun(boundary_);
+      start_ = boundary_;
+    }
+    nextSection();
+  }
+}
+
 void Ptdump::noteChange(uint64_t at, uint64_t entry, const State &state) {
   // The walker may still note what is left of upper tables, but not what is
   // below: lines of that would be wrong.
@@ -41,12 +60,9 @@ void Ptdump::noteChange(uint64_t at, uint64_t entry, const State &state) {
     if (!markers_.empty())
       out_.section(markers_[0].name);
   } else if (!(state == current_) || crosses(at)) {
-    ++runs_;
-    const uint64_t limit =
-        marker_ < markers_.size() ? markers_[marker_].maxLines : 0;
-    if (!limit || linesInSection_ < limit)
-      out_.run({start_, at, current_, firstEntry_});
-    ++linesInSection_;
+    if (current_.level == RunState::absentLevel)
+      splitAtSections(at);
+    printRun(at);
     if (rules_.advance == MarkerAdvance::All)
       while (crosses(at) && boundary_ != ~uint64_t(0))
         nextSection();

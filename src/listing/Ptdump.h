@@ -125,6 +125,11 @@ private:
   }
   void noteChange(uint64_t at, uint64_t entry, const State &state);
   void nextSection();
+  /// From where the line began to \p end.
+  void printRun(uint64_t end);
+  /// Of a table that is not in the dump: the kernel would have come to the
+  /// sections that begin in it one by one.
+  void splitAtSections(uint64_t end);
   bool crosses(uint64_t at) const { return at >= boundary_; }
 
   const PtdumpRules rules_;

@@ -219,6 +219,33 @@ TEST_F(X86_64Listing, AnAbsentTableIsShownInItsPlace) {
   EXPECT_EQ(result.absentTables[0].table, PhysAddr(0x7777000));
 }
 
+/// x86 prints a header at a break, one of them. What would have broken the
+/// lines is not there, and the sections are all the same.
+TEST_F(X86_64Listing, AnAbsentTableIsDividedAmongItsSections) {
+  kernel.markers.push_back({directMap + 0x100000, "Second", 0});
+  kernel.markers.push_back({directMap + 0x180000, "Third", 0});
+  kernel.markers.push_back({directMap + 0x200000, "Fourth", 0});
+  tables.setEntry(VirtAddr(directMap), 2, 0x7777000 | table);
+  tables.map(VirtAddr(directMap + 0x200000), PhysAddr(0x400000), normal | large,
+             2);
+  const std::string absent =
+      " not in the dump: pte table at 0x7777000 (outside RAM)\n";
+  EXPECT_THAT(section("Low Kernel Mapping"),
+              ::testing::HasSubstr(
+                  "---[ Low Kernel Mapping ]---\n"
+                  "0xffff888000000000-0xffff888000100000           1M" +
+                  absent +
+                  "---[ Second ]---\n"
+                  "0xffff888000100000-0xffff888000180000         512K" +
+                  absent +
+                  "---[ Third ]---\n"
+                  "0xffff888000180000-0xffff888000200000         512K" +
+                  absent +
+                  "---[ Fourth ]---\n"
+                  "0xffff888000200000-0xffff888000400000           2M     RW"));
+  EXPECT_EQ(result.absentTableCount, 1u);
+}
+
 TEST_F(X86_64Listing, AnAbsentRootIsAnError) {
   kernel.root = PhysAddr(0x99999000);
   TextPrinter printer(Wording{}, PrintContext{}, llvm::nulls());
