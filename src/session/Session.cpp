@@ -4,6 +4,7 @@
 #include "kernel/find/RamEnd.h"
 #include "kernel/find/RawPlacement.h"
 #include "kernel/find/RootCheck.h"
+#include "kernel/learn/LearnedStructs.h"
 #include "memory/CutMemory.h"
 
 namespace vmpt {
@@ -229,6 +230,7 @@ Session::createKernel(const KernelImage &image, const PhysicalMemory &memory) {
       Kernel::create(image, memory, request_.debug, diagnostics_);
   if (!kernel)
     return withFileName(kernel.takeError());
+  learnStructs(**kernel);
   return kernel;
 }
 

@@ -1,8 +1,13 @@
-// Input: patches (Patches.h) of tasks whose layout nobody names.
+// Input: patches (Patches.h) of tasks, and of processes with areas and files,
+// whose layouts nobody names.
 
 #include "Patches.h"
 #include "kernel/context/LearnedLayout.h"
 #include "kernel/find/KernelArch.h"
+#include "kernel/learn/FileLearner.h"
+#include "kernel/learn/NameLearner.h"
+#include "kernel/learn/TaskLinks.h"
+#include "support/LearnObjects.h"
 
 #include <cstdlib>
 
@@ -61,9 +66,38 @@ struct Tasks {
   uint64_t used;
 };
 
+struct Processes {
+  Processes() : kernel(built.makeKernel()), used(usedBytesOf(built.objects)) {}
+
+  LearnObjects built;
+  std::unique_ptr<Kernel> kernel;
+  uint64_t used;
+};
+
+template <class T> void ignore(llvm::Expected<T> result) {
+  if (!result)
+    llvm::consumeError(result.takeError());
+}
+
+void learnStructs(const uint8_t *data, size_t size) {
+  static Processes *processes = new Processes;
+  const Kernel &kernel = *processes->kernel;
+  Patches patches(processes->built.objects, processes->used, data, size);
+  ignore(learnThreads(kernel, processes->built.tasks));
+  ignore(learnPids(kernel, processes->built.tasks));
+  ignore(learnKernelThreads(kernel, processes->built.tasks));
+  llvm::Expected<LearnedAreas> areas =
+      learnAreas(kernel, processes->built.tasks);
+  if (!areas)
+    return llvm::consumeError(areas.takeError());
+  ignore(learnFiles(kernel, *areas));
+  ignore(learnAreaNames(kernel, *areas));
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  learnStructs(data, size);
   static Tasks *tasks = new Tasks;
   Patches patches(tasks->objects, tasks->used, data, size);
   auto layout = LearnedLayout::create(

@@ -18,19 +18,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from cases import find_cases, find_dumps, judged_cases, truth_cases
-from tap import Tap, first_difference, run
+from judge import maps_problem
+from tap import Tap, run
 
 VM_PFNMAP = 0x400
 NO_PAGES = {"total", "untouched", "table not in the dump"}
 PRESENT = {"present", "prot-none", "numa-hint"}
-
-
-def text_problem(vmpt, dump, types, process):
-    result = run(vmpt, "maps", dump, *types, "--pid", process.name)
-    problem = first_difference((process / "maps").read_bytes(), result.stdout)
-    if problem is None and result.returncode == 0:
-        return None
-    return f"exit status {result.returncode}: {result.stderr.decode(errors='replace')}\n{problem or ''}"
 
 
 def count_pagemap(process, areas):
@@ -80,7 +73,7 @@ def check_dump(tap, vmpt, name, dump, types, case):
         maps = process / "maps"
         if not maps.exists() or not maps.stat().st_size:
             continue
-        tap.report(text_problem(vmpt, dump, types, process), f"{name}: maps of {process.name}")
+        tap.report(maps_problem(vmpt, dump, types, process), f"{name}: maps of {process.name}")
         if (process / "pages").exists():
             listing = listings.get(int(process.name))
             tap.report(pages_problem(process, listing) if listing else
@@ -93,11 +86,8 @@ def main():
     tap = Tap()
     cases = find_cases(source / "testdata/tasks") + truth_cases(tap, source)
     for case, folder, types, why in judged_cases(cases, words):
-        if why:
-            tap.skip(case.name, why)
-            continue
         for dump_name, dump in find_dumps(case, folder):
-            check_dump(tap, vmpt, f"{case.name} {dump_name}", dump, types, case)
+            check_dump(tap, vmpt, f"{case.name} {dump_name}", dump, types or [], case)
     tap.end()
 
 

@@ -23,6 +23,7 @@ RANKS = [
     ["kernel/arch"],
     ["kernel/modules"],
     ["kernel/tasks", "kernel/areas", "kernel/pages", "kernel/log"],
+    ["kernel/learn"],
     ["listing"],
     ["analysis"],
     ["session", "views"],

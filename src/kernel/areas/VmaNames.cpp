@@ -19,6 +19,7 @@ llvm::Expected<VmaNames> VmaNames::create(const TypeSources &types,
                                           const StructReader &reader,
                                           KernelVersion version) {
   VmaNames names(symbols, reader, version);
+  names.types_ = types.describe();
   names.arch_ = findKernelArch(reader.memory().mode().arch);
   const WantedField wanted[] = {
       {&names.startBrk_, "mm_struct", {"start_brk"}},
@@ -204,6 +205,13 @@ VmaNames::findGate(const MmLayout &layout, const VmaReader &vmas) const {
       return nothing;
   } else if (reader_->tryNumber(layout.mm, contextIa32_).value_or(0)) {
     return nothing;
+  } else if (!contextIa32_ && layout.startStack < uint64_t(1) << 32) {
+    // Stacks of 64-bit processes lie above, if personality(2) did not say
+    // otherwise. Where neither member is known, no others are surely so.
+    return llvm::make_error<LookupError>(
+        "whether the process has [vsyscall] is not known: its stack is that of "
+        "a 32-bit one, and mm_struct.context has no known layout (tried " +
+        types_ + "); pass --vmlinux or --btf");
   }
   llvm::Expected<Vma> gate = vmas.read(*gate_);
   if (!gate)

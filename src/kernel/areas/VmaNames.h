@@ -66,6 +66,7 @@ private:
   std::optional<VirtAddr> specialMappingName_, gateName_;
   std::optional<VirtAddr> gate_, gateMode_, gateCode_;
   bool hasSymbols_ = false;
+  std::string types_; ///< What they are called.
 };
 
 } // namespace vmpt

@@ -1,5 +1,7 @@
 #include "kernel/context/Kernel.h"
 
+#include "kernel/context/LearnedPlaces.h"
+
 #include "llvm/ADT/StringExtras.h"
 
 namespace vmpt {
@@ -13,6 +15,8 @@ std::optional<Member> VmcoreinfoPlaces::findMember(llvm::StringRef name,
   member.bitOffset = *offset * 8;
   return member;
 }
+
+Kernel::~Kernel() = default;
 
 Kernel::Kernel(const KernelImage &image, const PhysicalMemory &memory,
                DebugInputs inputs)
@@ -111,7 +115,12 @@ void Kernel::learnMissing(Diagnostics &diagnostics) {
   llvm::Expected<std::unique_ptr<LearnedLayout>> layout =
       LearnedLayout::create(image_, memory_, known);
   if (!layout) {
-    evidence_.tried(llvm::toString(layout.takeError()));
+    const std::string why = llvm::toString(layout.takeError());
+    evidence_.tried(why);
+    if (!hasTypes) { // for errors, which list the sources
+      unlearned_ = std::make_unique<LearnedPlaces>(why);
+      types_.add(*unlearned_);
+    }
     return;
   }
   learned_ = std::move(*layout);
@@ -248,6 +257,24 @@ llvm::Error Kernel::addFile(const std::string &path, Diagnostics &diagnostics) {
     evidence_.add("types", "struct layouts", types->describe());
   }
   return llvm::Error::success();
+}
+
+bool Kernel::knowsStructs() const {
+  return btf_ || llvm::any_of(files_, [](const DebugFile &file) {
+           return !file.types.empty();
+         });
+}
+
+void Kernel::addLearned(std::unique_ptr<LearnedSource> source) {
+  learnedLater_ = std::move(source);
+  types_.add(*learnedLater_);
+}
+
+Evidence Kernel::evidence() const {
+  Evidence all = evidence_;
+  if (learnedLater_)
+    learnedLater_->addTo(all);
+  return all;
 }
 
 llvm::Expected<VirtAddr> Kernel::address(llvm::StringRef name) const {

@@ -39,6 +39,15 @@ private:
   const Vmcoreinfo &info_;
 };
 
+class LearnedPlaces;
+
+/// Layouts that are learned when they are first asked for.
+class LearnedSource : public PlaceSource {
+public:
+  /// Learns all, and says what was learned from how many objects, or why not.
+  virtual void addTo(Evidence &evidence) const = 0;
+};
+
 /// What the user gives beside the dump.
 struct DebugInputs {
   GivenSymbols symbols;
@@ -62,15 +71,23 @@ public:
   create(const KernelImage &image, const PhysicalMemory &memory,
          DebugInputs inputs, Diagnostics &diagnostics);
 
+  ~Kernel();
+
   const KernelImage &image() const { return image_; }
   const AddressSpace &memory() const { return memory_; }
   llvm::ArrayRef<KernelRegion> regions() const { return image_.regions; }
   const SymbolSources &symbols() const { return symbols_; }
   const TypeSources &types() const { return types_; }
   const StructReader &reader() const { return reader_; }
-  const Evidence &evidence() const { return evidence_; }
+  /// With what memory itself shows of structs, which is learned for it.
+  Evidence evidence() const;
   /// The dump's own, or null.
   const Kallsyms *kallsyms() const { return kallsyms_.get(); }
+
+  /// Is there a source that declares all structs (BTF, a vmlinux)?
+  bool knowsStructs() const;
+  /// The last of the type sources; see kernel/learn/LearnedStructs.h.
+  void addLearned(std::unique_ptr<LearnedSource> source);
 
   /// The address of a symbol.
   llvm::Expected<VirtAddr> address(llvm::StringRef name) const;
@@ -99,6 +116,8 @@ private:
   std::vector<DebugFile> files_;
   std::unique_ptr<LearnedLayout> learned_;
   std::unique_ptr<LearnedSymbols> learnedSymbols_;
+  std::unique_ptr<LearnedPlaces> unlearned_; ///< Only the reason.
+  std::unique_ptr<LearnedSource> learnedLater_;
   SymbolSources symbols_;
   TypeSources types_;
   StructReader reader_;

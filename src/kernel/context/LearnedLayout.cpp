@@ -20,6 +20,8 @@ constexpr int64_t before = 8192, after = 4096;
 /// So many tasks settle what is where.
 constexpr size_t maxSamples = 256;
 constexpr uint64_t zombie = 0x20; ///< EXIT_ZOMBIE
+/// PF_EXITING, PF_FORKNOEXEC: linux include/linux/sched.h.
+constexpr uint64_t exiting = 0x4, neverExecuted = 0x40;
 
 /// The bytes around a task's comm; what is not in the dump is zero.
 struct Sample {
@@ -84,26 +86,36 @@ private:
   bool findRing(VirtAddr comm);
   void takeSamples(llvm::ArrayRef<VirtAddr> comms);
 
-  /// The first offset, in steps of \p size, that \p fits all tasks.
+  /// All offsets, in steps of \p size, that \p fits all tasks.
+  template <class Fits>
+  std::vector<int64_t> findAll(int64_t from, unsigned size, Fits fits) const {
+    std::vector<int64_t> found;
+    for (int64_t at = from; at + 16 <= end_; at += size)
+      if ((at < 0 || at >= int64_t(commBytes)) && fits(at)) // not in the name
+        found.push_back(at);
+    return found;
+  }
+  /// The only one; nothing if there are several.
   template <class Fits>
   std::optional<int64_t> find(int64_t from, unsigned size, Fits fits) const {
-    for (int64_t at = from; at + 16 <= after; at += size)
-      if (fits(at))
-        return at;
-    return std::nullopt;
+    const std::vector<int64_t> found = findAll(from, size, fits);
+    return found.size() == 1 ? std::optional<int64_t>(found.front())
+                             : std::nullopt;
   }
   template <class Fits> bool all(Fits fits) const {
     return llvm::all_of(samples_, fits);
   }
 
+  uint64_t findLeastGap() const;
   std::optional<int64_t> findSelf() const;
   std::optional<int64_t> findPid() const;
-  std::optional<int64_t> findMm() const;
+  std::vector<int64_t> findMms() const;
+  bool learnMm();
   std::optional<int64_t> findParent() const;
   std::optional<int64_t> findFlags() const;
   std::optional<int64_t> findState() const;
   std::optional<int64_t> findExitState() const;
-  std::optional<int64_t> findPgd() const;
+  std::optional<int64_t> findPgd(int64_t mm) const;
   bool isTopTable(uint64_t table) const;
   bool pointsToTables(PhysAddr root) const;
 
@@ -113,7 +125,9 @@ private:
   int64_t ring_ = 0;
   std::vector<Sample> samples_; ///< The first is init_task.
   int64_t base_ = 0;            ///< Start of task_struct.
+  int64_t end_ = after;         ///< Where the next one may start.
   int64_t mm_ = 0, flags_ = 0;
+  std::optional<int64_t> pgd_; ///< In mm_struct.
 };
 
 /// comm of each task on the ring that has its link at \p offset, init_task
@@ -190,6 +204,17 @@ std::optional<int64_t> LayoutLearner::findSelf() const {
   return start;
 }
 
+/// From one task to the next: none is longer.
+uint64_t LayoutLearner::findLeastGap() const {
+  std::set<uint64_t> starts;
+  for (const Sample &task : samples_)
+    starts.insert(task.comm.value);
+  uint64_t least = before + after;
+  for (auto at = starts.begin(); std::next(at) != starts.end(); ++at)
+    least = std::min(least, *std::next(at) - *at);
+  return least;
+}
+
 std::optional<int64_t> LayoutLearner::findPid() const {
   return find(base_, 4, [&](int64_t at) {
     std::set<uint64_t> pids;
@@ -204,8 +229,8 @@ std::optional<int64_t> LayoutLearner::findPid() const {
 
 /// mm and active_mm side by side: equal, or the first is null (kernel threads,
 /// zombies).
-std::optional<int64_t> LayoutLearner::findMm() const {
-  return find(base_, word_, [&](int64_t at) {
+std::vector<int64_t> LayoutLearner::findMms() const {
+  return findAll(base_, word_, [&](int64_t at) {
     size_t users = 0;
     return samples_[0].number(at, word_) == 0 && all([&](auto &task) {
              uint64_t mm = task.number(at, word_);
@@ -241,17 +266,41 @@ std::optional<int64_t> LayoutLearner::findParent() const {
   });
 }
 
+/// Of several places the one whose mm_structs have top tables; without any, the
+/// only place, and no place of the table.
+bool LayoutLearner::learnMm() {
+  const std::vector<int64_t> found = findMms();
+  size_t withTables = 0;
+  for (int64_t at : found)
+    if (std::optional<int64_t> pgd = findPgd(at)) {
+      mm_ = at;
+      pgd_ = pgd;
+      ++withTables;
+    }
+  if (!withTables && found.size() == 1)
+    mm_ = found.front();
+  return withTables == 1 || (!withTables && found.size() == 1);
+}
+
 /// PF_KTHREAD is set in init_task and clear in all that have an mm; not all of
-/// the others are kernel threads (zombies), but most.
+/// the others are kernel threads (zombies), but most. Whoever never called
+/// execve() has PF_FORKNOEXEC, but for init_task, which was not forked.
 std::optional<int64_t> LayoutLearner::findFlags() const {
   return find(base_, 4, [&](int64_t at) {
     size_t threads = 0, without = 0;
+    // The half of a pointer is none.
+    const int64_t start = base_ + int64_t(alignDown(at - base_, word_));
+    if (readWord(VirtAddr(samples_[0].number(start, word_))))
+      return false;
     bool fits = all([&](auto &task) {
       bool isThread = task.number(at, 4) & kernelThreadFlag;
       bool hasMm = task.number(mm_, word_) != 0;
       threads += isThread;
       without += !hasMm;
-      return !(isThread && hasMm);
+      if (isThread && &task != &samples_[0] &&
+          !(task.number(at, 4) & neverExecuted))
+        return false;
+      return !(hasMm && task.number(at, 4) & (kernelThreadFlag | exiting));
     });
     return fits && (samples_[0].number(at, 4) & kernelThreadFlag) && without &&
            threads * 4 >= without * 3;
@@ -334,11 +383,12 @@ bool LayoutLearner::isTopTable(uint64_t table) const {
 }
 
 /// Offset in mm_struct, not from comm.
-std::optional<int64_t> LayoutLearner::findPgd() const {
+std::optional<int64_t> LayoutLearner::findPgd(int64_t mmAt) const {
   constexpr int64_t mmBytes = 1024;
+  std::vector<int64_t> found;
   std::set<uint64_t> mms;
   for (const Sample &task : samples_)
-    if (uint64_t mm = task.number(mm_, word_))
+    if (uint64_t mm = task.number(mmAt, word_))
       mms.insert(mm);
   for (int64_t at = 0; at < mmBytes; at += word_) {
     std::set<uint64_t> tables;
@@ -347,9 +397,10 @@ std::optional<int64_t> LayoutLearner::findPgd() const {
       return table && isTopTable(*table) && tables.insert(*table).second;
     });
     if (fits)
-      return at;
+      found.push_back(at);
   }
-  return std::nullopt;
+  return found.size() == 1 ? std::optional<int64_t>(found.front())
+                           : std::nullopt;
 }
 
 llvm::Expected<std::unique_ptr<LearnedLayout>>
@@ -366,6 +417,7 @@ LayoutLearner::learn(llvm::ArrayRef<VirtAddr> names) {
   if (!start)
     return missing("where task_struct starts");
   base_ = *start;
+  end_ = std::min(after, base_ + int64_t(findLeastGap()));
   layout->initTask_ = samples_[0].comm + uint64_t(base_);
   layout->put("task_struct.comm", uint64_t(-base_), commBytes);
   layout->put("task_struct.tasks", uint64_t(ring_ - base_), 2 * word_);
@@ -380,10 +432,9 @@ LayoutLearner::learn(llvm::ArrayRef<VirtAddr> names) {
   if (!take(pid, "task_struct.pid", 4))
     return missing("their pids");
   layout->put("task_struct.tgid", uint64_t(*pid + 4 - base_), 4);
-  std::optional<int64_t> mm = findMm();
-  if (!take(mm, "task_struct.mm", word_))
+  if (!learnMm())
     return missing("their mm");
-  mm_ = *mm;
+  take(mm_, "task_struct.mm", word_);
   if (!take(findParent(), "task_struct.real_parent", word_))
     return missing("their parents");
   std::optional<int64_t> flags = findFlags();
@@ -393,10 +444,8 @@ LayoutLearner::learn(llvm::ArrayRef<VirtAddr> names) {
   if (!take(findState(), "task_struct.__state", 4))
     return missing("their states");
   take(findExitState(), "task_struct.exit_state", 4);
-  std::optional<int64_t> pgd = findPgd();
-  if (!pgd)
-    return missing("where mm_struct has its table");
-  layout->put("mm_struct.pgd", uint64_t(*pgd), word_);
+  if (pgd_)
+    layout->put("mm_struct.pgd", uint64_t(*pgd_), word_);
   return layout;
 }
 

@@ -24,10 +24,10 @@ llvm::Expected<TaskFields> TaskFields::find(const TypeSources &types) {
       {&fields.parent, "task_struct", {"real_parent"}},
       {&fields.state, "task_struct", {"__state", "state"}},
       {&fields.flags, "task_struct", {"flags"}},
-      {&fields.pgd, "mm_struct", {"pgd"}},
   };
   if (llvm::Error error = findFields(types, wanted))
     return error;
+  fields.pgd = findOptionalField(types, "mm_struct", {"pgd"});
   fields.signal = findOptionalField(types, "task_struct", {"signal"});
   fields.threadHead =
       findOptionalField(types, "signal_struct", {"thread_head"});
@@ -72,12 +72,29 @@ std::string TaskNames::workerSuffix(VirtAddr kthread) const {
   return (busy ? "+" : "-") + *description;
 }
 
+std::string TaskNames::explainMissing() const {
+  std::string text;
+  if (cutNames_)
+    text = std::to_string(cutNames_) + " kernel threads have short names";
+  if (bareWorkers_)
+    text += (text.empty() ? "" : ", ") + std::to_string(bareWorkers_) +
+            " kworkers without what they work for";
+  if (!text.empty())
+    text += ": struct kthread or worker is unknown (tried " +
+            kernel_.types().describe() + "); pass --vmlinux or --btf";
+  return text;
+}
+
 llvm::Expected<std::string> TaskNames::read(VirtAddr task,
                                             uint64_t flags) const {
   const StructReader &reader = kernel_.reader();
   llvm::Expected<std::string> comm = reader.text(task, fields_.comm);
   if (!comm || !(flags & kernelThreadFlag))
     return comm;
+  // Since 5.17 a longer name is kept elsewhere.
+  cutNames_ += !fullName_ && comm->size() + 1 >= fields_.comm.sizeBytes &&
+               kernel_.image().version() >= KernelVersion{5, 17};
+  bareWorkers_ += (flags & workqueueWorker) && !(kthreadData_ && workerDesc_);
   std::optional<uint64_t> kthread = reader.tryNumber(task, kthread_);
   if (!kthread || !*kthread)
     return comm;

@@ -9,7 +9,7 @@ namespace vmpt {
 /// has no such member, or it only says more.
 struct TaskFields {
   Field tasks, pid, tgid, comm, mm, parent, state, flags;
-  Field pgd; ///< mm_struct.pgd
+  std::optional<Field> pgd; ///< mm_struct.pgd
   std::optional<Field> signal;
   std::optional<Field> threadHead; ///< signal_struct.thread_head
   std::optional<Field> threadNode; ///< task_struct.thread_node
@@ -27,6 +27,9 @@ class TaskNames {
 public:
   explicit TaskNames(const Kernel &kernel, const TaskFields &fields);
   llvm::Expected<std::string> read(VirtAddr task, uint64_t flags) const;
+  /// What of the names could not be read because no types know it: a sentence;
+  /// empty if nothing is missing.
+  std::string explainMissing() const;
 
 private:
   std::string workerSuffix(VirtAddr kthread) const;
@@ -36,6 +39,7 @@ private:
   std::optional<Field> kthread_, fullName_, kthreadData_;
   std::optional<Field> workerDesc_, workerCurrent_, workerPool_;
   bool workersHaveFullNames_ = false;
+  mutable unsigned cutNames_ = 0, bareWorkers_ = 0;
 };
 
 } // namespace vmpt

@@ -117,7 +117,10 @@ llvm::Error TaskListReader::readTask(VirtAddr at, Task &task) {
     task.cpu = uint32_t(*cpu);
   if (!mm)
     return llvm::Error::success();
-  if (llvm::Expected<PhysAddr> root = readRootAt(kernel_, fields_.pgd, task.mm))
+  if (!fields_.pgd)
+    task.rootProblem = "where struct mm_struct has its table is not known";
+  else if (llvm::Expected<PhysAddr> root =
+               readRootAt(kernel_, *fields_.pgd, task.mm))
     task.root = *root;
   else
     task.rootProblem = llvm::toString(root.takeError());
@@ -297,6 +300,8 @@ llvm::Expected<TaskList> TaskListReader::read(const TaskListOptions &options) {
   markPanicked();
   std::stable_sort(list_.tasks.begin(), list_.tasks.end(),
                    [](const Task &a, const Task &b) { return a.pid < b.pid; });
+  if (std::string missing = names_.explainMissing(); !missing.empty())
+    problems_.add(missing);
   list_.problems = problems_.take();
   return std::move(list_);
 }

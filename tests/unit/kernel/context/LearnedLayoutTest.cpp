@@ -158,6 +158,7 @@ TEST_F(LearnedLayoutTest, OnlyInitTaskIsTakenWhereTypesAreKnown) {
 
 TEST_F(LearnedLayoutTest, WithoutAZombieThereIsNoExitState) {
   objects.memory.writeNumber<uint32_t>(physical(12, exitState), 0);
+  objects.memory.writeNumber<uint32_t>(physical(12, flags), 0x00400000);
   giveMm(12);
   EXPECT_FALSE(valueOf(learn(true))->findMember("task_struct", "exit_state"));
 }
@@ -173,10 +174,39 @@ TEST_F(LearnedLayoutTest, AMemberThatFitsNotEveryTaskIsNotTaken) {
   EXPECT_EQ(textOf(learn(true)), "the tasks in memory do not show their pids");
 }
 
+// Tasks without tables are better than none.
 TEST_F(LearnedLayoutTest, ATableThatIsNoneIsNotTaken) {
   objects.setWord(VirtAddr(get(9, mm)) + pgd, find(9).value);
+  auto layout = valueOf(learn(true));
+  EXPECT_EQ(offsetOf(*layout, "task_struct", "mm"), mm);
+  EXPECT_FALSE(layout->findMember("mm_struct", "pgd"));
+}
+
+TEST_F(LearnedLayoutTest, TheMmThatHasTablesIsTakenOfTwo) {
+  for (uint32_t user : {1u, 9u})
+    for (uint64_t offset : {0x340, 0x348})
+      set(user, offset, objects.allocate(1024, 64).value);
+  for (uint32_t user : {1u, 9u})
+    set(user, 0x348, get(user, 0x340));
+  EXPECT_EQ(offsetOf(*valueOf(learn(true)), "task_struct", "mm"), mm);
+  objects.setWord(VirtAddr(get(9, mm)) + pgd, find(9).value);
+  EXPECT_EQ(textOf(learn(true)), "the tasks in memory do not show their mm");
+}
+
+// addr_limit of arm64 up to 5.10: all ones in kernel threads.
+TEST_F(LearnedLayoutTest, HalfOfANumberIsNoFlags) {
+  for (const Task &task : list)
+    set(task.pid, 8, get(task.pid, mm) ? 0xffffffffffff : ~uint64_t(0));
+  EXPECT_EQ(offsetOf(*valueOf(learn(true)), "task_struct", "flags"), flags);
+}
+
+TEST_F(LearnedLayoutTest, OfTwoPlacesNoneIsTaken) {
+  for (const Task &task : list)
+    objects.memory.writeNumber<uint32_t>(
+        physical(task.pid, 0x34), valueOf(objects.memory.readNumber<uint32_t>(
+                                      physical(task.pid, flags))));
   EXPECT_EQ(textOf(learn(true)),
-            "the tasks in memory do not show where mm_struct has its table");
+            "the tasks in memory do not show which of them are kernel threads");
 }
 
 /// The linear map starts with the upper half, so a small number would be an

@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""The judge of learned layouts: kernels with BTF, of which the BTF is erased.
+
+The same cases as maps.py and tasks.py have, and the same truth. For every dump:
+`vmpt maps` of each process and the tasks with their threads are the guest's,
+with exit status 0, by what memory shows alone.
+
+Usage: learned.py VMPT SOURCE_ROOT [WORD...]       (prints TAP; WORDs choose cases)
+"""
+import struct
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from cases import find_dumps, find_types, truth_cases
+from tap import Tap
+from judge import maps_problem, names_problem, threads_problem
+
+BTF_MAGIC = bytes.fromhex("9feb010018000000")
+# Of a 32-bit process of x86-64, which has none: mm_struct.context is not learned.
+NO_GATE = "whether the process has [vsyscall] is not known"
+LEAST_BTF = 1 << 20  # modules' own is smaller, and is of no use without the kernel's
+
+
+def erase_btf(dump, erased):
+    """How many kernels' BTF there was. Containers that compress have none to be found."""
+    data = bytearray(dump.read_bytes())
+    count = at = 0
+    while (at := data.find(BTF_MAGIC, at)) >= 0:
+        types, _, strings = struct.unpack_from("<III", data, at + 12)
+        if types + strings >= LEAST_BTF:
+            data[at:at + 2] = bytes(2)
+            count += 1
+        at += len(BTF_MAGIC)
+    erased.write_bytes(data)
+    return count
+
+
+def main():
+    vmpt, source, words = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
+    tap = Tap()
+    for case in truth_cases(tap, source):
+        if words and not any(word in case.name for word in words):
+            continue
+        with tempfile.TemporaryDirectory(prefix="vmpt-learned-") as folder:
+            folder = Path(folder)
+            if find_types(case, folder) != ([], None):
+                continue  # maps.py and tasks.py have those without BTF
+            for dump_name, dump in find_dumps(case, folder):
+                name, erased = f"{case.name} {dump_name}", folder / "erased"
+                if not erase_btf(dump, erased):
+                    tap.skip(name, "no BTF is seen in its file")
+                    continue
+                for process in sorted(case.glob("proc/*"), key=lambda p: int(p.name)):
+                    maps = process / "maps"
+                    if maps.exists() and maps.stat().st_size:
+                        tap.report(maps_problem(vmpt, erased, [], process, may_miss=NO_GATE),
+                                   f"{name}: maps of {process.name}")
+                tap.report(names_problem(vmpt, erased, [], case), f"{name}: processes")
+                tap.report(threads_problem(vmpt, erased, [], case), f"{name}: threads and parents")
+    tap.end()
+
+
+main()
