@@ -82,6 +82,7 @@ static std::string shorten(std::string line, size_t kept) {
 
 void Messages::report(const Finding &finding) {
   hasGap_ |= finding.severity == Severity::Gap;
+  hasAlarm_ |= finding.severity == Severity::Alarm;
   result_.flush();
   std::string name = "vmpt: warning: ";
   if (!finding.subject.file.empty())

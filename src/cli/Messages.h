@@ -25,6 +25,8 @@ public:
 
   /// Was a gap reported? Then the exit status is 1.
   bool hasGap() const { return hasGap_; }
+  /// Was an alarm? Then it is 3.
+  bool hasAlarm() const { return hasAlarm_; }
 
 private:
   void say(const std::string &line);
@@ -32,7 +34,7 @@ private:
   llvm::raw_ostream &result_;
   const bool isTerminal_;
   unsigned shownPercent_ = ~0u;
-  bool hasGap_ = false;
+  bool hasGap_ = false, hasAlarm_ = false;
 };
 
 } // namespace vmpt

@@ -46,7 +46,7 @@ Record makeRecord(const Finding &finding) {
     subject.add("pid", *about.pid);
   Record record;
   record.add("kind", finding.kind)
-      .add("severity", finding.severity == Severity::Gap ? "gap" : "warning")
+      .add("severity", getSeverityWord(finding.severity))
       .add("sentence", finding.sentence)
       .add("subject", std::move(subject));
   return record;

@@ -29,7 +29,15 @@ struct Subject {
 enum class Severity : uint8_t {
   Warning, ///< To be known; what was asked for is all there.
   Gap,     ///< Something of what was asked for is missing or in doubt.
+  Alarm,   ///< What the user asked to be told of by the exit status is there.
 };
+
+/// "warning", "gap", "alarm"
+constexpr const char *getSeverityWord(Severity severity) {
+  return severity == Severity::Gap     ? "gap"
+         : severity == Severity::Alarm ? "alarm"
+                                       : "warning";
+}
 
 struct Finding {
   /// A stable word: "table-absent", "other-kernel".

@@ -316,7 +316,7 @@ void writeMessages(RecordWriter &writer, llvm::ArrayRef<Finding> findings) {
     return;
   *os << "Messages\n";
   for (const Finding &finding : findings)
-    printLine(*os, finding.severity == Severity::Gap ? "gap" : "warning",
+    printLine(*os, getSeverityWord(finding.severity),
               finding.sentence);
 }
 

@@ -307,6 +307,11 @@ const KernelArch kernelArchArm64 = {
     .options = options,
     .tasksMapKernel = false,
     .sectionSizeBits = sectionSizeBits,
+    // linux v6.12 arch/arm64/include/asm/pgtable-prot.h: all of PAGE_KERNEL_*
+    // have PTE_UXN, all of PAGE_* PTE_PXN.
+    .kernelPagesNeed = bit(54),
+    .userPagesNeed = bit(53),
+    .userWriteBit = bit(51), // PTE_WRITE
 };
 
 } // namespace vmpt

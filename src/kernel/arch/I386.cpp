@@ -131,6 +131,7 @@ constexpr RegionMarker regionMarkers[] = {
     {"Persistent kmap() Area", Region::PersistentKmap},
     {"LDT remap", Region::LdtRemap},
     {"CPU entry area", Region::CpuEntryArea},
+    {"Fixmap area", Region::Fixmap},
     {"Fixmap Area", Region::Fixmap},
 };
 
@@ -168,6 +169,7 @@ const KernelArch kernelArchI386 = {
     .hasUncachedPageFlag = true,
     .rootRegister = "cr3",
     .userHalfBit = bit(12),
+    .checkSkipsBios = true,
 };
 
 } // namespace vmpt

@@ -215,6 +215,21 @@ bool hasPti(const Kernel &kernel, PhysAddr kernelRoot) {
   return false;
 }
 
+/// CPUID 80000008H, less what memory encryption takes: linux
+/// arch/x86/kernel/cpu/common.c get_cpu_address_sizes().
+std::optional<unsigned> physicalBits(const Kernel &kernel) {
+  constexpr unsigned fewest = 32, most = 52;
+  auto cpu = kernel.symbols().find("boot_cpu_data");
+  if (!cpu)
+    return std::nullopt;
+  auto bits = kernel.reader().tryNumber(
+      cpu->address,
+      findOptionalField(kernel.types(), "cpuinfo_x86", {"x86_phys_bits"}));
+  if (!bits || *bits < fewest || *bits > most)
+    return std::nullopt;
+  return unsigned(*bits);
+}
+
 PhysAddr userRoot(const Kernel &kernel, PhysAddr kernelRoot) {
   return hasPti(kernel, kernelRoot) ? kernelRoot + bit(12) : kernelRoot;
 }
@@ -274,6 +289,7 @@ const KernelArch kernelArchX86_64 = {
     .rootRegister = "cr3",
     .userHalfBit = bit(12),
     .mapsKernel = mapsKernel,
+    .physicalBits = physicalBits,
     .encryptionMasks = encryptionMasks,
 };
 

@@ -211,7 +211,8 @@ void VmallocReader::readPurgeList() {
   if (auto head = symbols_.find("purge_vmap_area_list"))
     return readList(head->address, true, "the list of lazily freed areas");
   auto first = symbols_.find("vmap_purge_list");
-  if (!first || !purgeList_)
+  list_.lacksLazyAreas = !first || !purgeList_;
+  if (list_.lacksLazyAreas)
     return problems_.add("areas that are freed and not yet unmapped are not "
                          "listed: no symbol names their list");
   llvm::Expected<uint64_t> at = reader_.word(first->address);

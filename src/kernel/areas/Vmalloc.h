@@ -52,6 +52,9 @@ struct VmallocList {
   std::optional<bool> hasOneNode;
   /// What the structs were learned from; empty where types know them.
   std::string learnedFrom;
+  /// No symbol names the list of areas that were given back; said in
+  /// `problems`.
+  bool lacksLazyAreas = false;
   /// What was lost and why, a sentence each.
   std::vector<std::string> problems;
 };

@@ -104,6 +104,17 @@ struct KernelArch {
   /// physical address is known.
   std::string (*laterKeys)(const KernelImage &,
                            uint64_t directMapOffset) = nullptr;
+  /// Bits that Linux sets in each page of the kernel, and in each of a process,
+  /// so that the other side may not execute it (arm64 UXN, PXN); 0: none.
+  uint64_t kernelPagesNeed = 0, userPagesNeed = 0;
+  /// An entry of a process with this bit is writable to Linux, though the MMU
+  /// may still have to be told (arm64 DBM); 0: there is no such bit.
+  uint64_t userWriteBit = 0;
+  /// The kernel's check for what is writable and executable leaves out the
+  /// BIOS.
+  bool checkSkipsBios = false;
+  /// How wide physical addresses of this processor are; null: not known.
+  std::optional<unsigned> (*physicalBits)(const Kernel &) = nullptr;
   /// Bits of an entry that may say "encrypted" and not be part of an address,
   /// 0 for none, the likeliest first. Null: there is no such thing.
   std::vector<uint64_t> (*encryptionMasks)(const RootQuery &) = nullptr;
