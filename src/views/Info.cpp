@@ -316,8 +316,7 @@ void writeMessages(RecordWriter &writer, llvm::ArrayRef<Finding> findings) {
     return;
   *os << "Messages\n";
   for (const Finding &finding : findings)
-    printLine(*os, getSeverityWord(finding.severity),
-              finding.sentence);
+    printLine(*os, getSeverityWord(finding.severity), finding.sentence);
 }
 
 void writeSymbolFacts(RecordWriter &writer, const Evidence &evidence) {

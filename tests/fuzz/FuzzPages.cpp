@@ -2,6 +2,7 @@
 
 #include "FuzzPages.h"
 #include "FuzzTarget.h"
+#include "analysis/Auditor.h"
 #include "analysis/PageDetails.h"
 #include "kernel/find/KernelArch.h"
 #include "kernel/pages/Pagemap.h"
@@ -122,5 +123,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     lookAtAll(*kernel, std::move(*flags));
   else
     llvm::consumeError(flags.takeError());
+  AuditReport report;
+  const std::unique_ptr<AuditScene> scene = AuditScene::read(*kernel);
+  auditMachine(*scene, report);
   return 0;
 }

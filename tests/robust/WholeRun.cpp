@@ -46,6 +46,7 @@ std::vector<Use> listUses(const Specimen &specimen, Random &random) {
           {"translate", {"--pid", "1", address, "--format", "json"}},
           {"rmap", {physical, "--max-lines", lines}},
           {"rmap", {"--duplicates", "--max-lines", lines}},
+          {"audit", {"--format", "json"}},
           {"tree", {"--max-lines", lines}},
           {"tree", {"--pid", "1", "--max-lines", lines}},
           {"symbols", {"init_task", address}},

@@ -1,0 +1,14 @@
+//===- Auditor.h - goes through all tables and applies every rule ---------===//
+#pragma once
+
+#include "analysis/Audit.h"
+#include "analysis/AuditScene.h"
+
+namespace vmpt {
+
+/// Adds to \p report, for the rules that it wants, what is found and what could
+/// not be judged. Tables are walked once for each address space, the kernel's
+/// half once for all.
+void auditMachine(AuditScene &scene, AuditReport &report);
+
+} // namespace vmpt

@@ -1,0 +1,124 @@
+//===- Audit.cpp - vmpt audit: is something wrong with the tables? --------===//
+#include "views/Audit.h"
+#include "analysis/Auditor.h"
+#include "cli/Commands.h"
+#include "cli/KernelReport.h"
+
+namespace vmpt {
+
+namespace {
+
+class AuditCommand final : public KernelReport {
+public:
+  AuditCommand() : KernelReport("audit") {}
+
+  void addOwnOptions(OptionParser &parser) override {
+    parser.addTexts("--rule", "RULE",
+                    "apply this rule alone; may be given several times",
+                    rules_);
+    parser.addText("--fail-on", "SEVERITY",
+                   "exit status 3 if there is a finding that is info, low, "
+                   "medium, high or more",
+                   failOn_);
+  }
+  llvm::Error check(RecordWriter &) override;
+  llvm::Error write(Session &session, const Kernel &kernel,
+                    RecordWriter &writer) override;
+
+private:
+  void reportGaps(Session &session, const AuditReport &report) const;
+  void raiseAlarm(Session &session,
+                  llvm::ArrayRef<AuditFinding> findings) const;
+
+  std::vector<std::string> rules_;
+  std::optional<std::string> failOn_;
+  std::vector<AuditRule> selected_;
+  std::optional<AuditSeverity> alarm_;
+};
+
+llvm::Error AuditCommand::check(RecordWriter &) {
+  for (const std::string &word : rules_) {
+    llvm::Expected<AuditRule> rule = parseAuditRule(word);
+    if (!rule)
+      return rule.takeError();
+    selected_.push_back(*rule);
+  }
+  if (!failOn_)
+    return llvm::Error::success();
+  llvm::Expected<AuditSeverity> severity = parseAuditSeverity(*failOn_);
+  if (!severity)
+    return severity.takeError();
+  alarm_ = *severity;
+  return llvm::Error::success();
+}
+
+/// One message for all rules of one reason.
+void AuditCommand::reportGaps(Session &session,
+                              const AuditReport &report) const {
+  std::vector<std::pair<std::string, std::string>> byReason;
+  for (const AuditGap &gap : report.gaps()) {
+    if (gap.kind == AuditGap::NotApplicable)
+      continue;
+    const std::string reason =
+        (gap.kind == AuditGap::Partial ? ": judged in part: "
+                                       : ": not judged: ") +
+        gap.reason;
+    const std::string word = getInfo(gap.rule).word.str();
+    auto known = llvm::find_if(
+        byReason, [&](const auto &pair) { return pair.first == reason; });
+    if (known == byReason.end())
+      byReason.push_back({reason, word});
+    else
+      known->second += ", " + word;
+  }
+  for (const auto &[reason, words] : byReason)
+    session.gap("rule-not-judged", words + reason);
+  for (const AuditRuleInfo &info : getAuditRules())
+    if (const uint64_t count = report.dropped(info.rule))
+      session.gap("findings-cut", llvm::Twine(count) + " further findings of " +
+                                      info.word + " are left out");
+}
+
+void AuditCommand::raiseAlarm(Session &session,
+                              llvm::ArrayRef<AuditFinding> findings) const {
+  if (!alarm_)
+    return;
+  const auto count = llvm::count_if(findings, [&](const AuditFinding &finding) {
+    return finding.severity >= *alarm_;
+  });
+  if (count)
+    session.diagnostics().report({"fail-on",
+                                  std::to_string(count) + " findings are " +
+                                      getSeverityWord(*alarm_).str() +
+                                      " or more",
+                                  {},
+                                  Severity::Alarm});
+}
+
+llvm::Error AuditCommand::write(Session &session, const Kernel &kernel,
+                                RecordWriter &writer) {
+  AuditReport report;
+  if (!selected_.empty())
+    report.select(selected_);
+  const std::unique_ptr<AuditScene> scene = AuditScene::read(kernel);
+  auditMachine(*scene, report);
+  std::vector<AuditFinding> findings = report.takeFindings();
+  llvm::stable_sort(findings, [](const AuditFinding &a, const AuditFinding &b) {
+    return a.severity > b.severity;
+  });
+  writeAudit(writer, report, findings);
+  reportGaps(session, report);
+  raiseAlarm(session, findings);
+  return llvm::Error::success();
+}
+
+} // namespace
+
+const CommandInfo auditCommand = {
+    "audit", "look for what is wrong with the page tables",
+    "Goes through all page tables and struct pages, and names each entry that "
+    "no sound kernel has: what it is, whose, what says so, and what to ask "
+    "next. docs/audit.md has the rules and their innocent causes.",
+    createCommand<AuditCommand>};
+
+} // namespace vmpt
