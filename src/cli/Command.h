@@ -34,6 +34,10 @@ public:
 
   llvm::raw_ostream &out() const { return out_; }
   bool ownsProcess() const { return ownsProcess_; }
+  /// The result is an answer that the exit status tells, too.
+  void raiseStatus(int answer) const { messages_.raiseStatus(answer); }
+  /// A finding about no dump.
+  void report(const Finding &finding) const { messages_.report(finding); }
 
   /// Opens the dump that the option groups describe.
   template <class... Groups>

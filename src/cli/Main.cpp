@@ -61,7 +61,7 @@ int runProgram(int argc, char **argv) {
         "a file " + *fault + "; what was printed is not to be trusted");
   }
   if (!error)
-    return messages.hasAlarm() ? 3 : messages.hasGap() ? 1 : 0;
+    return messages.exitStatus();
   messages.fail(std::move(error));
   return 2;
 }

@@ -6,6 +6,7 @@
 #include "llvm/Support/Error.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <algorithm>
 #include <string>
 
 namespace vmpt {
@@ -23,10 +24,12 @@ public:
   /// A line that replaces itself, only where a terminal shows it.
   void showProgress(llvm::StringRef what, uint64_t done, uint64_t total);
 
-  /// Was a gap reported? Then the exit status is 1.
-  bool hasGap() const { return hasGap_; }
-  /// Was an alarm? Then it is 3.
-  bool hasAlarm() const { return hasAlarm_; }
+  /// Of a command that printed its result: 1 if a gap was reported, 3 for an
+  /// alarm, or more where the result itself is an answer (diff: different).
+  int exitStatus() const {
+    return std::max({int(hasGap_), hasAlarm_ ? 3 : 0, answer_});
+  }
+  void raiseStatus(int answer) { answer_ = std::max(answer_, answer); }
 
 private:
   void say(const std::string &line);
@@ -35,6 +38,7 @@ private:
   const bool isTerminal_;
   unsigned shownPercent_ = ~0u;
   bool hasGap_ = false, hasAlarm_ = false;
+  int answer_ = 0;
 };
 
 } // namespace vmpt

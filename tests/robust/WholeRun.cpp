@@ -66,7 +66,7 @@ CommandResult run(Specimen &specimen, std::vector<std::string> words) {
   CountingStream out;
   Messages messages(out);
   llvm::Error error = runCommandLine(words, CommandContext(out, messages));
-  result.status = error ? 2 : messages.hasGap() ? 1 : 0;
+  result.status = error ? 2 : messages.exitStatus();
   if (error)
     messages.fail(std::move(error));
   result.text = out.hash();
