@@ -27,6 +27,9 @@ llvm::Error DumpReport::run(const CommandContext &context) {
 }
 
 llvm::Error KernelReport::report(Session &session, RecordWriter &writer) {
+  if (const std::optional<uint64_t> root = givenRoot())
+    if (llvm::Error error = session.findKernelBy(PhysAddr(*root)))
+      return error;
   llvm::Expected<const Kernel &> kernel = session.kernel();
   if (!kernel)
     return kernel.takeError();

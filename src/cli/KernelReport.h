@@ -46,6 +46,9 @@ protected:
   using DumpReport::DumpReport;
 
   llvm::Error report(Session &session, RecordWriter &writer) final;
+  /// Of a command that is asked about one table: where nothing else leads to a
+  /// kernel, that does.
+  virtual std::optional<uint64_t> givenRoot() const { return std::nullopt; }
   virtual llvm::Error write(Session &session, const Kernel &kernel,
                             RecordWriter &writer) = 0;
 };

@@ -92,8 +92,12 @@ void KernelOptions::addSizes(OptionParser &parser) {
                    physBase);
 }
 
-void KernelOptions::addVmcoreinfo(OptionParser &parser) {
+void KernelOptions::addArch(OptionParser &parser) {
   parser.addText("--arch", "ARCH", "x86_64, i386, arm64 or riscv64", arch);
+}
+
+void KernelOptions::addVmcoreinfo(OptionParser &parser) {
+  addArch(parser);
   parser.addText("--vmcoreinfo", "FILE", "take VMCOREINFO from FILE",
                  vmcoreinfo);
   parser.addFlag("--force", "take options that contradict the dump", force);

@@ -52,6 +52,8 @@ struct KernelOptions {
   void addWithoutRoot(OptionParser &parser);
   /// For a command whose --levels is something else, too.
   void addWithoutRootAndLevels(OptionParser &parser);
+  /// For a command that wants no kernel.
+  void addArch(OptionParser &parser);
   /// For a command that wants VMCOREINFO alone.
   void addVmcoreinfo(OptionParser &parser);
   llvm::Error apply(Request &request) const;

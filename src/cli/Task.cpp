@@ -26,6 +26,7 @@ public:
     parser.addFlag("--user-only", "only the user half", userOnly_);
     listing_.add(parser);
   }
+  std::optional<uint64_t> givenRoot() const override { return root_; }
   llvm::Error check(RecordWriter &) override {
     if (llvm::Error error = task_.check(name(), root_.has_value()))
       return error;

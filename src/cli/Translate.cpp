@@ -97,6 +97,7 @@ public:
     space_.add(parser);
     parser.addFlag("--brief", "one line for each address", brief_);
   }
+  std::optional<uint64_t> givenRoot() const override { return space_.root; }
   llvm::Error check(RecordWriter &) override {
     if (llvm::Error error = space_.check())
       return error;

@@ -26,6 +26,7 @@ public:
     parser.addNumber("--max-lines", "N", "end after N entries (20 million)",
                      maxLines_);
   }
+  std::optional<uint64_t> givenRoot() const override { return space_.root; }
   llvm::Error check(RecordWriter &writer) override;
   llvm::Error write(Session &session, const Kernel &kernel,
                     RecordWriter &writer) override;

@@ -1,11 +1,15 @@
 #include "session/Session.h"
 
 #include "dump/formats/RawLayout.h"
+#include "kernel/find/KernelArch.h"
 #include "kernel/find/RamEnd.h"
 #include "kernel/find/RawPlacement.h"
 #include "kernel/find/RootCheck.h"
 #include "kernel/learn/LearnedStructs.h"
 #include "memory/CutMemory.h"
+#include "paging/modes/Modes.h"
+
+#include "llvm/ADT/STLExtras.h"
 
 namespace vmpt {
 
@@ -141,6 +145,69 @@ llvm::Error Session::checkRoot(const KernelImage &kernel, PhysAddr root) {
     return withFileName(
         llvm::make_error<UsageError>(text + "; --force takes it all the same"));
   gap("option-contradicts", text + "; it is taken, as --force says");
+  return llvm::Error::success();
+}
+
+/// In the modes of the architecture, or of all.
+TopTables Session::findTopTables() {
+  std::optional<Arch> arch = request_.kernel.arch;
+  if (!arch)
+    arch = dump_.machine.arch;
+  std::vector<const PagingMode *> modes;
+  for (Arch one : allArchs)
+    if (!arch || *arch == one)
+      llvm::append_range(modes, getModes(one));
+  return vmpt::findTopTables(memory(), modes, diagnostics_);
+}
+
+llvm::Error Session::findKernelBy(PhysAddr root) {
+  llvm::Expected<const KernelImage &> known = image();
+  if (known)
+    return llvm::Error::success();
+  llvm::Error failure = known.takeError();
+  if (!request_.kernel.given().empty())
+    return failure;
+  const TopTables found = findTopTables();
+  const auto named = llvm::find_if(
+      found.tables, [&](const TopTable &table) { return table.root == root; });
+  if (named == found.tables.end())
+    return failure;
+  KernelOverrides &overrides = request_.kernel;
+  const PagingMode &mode = *named->mode;
+  const KernelArch &arch = *findKernelArch(mode.arch);
+  overrides.arch = mode.arch;
+  if (llvm::is_contained(arch.options, KernelOption::Levels))
+    overrides.levels = mode.levelCount;
+  if (llvm::is_contained(arch.options, KernelOption::VirtualBits))
+    overrides.virtualBits = mode.virtualBits;
+  if (llvm::is_contained(arch.options, KernelOption::Granule))
+    overrides.granule = bit(mode.pageShift);
+  // Whose own half has no kernel: the kernel's is another table of that mode.
+  const auto kernel = llvm::find_if(found.tables, [&](const TopTable &table) {
+    return table.mode == &mode && table.kind == TopTableKind::Kernel;
+  });
+  if (arch.tasksMapKernel)
+    overrides.taskRoot = root;
+  else if (kernel != found.tables.end())
+    overrides.root = kernel->root;
+  if (llvm::Expected<const KernelImage &> first = image();
+      !first && kernel != found.tables.end()) {
+    // Nor do the kernel's symbols tell: its table is all there is.
+    llvm::consumeError(first.takeError());
+    overrides.taskRoot.reset();
+    overrides.root = kernel->root;
+  } else {
+    llvm::consumeError(first.takeError());
+  }
+  llvm::Expected<const KernelImage &> again = image();
+  if (!again) {
+    llvm::consumeError(std::move(failure));
+    return again.takeError();
+  }
+  warn("kernel-by-root",
+       "nothing names a kernel: it was found by the table at " + hex(root) +
+           ", in all of memory (" + mode.name + ")");
+  llvm::consumeError(std::move(failure));
   return llvm::Error::success();
 }
 

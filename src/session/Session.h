@@ -6,6 +6,7 @@
 //
 #pragma once
 
+#include "kernel/find/TopTables.h"
 #include "kernel/tasks/TaskList.h"
 #include "session/Request.h"
 
@@ -58,6 +59,12 @@ public:
   /// Is the table at \p root, which an option names, one of a task? If not, an
   /// error; with --force a gap.
   llvm::Error checkRoot(const KernelImage &kernel, PhysAddr root);
+  /// Where no kernel is found, looks at all of memory for the table at \p root,
+  /// which an option names, and for the kernel that it leads to. The error is
+  /// that of image().
+  llvm::Error findKernelBy(PhysAddr root);
+  /// Top tables in all of memory; no kernel is needed.
+  TopTables findTopTables();
   /// What was tried where image() failed.
   const Evidence &tried() const { return tried_; }
 

@@ -30,14 +30,14 @@ KINDS = {
     "cpus": "cpu", "kernel": "kernel_fact", "sections": "section", "symbols": "symbol_fact",
     "vmcoreinfo": "entry", "addresses": "address", "findings": "finding", "memory": "bytes",
     "records": "log_record", "modules": "module", "pages": "page", "totals": "total", "areas": "vmalloc_area",
-    "mappings": "mapping", "entries": "table_entry", "names": "symbol",
+    "mappings": "mapping", "entries": "table_entry", "names": "symbol", "roots": "root",
     "audit": "audit_finding", "rules_not_judged": "rule_not_judged",
 }
 COMMANDS = [["kernel"], ["kernel", "--max-lines", "3"], ["kernel", "--phys"], ["kernel", "--only", "kernel,x", "--names"],
             ["kernel", "--range", "0xffffffff80000000-0", "--phys"], ["info"], ["info", "--verify"], ["vmcoreinfo"]]
 TASK_COMMANDS = [["info", "--sources"], ["tasks"], ["tasks", "--threads"], ["task", "--pid", "1"], ["task", "--all"],
                  ["task", "--pid", "1", "--user-only"], ["task", "--all", "--only", "user,w", "--phys", "--names"], ["maps", "--pid", "1"], ["maps", "--pid", "2"],
-                 ["maps", "--all", "--pages"], ["efi"], ["explain"], ["audit"], ["audit", "--rule", "rwx-mapping", "--fail-on", "info"], ["log"], ["modules"], ["vmalloc"],
+                 ["maps", "--all", "--pages"], ["efi"], ["roots"], ["explain"], ["audit"], ["audit", "--rule", "rwx-mapping", "--fail-on", "info"], ["log"], ["modules"], ["vmalloc"],
                  ["translate", "swapper_pg_dir", "0", "0x123456789abcdef0"],
                  ["translate", "--brief", "swapper_pg_dir+0x10", "0x400000"],
                  ["translate", "--pid", "1", "0x400000", "0", "0xffffffffffffffff"],

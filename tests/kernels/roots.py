@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """The judge of finding: real dumps, made harder in ways that the field knows.
 
-Takes the cases of compare.py that are x86-64. Of each dump:
+Takes the cases of compare.py, most of it those that are x86-64. Of each dump:
 - every entry of the kernel's tables gets the bit of AMD's memory encryption,
   and VMCOREINFO says so, or not: the listing is kernel.txt;
 - VMCOREINFO is spoilt, and the first CPU runs user code, is off, or its CR3
   points nowhere, so that another CPU has to lead to the kernel (full dumps);
+- VMCOREINFO, banner and registers are erased: `vmpt roots` lists the root of each
+  process and of the kernel, and translate and task take them (full dumps of
+  every architecture);
 - as raw memory, off by one page: a table of equal entries may point to itself
   then. Refused, or kernel.txt, but never another listing with exit status 0.
 
-Usage: roots.py VMPT SOURCE_ROOT       (prints TAP)
+Usage: roots.py VMPT SOURCE_ROOT [WORD...]     (prints TAP; WORDs choose cases)
 """
 import json
 import mmap
@@ -119,6 +122,49 @@ def check_registers(tap, vmpt, name, dump, expected, folder):
     file.close()
 
 
+def erase_names(file):
+    """Nothing is left that names a kernel, but its kallsyms."""
+    for words in (rb"OSRELEASE=", rb"VMCOREINFO", rb"Linux version [0-9]", rb"SYMBOL\(", rb"NUMBER\("):
+        for match in re.finditer(words, file):
+            file[match.start():match.end()] = b"X" * (match.end() - match.start())
+    for place in cpu_notes(file):
+        struct.pack_into("<Q", file, place, 0)
+
+
+def json_of(vmpt, *arguments):
+    return json.loads(run(vmpt, *arguments, "--format", "json").stdout or b"{}")
+
+
+def check_without_kernel(tap, vmpt, name, dump, folder):
+    tasks = json_of(vmpt, "tasks", dump).get("tasks", [])
+    wanted = {task["root"]: task for task in tasks if task.get("root")}
+    facts = json_of(vmpt, "info", dump)["kernel"]
+    kernel = next(fact["value"] for fact in facts if fact["name"] == "root table")
+    mode = next(fact["value"] for fact in facts if fact["name"] == "paging mode")
+    file, path = copy_of(dump, folder)
+    erase_names(file)
+    file.close()
+    result = run(vmpt, "roots", path, "--format", "json")
+    found = {record["root"]: record for record in json.loads(result.stdout)["roots"]}
+    missing = [root for root in [kernel, *wanted] if root not in found]
+    wrong = [found[root] for root in [kernel, *wanted] if root in found and found[root]["mode"] != mode]
+    empty = [found[root] for root in wanted if root in found and not found[root]["user_bytes"]]
+    problem = f"not listed: {missing}" if missing else f"not in {mode}: {wrong}" if wrong else None
+    if empty:
+        problem = f"maps no process: {empty}"
+    tap.report(problem, f"{name}: roots without a kernel")
+    for root, task in list(wanted.items())[:2]:
+        for command in (["task", "--user-only"], ["translate", "--brief", "0x400000", "0x10000"]):
+            known = run(vmpt, command[0], dump, *command[1:], "--root", root)
+            blind = run(vmpt, command[0], path, *command[1:], "--root", root)
+            # Without a release the wording is that of the newest kernels: the ranges are what counts.
+            ranges = [[line.split()[0] for line in text.splitlines() if line.startswith(b"0x")]
+                      for text in (known.stdout, blind.stdout)]
+            tap.report(None if ranges[0] == ranges[1] and ranges[0] and blind.returncode in (0, 1) else
+                       f"exit status {blind.returncode}: {blind.stderr.decode()[:300]}",
+                       f"{name}: {' '.join(command)} --root of pid {task['pid']} without a kernel")
+
+
 def check_shifted(tap, vmpt, name, dump, expected, folder):
     path = folder / "shifted"
     with open(dump, "rb") as source, open(path, "wb") as out:
@@ -135,21 +181,25 @@ def check_shifted(tap, vmpt, name, dump, expected, folder):
 
 
 def main():
-    vmpt, source = sys.argv[1], Path(sys.argv[2])
+    vmpt, source, words = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
     tap = Tap()
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         small = find_cases(source / "testdata/kernels")
         for case in small + truth_cases(tap, source):
-            described = json.loads((case / "case.json").read_text())
-            if not case.name.startswith("x86_64"):
+            if words and not any(word in case.name for word in words):
                 continue
+            described = json.loads((case / "case.json").read_text())
             expected = (case / "kernel.txt").read_bytes()
             is_small = case in small
             for name, dump in find_dumps(case, folder):
                 if not load_segments(dump) or "paging" in name:
                     continue
                 name = f"{case.name}: {name}"
+                if not is_small and described.get("has_vmcoreinfo_note", True):
+                    check_without_kernel(tap, vmpt, name, dump, folder)
+                if not case.name.startswith("x86_64"):
+                    continue
                 if is_small:
                     check_encryption(tap, vmpt, name, dump, expected, folder)
                 else:

@@ -26,6 +26,8 @@ enum class KernelOption : uint8_t {
 struct KernelOverrides {
   std::optional<Arch> arch;
   std::optional<PhysAddr> root;
+  /// A task's table, where nothing else leads to the kernel.
+  std::optional<PhysAddr> taskRoot;
   std::optional<unsigned> levels;
   std::optional<unsigned> virtualBits; ///< arm64: of the upper half in use.
   std::optional<uint64_t> granule;     ///< arm64: bytes of a page.

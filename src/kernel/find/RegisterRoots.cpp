@@ -31,6 +31,8 @@ std::vector<RegisterTable> listTables(const RootQuery &query,
         llvm::none_of(tables, [&](auto &known) { return known.root == root; }))
       tables.push_back({root, std::move(source)});
   };
+  if (query.overrides.taskRoot)
+    add(query.overrides.taskRoot->value, "option --root");
   const std::string name = arch.rootRegister.upper();
   for (size_t i = 0; i < query.dump.machine.cpus.size(); ++i)
     if (auto value = query.dump.machine.cpus[i].find(arch.rootRegister)) {
