@@ -9,8 +9,7 @@ namespace vmpt {
 namespace {
 
 /// Bits of vm_flags, beside those of VmaFlag: linux include/linux/mm.h.
-constexpr uint64_t vmShared = 0x8, vmIo = 0x4000, vmHugetlb = 0x400000,
-                   vmMixedMap = 0x10000000;
+constexpr uint64_t vmShared = 0x8, vmIo = 0x4000, vmMixedMap = 0x10000000;
 /// An area of pages that have no struct page, or are a device's.
 constexpr uint64_t vmDevice = VmPfnMap | vmIo | vmMixedMap;
 /// What may be on its way between entries and counters while a CPU handles a

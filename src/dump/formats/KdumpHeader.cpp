@@ -206,7 +206,8 @@ llvm::Expected<KdumpHeader> tryLayout(const FileImage &file, Bytes main,
   if (!file.tryRead(header.blockSize, sub))
     return llvm::make_error<FormatError>(
         "kdump sub header at offset " + hex(header.blockSize) +
-            " runs past the end of the file at " + hex(file.size()),
+            " runs past the end of the file, which is truncated at " +
+            hex(file.size()),
         FileOffset(header.blockSize));
   readSubHeader(Bytes(sub, header.order), layout, header);
   if (auto error = checkGeometry(header, layout, file))
@@ -294,7 +295,8 @@ llvm::Expected<KdumpHeader> readKdumpHeader(const FileImage &file) {
   if (!file.tryRead(0, raw))
     return llvm::make_error<FormatError>(
         "kdump header of " + hex(mainHeaderSize) +
-        " bytes runs past the end of the file at " + hex(file.size()));
+        " bytes runs past the end of the file, which is truncated at " +
+        hex(file.size()));
   Bytes main(raw);
   auto orders = possibleOrders(main);
   if (orders.empty())

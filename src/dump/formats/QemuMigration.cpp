@@ -252,6 +252,13 @@ llvm::Expected<Bytes> unwrapLibvirt(Bytes file) {
   if (uint32_t compression = file.at<uint32_t>(28))
     return refuseCompressed(compression, start);
   Bytes stream = file.clip(start, file.size());
+  if (stream.size() < 4)
+    return llvm::make_error<FormatError>(
+        "the file is truncated: it ends before the QEMU stream behind "
+        "libvirt's "
+        "save header, at offset " +
+            hex(start),
+        FileOffset(start));
   if (stream.clip(0, 4).text() != "QEVM")
     return llvm::make_error<FormatError>(
         "no QEMU stream behind libvirt's save header, at offset " + hex(start),

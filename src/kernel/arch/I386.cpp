@@ -66,6 +66,20 @@ std::vector<RootGuess> guessRoots(const RootQuery &, VirtAddr self) {
   return guesses;
 }
 
+/// By the root and its symbol; by the symbol alone where a task's root stands
+/// for the kernel's, or the image lies elsewhere than in the direct map.
+uint64_t findPageOffset(const KernelImage &image) {
+  const std::optional<uint64_t> self = image.vmcoreinfo.symbol(rootSymbols[0]);
+  if (!self)
+    return pageOffsets[0];
+  const uint64_t distance = *self - image.root.value;
+  if (!image.rootIsOfTask && llvm::is_contained(pageOffsets, distance))
+    return distance;
+  const uint64_t *found = llvm::find_if(
+      pageOffsets, [&](uint64_t offset) { return offset <= *self; });
+  return found == std::end(pageOffsets) ? pageOffsets[0] : *found;
+}
+
 void addMarkers(const RootQuery &query, KernelImage &image) {
   static constexpr MarkerArrayShape shape = {
       .firstName = "User Space",
@@ -79,9 +93,8 @@ void addMarkers(const RootQuery &query, KernelImage &image) {
     return;
   }
   // The rest depends on the size of memory and on the configuration.
-  auto self = query.vmcoreinfo.symbol("swapper_pg_dir");
-  uint64_t pageOffset = self ? *self - image.root.value : pageOffsets[0];
-  image.markers = {{0, "User Space"}, {pageOffset, "Kernel Mapping"}};
+  image.markers = {{0, "User Space"},
+                   {findPageOffset(image), "Kernel Mapping"}};
   image.evidence.add("address markers", "2 sections",
                      "the kernel carries no address_markers[] (built without "
                      "PTDUMP), and the others cannot be computed");

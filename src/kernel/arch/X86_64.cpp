@@ -73,8 +73,10 @@ std::optional<uint64_t> physBaseOf(const RootQuery &query) {
   return query.vmcoreinfo.number("phys_base");
 }
 
-/// By the root, which is part of the image.
+/// By the root, which is part of the image, if it is the kernel's own.
 std::optional<uint64_t> physBaseOfRoot(const KernelImage &image) {
+  if (image.rootIsOfTask)
+    return std::nullopt;
   for (llvm::StringRef name : rootSymbols)
     if (auto self = image.vmcoreinfo.symbol(name))
       return image.root.value - (*self - startKernelMap);
@@ -127,19 +129,15 @@ std::vector<MappedRun> mapImage(const RootQuery &, const AddressSpace &memory) {
 
 /// Where the kernel lies; all of it follows from the root and its symbol.
 void addPlacement(const RootQuery &query, KernelImage &image) {
-  std::optional<uint64_t> self;
-  for (llvm::StringRef name : rootSymbols)
-    if (!self)
-      self = query.vmcoreinfo.symbol(name);
   if (query.overrides.physBase)
     image.evidence.add("phys_base", hex(*query.overrides.physBase),
                        "option --phys-base");
   else if (auto physBase = query.vmcoreinfo.number("phys_base"))
     image.evidence.add("phys_base", hex(*physBase),
                        "VMCOREINFO NUMBER(phys_base)");
-  else if (self)
+  else if (auto physBase = physBaseOfRoot(image))
     image.evidence.add(
-        "phys_base", hex(image.root.value - (*self - startKernelMap)),
+        "phys_base", hex(*physBase),
         "root table - (SYMBOL(swapper_pg_dir) - __START_KERNEL_map)");
   if (auto offset = query.vmcoreinfo.hexValue("KERNELOFFSET"))
     image.evidence.add("KASLR offset", hex(*offset), "VMCOREINFO KERNELOFFSET");

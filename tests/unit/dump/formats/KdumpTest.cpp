@@ -124,10 +124,10 @@ TEST_F(Kdump, RefusesAnUnknownVersion) {
 TEST_F(Kdump, RefusesAFileThatEndsInsideTheHeaders) {
   FileBytes cut(file.begin(), file.begin() + 463);
   EXPECT_EQ(refusal({cut}), "kdump header of 0x1d0 bytes runs past the end of "
-                            "the file at 0x1cf");
+                            "the file, which is truncated at 0x1cf");
   cut.assign(file.begin(), file.begin() + 4096 + 103);
   EXPECT_EQ(refusal({cut}), "kdump sub header at offset 0x1000 runs past the "
-                            "end of the file at 0x1067");
+                            "end of the file, which is truncated at 0x1067");
   cut.assign(file.begin(), file.begin() + long(places.descriptors) - 1);
   EXPECT_EQ(refusal({cut}),
             "kdump bitmaps from offset 0x2000 to 0x4000 run past the end of "

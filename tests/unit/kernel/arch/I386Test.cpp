@@ -117,6 +117,24 @@ TEST(I386Kernel, ARegisterNamesARootOfThirtyTwoBytes) {
   EXPECT_EQ(kernel.root, PhysAddr(0x1d16000));
 }
 
+/// A task's root is not at the distance of the kernel's symbol.
+TEST(I386Kernel, ATasksRootSaysNothingOfThePageOffset) {
+  for (uint64_t split : {0xc0000000u, 0x80000000u}) {
+    BuiltKernel built = build(i386::pae, split);
+    built.dump.vmcoreinfo = built.info("6.1.0", "CONFIG_X86_PAE=y\n");
+    built.memory->setAbsent(built.tables.root(), Absence::Truncated);
+    CpuRegisters cpu;
+    cpu.system = {{"cr3", 0x1d160e0}, {"cr4", bit(5)}};
+    built.dump.machine.cpus.push_back(cpu);
+    built.memory->writeNumber<uint64_t>(PhysAddr(0x1d160e0 + 3 * 8), 0x1001);
+    built.memory->writeNumber<uint64_t>(PhysAddr(0x1000), 0xe3);
+    const KernelImage kernel = valueOf(built.find());
+    EXPECT_TRUE(kernel.rootIsOfTask);
+    EXPECT_EQ(markerText(kernel),
+              "0x0 User Space\n" + hex(split) + " Kernel Mapping\n");
+  }
+}
+
 TEST(I386Kernel, WhatMapsNoKernelStandsForNone) {
   BuiltKernel built = build(i386::pae);
   CpuRegisters cpu;
