@@ -115,6 +115,10 @@ public:
   void add(AuditFinding finding);
   void gap(AuditRule rule, AuditGap::Kind kind, const llvm::Twine &reason);
 
+  /// To be judged anew in the light of all.
+  llvm::MutableArrayRef<AuditFinding> findingsOf(AuditRule rule) {
+    return findings_[size_t(rule)];
+  }
   /// By rule, then in the order in which they were added.
   std::vector<AuditFinding> takeFindings();
   llvm::ArrayRef<AuditGap> gaps() const { return gaps_; }

@@ -16,6 +16,9 @@ constexpr uint64_t vmDevice = VmPfnMap | vmIo | vmMixedMap;
 /// fault: fault-around takes 16 pages at a time.
 constexpr int64_t rssTolerance = 64;
 
+constexpr llvm::StringLiteral executableDetail =
+    "executable, in an area that is not";
+
 class ProcessVisitor final : public SpaceVisitor {
 public:
   ProcessVisitor(AuditRun &run, const AuditedProcess &process,
@@ -140,12 +143,13 @@ void ProcessVisitor::checkRights(const TableEntry &entry, const Vma &vma) {
   const bool isReadable = !(entry.denied & UserRight);
   const bool isExecutable = !(entry.denied & UserExecuteRight);
   const uint64_t all = VmRead | VmWrite | VmExec;
+  run_.noExecutePages += !isExecutable && !(vma.flags & VmExec);
   const char *detail = nullptr;
   AuditRule rule = AuditRule::UserBeyondVma;
   if (isWritable(entry) && !(vma.flags & VmWrite))
     detail = "writable, in an area that is not";
   else if (hasNoExecute_ && isExecutable && !(vma.flags & VmExec))
-    detail = "executable, in an area that is not";
+    detail = executableDetail.data();
   else if (isReadable && !(vma.flags & all))
     detail = "open to user code, in an area that is not (PROT_NONE)";
   else if (scene_.arch.userPagesNeed &&
@@ -364,12 +368,30 @@ private:
   RssCounter rss_;
 };
 
+/// A kernel that closes no page at all to execution does not mean one of them:
+/// x86's noexec=off, and i386 with PAE since Linux 5.19, whose
+/// vm_get_page_prot() keeps the NX bit in an unsigned long (linux v6.1
+/// arch/x86/mm/pgprot.c).
+void excuseKernelsWithoutNoExecute(AuditRun &run) {
+  if (run.noExecutePages)
+    return;
+  for (AuditFinding &finding :
+       run.report.findingsOf(AuditRule::UserBeyondVma)) {
+    if (finding.detail != executableDetail)
+      continue;
+    finding.severity = AuditSeverity::Info;
+    finding.evidence.push_back("so are all pages of all processes: this "
+                               "kernel does not use NX for them");
+  }
+}
+
 } // namespace
 
 void auditProcesses(AuditRun &run) {
   ProcessAudit audit(run);
   for (const AuditedProcess &process : listProcesses(run))
     audit.audit(process);
+  excuseKernelsWithoutNoExecute(run);
 }
 
 } // namespace vmpt

@@ -55,6 +55,8 @@ struct AuditRun {
   /// How many more are counted: large pages of a hostile table have no end.
   uint64_t mapBudget = 0;
   uint64_t absentTables = 0, absentUserTables = 0, absentFrames = 0;
+  /// Pages of processes that may not be executed, as their areas have it.
+  uint64_t noExecutePages = 0;
 
   FrameFacts frameAt(PhysAddr at) {
     if (!scene.frameAt)

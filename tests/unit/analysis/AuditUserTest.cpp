@@ -82,6 +82,15 @@ TEST_F(AuditUserTest, ExecutableBeyondItsArea) {
   EXPECT_EQ(machine.audit(), finding("user-beyond-vma", heap + 0x1000));
 }
 
+/// noexec=off, or i386 with PAE since 5.19: a kernel that closes no page.
+TEST_F(AuditUserTest, AKernelThatUsesNoNxAccusesNobody) {
+  map(heap, page(2), 0x67);
+  map(heap + 0x1000, page(3), 0x67);
+  EXPECT_EQ(machine.audit(), "");
+  EXPECT_EQ(machine.audit(AuditSeverity::Info),
+            finding("user-beyond-vma", heap, 0x2000));
+}
+
 TEST_F(AuditUserTest, LessThanItsAreaGrantsIsLegal) {
   map(heap + 0x1000, page(3), Machine::userRead); // copy on write
   EXPECT_EQ(machine.audit(), "");
