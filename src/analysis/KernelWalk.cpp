@@ -90,8 +90,7 @@ KernelWalk walkAsHandler(const Kernel &kernel, const PagingMode &mode,
     uint64_t entry = 0;
     if (auto absent = readEntry(memory, mode, place, entry)) {
       // See docs/architecture.md: the one exception. A root is never empty.
-      if (!level || absent->absence != Absence::Excluded ||
-          !memory.mayExcludeZeroPages()) {
+      if (!level || !memory.mayBeZeros(absent->absence)) {
         walk.absent = absent;
         return walk;
       }

@@ -48,9 +48,8 @@ private:
     TableBytes below;
     if (goesOn) {
       entry.absence = read(entry.decoded.address, level + 1, below);
-      entry.isTableExcluded = entry.absence &&
-                              entry.absence->absence == Absence::Excluded &&
-                              memory_.mayExcludeZeroPages();
+      entry.isTableExcluded =
+          entry.absence && memory_.mayBeZeros(entry.absence->absence);
     }
     return visit_(entry) &&
            (!goesOn || entry.absence ||

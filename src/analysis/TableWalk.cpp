@@ -28,8 +28,7 @@ const uint8_t *TableWalk::load(PhysAddr table, unsigned level,
   if (!missing)
     return buffer.data();
   absent = *missing;
-  if (level == 0 || absent.absence != Absence::Excluded ||
-      !memory_.mayExcludeZeroPages())
+  if (level == 0 || !memory_.mayBeZeros(absent.absence))
     return nullptr;
   std::memset(buffer.data(), 0, buffer.size());
   return buffer.data();

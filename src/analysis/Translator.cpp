@@ -103,9 +103,9 @@ void Translator::explainHole(AddressAnswer &answer) const {
 /// The one exception to "absent is not empty": see docs/architecture.md.
 void Translator::explainAbsence(AddressAnswer &answer) const {
   const Translation &found = answer.translation;
-  answer.isTableExcluded = !found.steps.empty() &&
-                           found.absent.absence == Absence::Excluded &&
-                           kernel_->memory().physical().mayExcludeZeroPages();
+  answer.isTableExcluded =
+      !found.steps.empty() &&
+      kernel_->memory().physical().mayBeZeros(found.absent.absence);
   answer.ending =
       answer.isTableExcluded ? Ending::NoEntry : Ending::TableAbsent;
 }

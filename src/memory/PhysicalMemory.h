@@ -93,6 +93,11 @@ public:
   /// zeros (makedumpfile dump level 1): then an excluded page *table* reads
   /// as empty, see docs/architecture.md.
   virtual bool mayExcludeZeroPages() const { return false; }
+  /// The one exception to "absent is not empty": a page that may have been left
+  /// out as zeros.
+  bool mayBeZeros(Absence absence) const {
+    return absence == Absence::Excluded && mayExcludeZeroPages();
+  }
 
   /// False where the container has no map of RAM (a raw image): then memory
   /// that it has no bytes of may be outside of RAM, or have been cut off.

@@ -220,8 +220,7 @@ private:
                                all.drop_front(mode_.entryBytes));
     // The one exception to "absent is not empty": a filter that drops zero
     // pages drops empty tables. The root is never empty.
-    if (absent && level > 0 && absent->absence == Absence::Excluded &&
-        memory_.mayExcludeZeroPages()) {
+    if (absent && level > 0 && memory_.mayBeZeros(absent->absence)) {
       std::memset(table.copy.get(), 0, size);
       sink_.emptyTable(at);
       return std::nullopt;

@@ -10,8 +10,7 @@ ChosenMemory chooseSegments(const PhysicalMemory &memory,
   ChosenMemory chosen;
   std::vector<MemoryRange> ranges = verifyRanges(memory, diagnostics);
   llvm::erase_if(ranges, [&](const MemoryRange &range) {
-    const bool isLost = range.absence && (*range.absence != Absence::Excluded ||
-                                          !memory.mayExcludeZeroPages());
+    const bool isLost = range.absence && !memory.mayBeZeros(*range.absence);
     if (isLost && *range.absence != Absence::OutsideRam)
       chosen.absent.push_back(range);
     return isLost;
