@@ -74,6 +74,20 @@ void AuditReport::add(AuditFinding finding) {
     known.push_back(std::move(finding));
 }
 
+std::vector<AuditGapGroup> groupGaps(llvm::ArrayRef<AuditGap> gaps) {
+  std::vector<AuditGapGroup> groups;
+  for (const AuditGap &gap : gaps) {
+    auto known = llvm::find_if(groups, [&](const AuditGapGroup &group) {
+      return group.kind == gap.kind && group.reason == gap.reason;
+    });
+    if (known == groups.end())
+      groups.push_back({gap.kind, gap.reason, getInfo(gap.rule).word.str()});
+    else
+      known->rules += (", " + getInfo(gap.rule).word).str();
+  }
+  return groups;
+}
+
 void AuditReport::gap(AuditRule rule, AuditGap::Kind kind,
                       const llvm::Twine &reason) {
   if (!wants(rule))

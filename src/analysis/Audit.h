@@ -88,6 +88,14 @@ struct AuditGap {
 
   bool operator==(const AuditGap &) const = default;
 };
+/// The rules that one reason keeps from being judged.
+struct AuditGapGroup {
+  AuditGap::Kind kind;
+  std::string reason, rules; ///< "kernel-wx, outside-ram"
+};
+/// In the order of their first gaps.
+std::vector<AuditGapGroup> groupGaps(llvm::ArrayRef<AuditGap> gaps);
+
 /// "not_applicable", "partial", "not_judged"
 llvm::StringRef getGapWord(AuditGap::Kind kind);
 

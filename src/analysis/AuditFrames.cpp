@@ -85,12 +85,8 @@ void FrameAudit::checkKernelAliases() {
     const PhysAddr last = mapping.physical + (span - 1);
     const bool writable = !(mapping.entry.denied & WriteRight);
     auto make = [&](AuditRule rule, const llvm::Twine &detail) {
-      AuditFinding finding(rule, run_.owners[mapping.owner]);
-      finding.first = mapping.entry.at;
-      finding.last = mapping.entry.at + (span - 1);
-      finding.entryAddress = mapping.entry.place;
-      finding.entry = mapping.entry.value;
-      finding.detail = detail.str();
+      AuditFinding finding = makeFinding(rule, run_.owners[mapping.owner],
+                                         mapping.entry, span, detail);
       finding.next = "rmap " + hex(mapping.physical);
       return finding;
     };
@@ -361,12 +357,9 @@ void FrameAudit::checkChangedCode() {
 
 void FrameAudit::reportChanged(const ChangedCode &code,
                                std::optional<uint64_t> frame) {
-  AuditFinding finding(AuditRule::DirtyExecutable, code.owner);
-  finding.first = code.entry.at;
-  finding.last = code.entry.at + (scene_.pageBytes - 1);
-  finding.entryAddress = code.entry.place;
-  finding.entry = code.entry.value;
-  finding.detail = "a private copy of code of a file";
+  AuditFinding finding =
+      makeFinding(AuditRule::DirtyExecutable, code.owner, code.entry,
+                  scene_.pageBytes, "a private copy of code of a file");
   finding.next = "read " + hex(code.entry.at) + " --pid " +
                  std::to_string(*code.owner.pid);
   std::vector<uint8_t> own(scene_.pageBytes), files(scene_.pageBytes);

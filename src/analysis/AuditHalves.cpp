@@ -97,12 +97,9 @@ bool HalfAudit::isSame(uint64_t ours, uint64_t theirs, unsigned level,
 AuditFinding HalfAudit::make(AuditRule rule, const AuditedProcess &process,
                              VirtAddr at, PhysAddr place, uint64_t entry,
                              unsigned level, const llvm::Twine &detail) const {
-  AuditFinding finding(rule, process.owner);
-  finding.first = at;
-  finding.last = at + (scene_.mode.entrySpan(level) - 1);
-  finding.entryAddress = place;
-  finding.entry = entry;
-  finding.detail = detail.str();
+  AuditFinding finding =
+      makeFinding(rule, process.owner, {at, place, entry, level, 0},
+                  scene_.mode.entrySpan(level), detail);
   finding.next = "tree --root " + hex(place - place.value % scene_.pageBytes);
   return finding;
 }
@@ -225,7 +222,6 @@ public:
   LeakVisitor(AuditRun &run, uint64_t mostPages)
       : run_(run), scene_(run.scene), mostPages_(mostPages) {}
 
-  bool table(const TableEntry &, PhysAddr) override { return true; }
   void absent(const TableEntry &, PhysAddr, AbsentByte) override {
     ++run_.absentTables;
   }
@@ -242,14 +238,11 @@ public:
         region == Region::KernelImage && !(entry.denied & WriteRight) && !part;
     if (!isData && !isImageData)
       return;
-    AuditFinding finding(AuditRule::PtiLeak, {});
-    finding.first = entry.at;
-    finding.last = entry.at + (scene_.mode.entrySpan(entry.level) - 1);
-    finding.entryAddress = entry.place;
-    finding.entry = entry.value;
-    finding.detail = "the tables that user code runs on map the kernel, in the "
-                     "region " +
-                     getRegionName(*region).str();
+    AuditFinding finding = makeFinding(
+        AuditRule::PtiLeak, {}, entry, scene_.mode.entrySpan(entry.level),
+        "the tables that user code runs on map the kernel, in the "
+        "region " +
+            getRegionName(*region));
     finding.next = "translate " + hex(entry.at);
     run_.report.add(std::move(finding));
   }

@@ -26,14 +26,22 @@ std::string regionText(std::optional<Region> region) {
 
 } // namespace
 
-AuditFinding SpaceVisitor::make(AuditRule rule, const TableEntry &entry,
-                                const llvm::Twine &detail) const {
-  AuditFinding finding(rule, owner_);
+AuditFinding makeFinding(AuditRule rule, AuditOwner owner,
+                         const TableEntry &entry, uint64_t bytes,
+                         const llvm::Twine &detail) {
+  AuditFinding finding(rule, std::move(owner));
   finding.first = entry.at;
-  finding.last = entry.at + (spanOf(entry) - 1);
+  finding.last = entry.at + (bytes - 1);
   finding.entryAddress = entry.place;
   finding.entry = entry.value;
   finding.detail = detail.str();
+  return finding;
+}
+
+AuditFinding SpaceVisitor::make(AuditRule rule, const TableEntry &entry,
+                                const llvm::Twine &detail) const {
+  AuditFinding finding =
+      makeFinding(rule, owner_, entry, spanOf(entry), detail);
   finding.next = "translate " + hex(entry.at);
   if (owner_.pid)
     finding.next += " --pid " + std::to_string(*owner_.pid);

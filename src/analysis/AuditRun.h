@@ -69,6 +69,11 @@ struct AuditRun {
   bool isTable(PhysAddr page) const { return tables.count(keyOf(page)) != 0; }
 };
 
+/// About the \p bytes that \p entry serves.
+AuditFinding makeFinding(AuditRule rule, AuditOwner owner,
+                         const TableEntry &entry, uint64_t bytes,
+                         const llvm::Twine &detail);
+
 /// What both kinds of address space have in common.
 class SpaceVisitor : public TableVisitor {
 public:

@@ -55,24 +55,13 @@ llvm::Error AuditCommand::check(RecordWriter &) {
 /// One message for all rules of one reason.
 void AuditCommand::reportGaps(Session &session,
                               const AuditReport &report) const {
-  std::vector<std::pair<std::string, std::string>> byReason;
-  for (const AuditGap &gap : report.gaps()) {
-    if (gap.kind == AuditGap::NotApplicable)
-      continue;
-    const std::string reason =
-        (gap.kind == AuditGap::Partial ? ": judged in part: "
-                                       : ": not judged: ") +
-        gap.reason;
-    const std::string word = getInfo(gap.rule).word.str();
-    auto known = llvm::find_if(
-        byReason, [&](const auto &pair) { return pair.first == reason; });
-    if (known == byReason.end())
-      byReason.push_back({reason, word});
-    else
-      known->second += ", " + word;
-  }
-  for (const auto &[reason, words] : byReason)
-    session.gap("rule-not-judged", words + reason);
+  for (const AuditGapGroup &group : groupGaps(report.gaps()))
+    if (group.kind != AuditGap::NotApplicable)
+      session.gap("rule-not-judged",
+                  group.rules +
+                      (group.kind == AuditGap::Partial ? ": judged in part: "
+                                                       : ": not judged: ") +
+                      group.reason);
   for (const AuditRuleInfo &info : getAuditRules())
     if (const uint64_t count = report.dropped(info.rule))
       session.gap("findings-cut", llvm::Twine(count) + " further findings of " +

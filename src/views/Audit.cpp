@@ -40,23 +40,11 @@ void printFinding(llvm::raw_ostream &os, const AuditFinding &finding) {
 
 /// One line for all rules of one reason.
 void printGaps(llvm::raw_ostream &os, llvm::ArrayRef<AuditGap> gaps) {
-  for (size_t i = 0; i < gaps.size(); ++i) {
-    auto isSame = [&](const AuditGap &other) {
-      return other.kind == gaps[i].kind && other.reason == gaps[i].reason;
-    };
-    if (llvm::any_of(gaps.take_front(i), isSame))
-      continue;
-    os << (gaps[i].kind == AuditGap::NotApplicable ? "Does not apply: "
-           : gaps[i].kind == AuditGap::Partial     ? "Judged in part: "
-                                                   : "Not judged: ");
-    bool isFirst = true;
-    for (const AuditGap &gap : gaps)
-      if (isSame(gap)) {
-        os << (isFirst ? "" : ", ") << getInfo(gap.rule).word;
-        isFirst = false;
-      }
-    os << ": " << printable(gaps[i].reason) << '\n';
-  }
+  for (const AuditGapGroup &group : groupGaps(gaps))
+    os << (group.kind == AuditGap::NotApplicable ? "Does not apply: "
+           : group.kind == AuditGap::Partial     ? "Judged in part: "
+                                                 : "Not judged: ")
+       << group.rules << ": " << printable(group.reason) << '\n';
 }
 
 void printText(llvm::raw_ostream &os, const AuditReport &report,
