@@ -2,7 +2,7 @@
 
 #include "kernel/find/CollectRuns.h"
 #include "kernel/find/RootCheck.h"
-#include "memory/ScanProgress.h"
+#include "kernel/find/TableCandidates.h"
 #include "paging/AddressSpace.h"
 #include "paging/TableUse.h"
 #include "paging/Translate.h"
@@ -25,13 +25,10 @@ llvm::StringRef getTopTableName(TopTableKind kind) {
 
 namespace {
 
-/// Pages that look like a top table: of that many the rest is not judged.
-constexpr size_t maxCandidates = size_t(1) << 18;
 /// What may be followed in all, so that crafted tables have an end.
 constexpr size_t maxRunsInAll = size_t(1) << 24, maxRuns = size_t(1) << 17;
 constexpr size_t maxBelow = size_t(1) << 20, maxLarge = 256;
 constexpr uint64_t maxTablesBelow = uint64_t(1) << 16;
-constexpr uint64_t blockBytes = uint64_t(64) << 10, pageBytes = 4096;
 
 bool translatesBothHalves(const PagingMode &mode) {
   return mode.coverage.lower != mode.coverage.upper || mode.virtualBits == 32;
@@ -57,9 +54,6 @@ private:
   using Entries = std::vector<uint64_t>;
   using Group = std::vector<PhysAddr>; ///< With one shared part.
 
-  void scanBlock(PhysAddr start, llvm::ArrayRef<uint8_t> bytes,
-                 llvm::ArrayRef<const PagingMode *> modes);
-  bool looksLikeTop(const PagingMode &mode, const uint8_t *raw) const;
   Entries readEntries(const PagingMode &mode, PhysAddr table,
                       unsigned level = 0) const;
   bool isSoundTable(const PagingMode &mode, const Entries &entries,
@@ -83,49 +77,11 @@ private:
 
   const PhysicalMemory &memory_;
   Diagnostics &diagnostics_;
-  std::vector<std::pair<const PagingMode *, std::vector<PhysAddr>>> found_;
-  size_t candidateCount_ = 0, runCount_ = 0;
+  size_t runCount_ = 0;
   std::unordered_set<uint64_t> taken_; ///< Roots of the result, in any mode.
   std::unordered_set<uint64_t> below_; ///< Tables that a root leads to.
   TopTables result_;
 };
-
-/// Cheap, as each page is asked.
-bool Finder::looksLikeTop(const PagingMode &mode, const uint8_t *raw) const {
-  bool isUsed = false;
-  for (unsigned index = 0; index < mode.entryCount(0); ++index) {
-    const uint64_t entry = mode.load(raw + size_t(index) * mode.entryBytes);
-    if (!entry)
-      continue;
-    const DecodedEntry decoded = mode.decode(entry, 0);
-    if (decoded.meaning == EntryMeaning::Reserved ||
-        (decoded.isTable() && decoded.address.value == 0))
-      return false;
-    isUsed |= decoded.meaning != EntryMeaning::Hole;
-  }
-  return isUsed;
-}
-
-void Finder::scanBlock(PhysAddr start, llvm::ArrayRef<uint8_t> bytes,
-                       llvm::ArrayRef<const PagingMode *> modes) {
-  for (size_t i = 0; i < modes.size(); ++i) {
-    const PagingMode &mode = *modes[i];
-    const uint64_t size = mode.tableBytes(0);
-    const uint64_t step = std::min(size, bit(mode.pageShift));
-    for (uint64_t at = alignUp(start.value, step) - start.value;
-         at + size <= bytes.size(); at += step) {
-      const uint8_t *raw = bytes.data() + at;
-      if (!looksLikeTop(mode, raw) || findTableFault(memory_, mode, start + at))
-        continue;
-      if (candidateCount_ >= maxCandidates) {
-        result_.isCut = true;
-        return;
-      }
-      ++candidateCount_;
-      found_[i].second.push_back(start + at);
-    }
-  }
-}
 
 Finder::Entries Finder::readEntries(const PagingMode &mode, PhysAddr table,
                                     unsigned level) const {
@@ -444,34 +400,10 @@ TopTables Finder::find(llvm::ArrayRef<const PagingMode *> modes) {
   std::vector<const PagingMode *> sorted(modes.begin(), modes.end());
   llvm::stable_sort(
       sorted, [](auto *a, auto *b) { return a->levelCount > b->levelCount; });
-  modes = sorted;
-  for (const PagingMode *mode : modes)
-    found_.push_back({mode, {}});
-  {
-    ScanProgress progress(diagnostics_, memory_, "looking for top tables");
-    std::vector<uint8_t> block;
-    for (const MemoryRange &range : memory_.ranges()) {
-      if (range.absence)
-        continue;
-      for (uint64_t done = 0; done < range.size;) {
-        const PhysAddr at = range.start + done;
-        uint64_t size = std::min(blockBytes - (at.value & (blockBytes - 1)),
-                                 range.size - done);
-        block.resize(size);
-        if (memory_.tryRead(at, block)) { // one of its pages is corrupt
-          size = std::min(pageBytes - (at.value & (pageBytes - 1)), size);
-          block.resize(size);
-          if (memory_.tryRead(at, block))
-            block.clear();
-        }
-        if (!block.empty())
-          scanBlock(at, block, modes);
-        progress.advance(size);
-        done += size;
-      }
-    }
-  }
-  for (const auto &[mode, candidates] : found_)
+  const TableCandidates found =
+      findTableCandidates(memory_, sorted, diagnostics_);
+  result_.isCut = found.isCut;
+  for (const auto &[mode, candidates] : found.byMode)
     judgeMode(*mode, candidates);
   const std::vector<TopTable> kernels = result_.tables;
   std::unordered_set<const PagingMode *> upperModes;
@@ -480,7 +412,7 @@ TopTables Finder::find(llvm::ArrayRef<const PagingMode *> modes) {
       addUserTable(*table.mode, table);
     else
       upperModes.insert(table.mode);
-  for (const auto &[mode, candidates] : found_) {
+  for (const auto &[mode, candidates] : found.byMode) {
     if (upperModes.count(mode))
       addUserRoots(*mode, candidates);
     addIdentities(*mode, candidates);
