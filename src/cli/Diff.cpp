@@ -41,7 +41,7 @@ public:
 private:
   llvm::Error open(const CommandContext &context, Side &side) const;
   static llvm::Error read(Side &side, bool asListing);
-  llvm::Error checkKinds(const CommandContext &context, Side *sides) const;
+  static llvm::Error checkKinds(Side *sides);
   static void reportProblems(const CommandContext &context, Side &side,
                              std::vector<Finding> &findings);
   SnapshotDiff compare(Side &before, Side &after) const;
@@ -56,7 +56,7 @@ private:
 /// The text of a saved listing, or nothing for what may be a dump.
 llvm::Expected<std::optional<SavedListing>>
 readListing(const std::string &path) {
-  struct stat status;
+  struct stat status = {};
   const bool isPlain = ::stat(path.c_str(), &status) == 0 &&
                        S_ISREG(status.st_mode) && status.st_size > 0;
   llvm::Expected<std::shared_ptr<FileSource>> source = FileSource::open(path);
@@ -158,7 +158,7 @@ void DiffCommand::reportProblems(const CommandContext &context, Side &side,
 }
 
 /// What cannot be compared at all is an error.
-llvm::Error DiffCommand::checkKinds(const CommandContext &, Side *sides) const {
+llvm::Error DiffCommand::checkKinds(Side *sides) {
   const Snapshot &before = sides[0].snapshot, &after = sides[1].snapshot;
   if (!before.arch || !after.arch)
     return llvm::Error::success();
@@ -207,7 +207,7 @@ llvm::Error DiffCommand::run(const CommandContext &context) {
   for (Side &side : sides)
     if (llvm::Error error = read(side, asListing))
       return error;
-  if (llvm::Error error = checkKinds(context, sides))
+  if (llvm::Error error = checkKinds(sides))
     return error;
   SnapshotDiff diff = compare(sides[0], sides[1]);
   Session *last =

@@ -81,8 +81,8 @@ static std::string shorten(std::string line, size_t kept) {
 }
 
 void Messages::report(const Finding &finding) {
-  hasGap_ |= finding.severity == Severity::Gap;
-  hasAlarm_ |= finding.severity == Severity::Alarm;
+  if (finding.severity != Severity::Warning)
+    raiseStatus(finding.severity == Severity::Alarm ? 3 : 1);
   result_.flush();
   std::string name = "vmpt: warning: ";
   if (!finding.subject.file.empty())

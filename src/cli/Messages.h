@@ -26,10 +26,8 @@ public:
 
   /// Of a command that printed its result: 1 if a gap was reported, 3 for an
   /// alarm, or more where the result itself is an answer (diff: different).
-  int exitStatus() const {
-    return std::max({int(hasGap_), hasAlarm_ ? 3 : 0, answer_});
-  }
-  void raiseStatus(int answer) { answer_ = std::max(answer_, answer); }
+  int exitStatus() const { return status_; }
+  void raiseStatus(int status) { status_ = std::max(status_, status); }
 
 private:
   void say(const std::string &line);
@@ -37,8 +35,7 @@ private:
   llvm::raw_ostream &result_;
   const bool isTerminal_;
   unsigned shownPercent_ = ~0u;
-  bool hasGap_ = false, hasAlarm_ = false;
-  int answer_ = 0;
+  int status_ = 0;
 };
 
 } // namespace vmpt

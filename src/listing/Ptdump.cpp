@@ -17,9 +17,8 @@ Ptdump::Ptdump(const PtdumpRules &rules, llvm::ArrayRef<AddressMarker> markers,
 }
 
 void Ptdump::nextSection() {
-  if (marker_ < markers_.size() && markers_[marker_].maxLines &&
-      linesInSection_ > markers_[marker_].maxLines)
-    out_.skipped(linesInSection_ - markers_[marker_].maxLines);
+  if (const uint64_t limit = lineLimit(); limit && linesInSection_ > limit)
+    out_.skipped(linesInSection_ - limit);
   ++marker_;
   linesInSection_ = 0;
   boundary_ = marker_ + 1 < markers_.size() ? markers_[marker_ + 1].start
@@ -30,8 +29,7 @@ void Ptdump::nextSection() {
 
 void Ptdump::printRun(uint64_t end) {
   ++runs_;
-  const uint64_t limit =
-      marker_ < markers_.size() ? markers_[marker_].maxLines : 0;
+  const uint64_t limit = lineLimit();
   if (!limit || linesInSection_ < limit)
     out_.run({start_, end, current_, firstEntry_});
   ++linesInSection_;
@@ -78,8 +76,7 @@ void Ptdump::noteChange(uint64_t at, uint64_t entry, const State &state) {
 }
 
 bool Ptdump::countsOnly(VirtAddr last, uint64_t changes) const {
-  const uint64_t limit =
-      marker_ < markers_.size() ? markers_[marker_].maxLines : 0;
+  const uint64_t limit = lineLimit();
   return limit && linesInSection_ >= limit && last.value < boundary_ &&
          changes + 1 < maxRuns_ - std::min(runs_, maxRuns_);
 }

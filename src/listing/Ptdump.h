@@ -125,6 +125,10 @@ private:
   }
   void noteChange(uint64_t at, uint64_t entry, const State &state);
   void nextSection();
+  /// How many lines the section may print; 0: all.
+  uint64_t lineLimit() const {
+    return marker_ < markers_.size() ? markers_[marker_].maxLines : 0;
+  }
   /// From where the line began to \p end.
   void printRun(uint64_t end);
   /// Of a table that is not in the dump: the kernel would have come to the

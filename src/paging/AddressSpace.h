@@ -11,8 +11,8 @@ struct MappedRun {
   VirtAddr start;
   PhysAddr physical;
   uint64_t size = 0;
-  uint64_t entry = 0; ///< The leaf entry of the run's first page.
-  PageRights rights;  ///< What all entries on the way allow.
+  uint64_t entry = 0;     ///< The leaf entry of the run's first page.
+  PageRights rights = {}; ///< What all entries on the way allow.
 };
 
 /// Virtual memory [first, last] that is known to be one physical piece.

@@ -190,24 +190,20 @@ llvm::Error Session::findKernelBy(PhysAddr root) {
     overrides.taskRoot = root;
   else if (kernel != found.tables.end())
     overrides.root = kernel->root;
-  if (llvm::Expected<const KernelImage &> first = image();
-      !first && kernel != found.tables.end()) {
+  llvm::consumeError(std::move(failure));
+  llvm::Expected<const KernelImage &> first = image();
+  if (!first && kernel != found.tables.end()) {
     // Nor do the kernel's symbols tell: its table is all there is.
-    llvm::consumeError(first.takeError());
     overrides.taskRoot.reset();
     overrides.root = kernel->root;
-  } else {
-    llvm::consumeError(first.takeError());
   }
+  llvm::consumeError(first.takeError());
   llvm::Expected<const KernelImage &> again = image();
-  if (!again) {
-    llvm::consumeError(std::move(failure));
+  if (!again)
     return again.takeError();
-  }
   warn("kernel-by-root",
        "nothing names a kernel: it was found by the table at " + hex(root) +
            ", in all of memory (" + mode.name + ")");
-  llvm::consumeError(std::move(failure));
   return llvm::Error::success();
 }
 

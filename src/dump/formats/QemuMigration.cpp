@@ -255,8 +255,7 @@ llvm::Expected<Bytes> unwrapLibvirt(Bytes file) {
   if (stream.size() < 4)
     return llvm::make_error<FormatError>(
         "the file is truncated: it ends before the QEMU stream behind "
-        "libvirt's "
-        "save header, at offset " +
+        "libvirt's save header, at offset " +
             hex(start),
         FileOffset(start));
   if (stream.clip(0, 4).text() != "QEVM")

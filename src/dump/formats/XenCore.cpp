@@ -151,7 +151,8 @@ llvm::Error readXenCore(Bytes file, Dump &dump) {
   auto section = [&](const char *name) {
     return findSection(elf->get(), file, name);
   };
-  if (!section(".xen_pages"))
+  const std::optional<Bytes> pages = section(".xen_pages");
+  if (!pages)
     return makeMissingError("the names of its sections, which end it, and so "
                             "without the numbers of its pages");
   if (std::optional<Bytes> notes = section(".note.Xen"))
@@ -161,9 +162,8 @@ llvm::Error readXenCore(Bytes file, Dump &dump) {
     return makeMissingError("a header note");
   if (llvm::Error error = checkHeader(*header))
     return error;
-  std::optional<Bytes> frames = section(".xen_pfn"),
-                       pages = section(".xen_pages");
-  if (!frames || !pages)
+  const std::optional<Bytes> frames = section(".xen_pfn");
+  if (!frames)
     return makeMissingError("its .xen_pfn and .xen_pages sections");
   if (frames->size() / 8 != header->pageCount)
     dump.quirks.push_back("list of " + std::to_string(frames->size() / 8) +
