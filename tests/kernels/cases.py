@@ -29,7 +29,7 @@ class Cases:
 
     def __init__(self, vmpt, source, folder):
         self.vmpt, self.folder = vmpt, folder
-        self.shared = Path(os.environ.get("VMPT_SHARED", source / "../shared")).resolve()
+        self.shared = Path(os.environ.get("VMPT_SHARED") or source / "../shared").resolve()
         self.dumps = {}
 
     def case(self, name):

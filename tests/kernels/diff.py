@@ -24,7 +24,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from cases import find_cases, find_dumps, truth_cases
+from cases import captured, find_cases, find_dumps, truth_cases
 from tap import Tap, run
 
 try:
@@ -140,7 +140,7 @@ def planted_problem(changes, planted):
 
 
 def check_guests(tap, vmpt, source, words, validator):
-    folder = Path(os.environ.get("VMPT_CRASHES") or source / "../shared/crashes").resolve()
+    folder = captured(source, "crashes")
     cases = [case for case in find_cases(folder) if not words or any(word in case.name for word in words)]
     if not cases:
         return tap.skip("planted guests", f"none at {folder} (VMPT_CRASHES)")

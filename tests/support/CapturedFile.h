@@ -1,9 +1,10 @@
 //===- CapturedFile.h - a file of the captured dumps, if it is at hand ----===//
 #pragma once
 
+#include "Truth.h"
+
 #include "gtest/gtest.h"
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -13,13 +14,9 @@
 
 namespace vmpt::testing {
 
-/// A file of a captured guest, or nothing where it is not at hand. Looked for
-/// in $VMPT_TRUTH, else beside the source tree.
+/// A file of a captured guest, or nothing where it is not at hand.
 inline std::optional<std::string> findTruth(const std::string &name) {
-  const char *variable = std::getenv("VMPT_TRUTH");
-  std::filesystem::path root =
-      variable ? std::filesystem::path(variable)
-               : std::filesystem::path(VMPT_SOURCE_ROOT) / "../shared/truth";
+  std::filesystem::path root = findTruthFolder();
   std::error_code ignored;
   if (std::filesystem::exists(root / name, ignored))
     return (root / name).string();

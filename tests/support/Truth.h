@@ -24,11 +24,18 @@ struct TruthCase {
   std::string dump; ///< Path of an unpacked dump; empty if there is none.
 };
 
+/// $VMPT_TRUTH, else `truth` in $VMPT_SHARED, else in ../shared.
+inline std::filesystem::path findTruthFolder() {
+  if (const char *truth = std::getenv("VMPT_TRUTH"))
+    return truth;
+  if (const char *shared = std::getenv("VMPT_SHARED"))
+    return std::filesystem::path(shared) / "truth";
+  return std::filesystem::path(VMPT_SOURCE_ROOT) / "../shared/truth";
+}
+
 inline std::vector<TruthCase> findTruthCases() {
   namespace fs = std::filesystem;
-  const char *variable = std::getenv("VMPT_TRUTH");
-  fs::path root = variable ? fs::path(variable)
-                           : fs::path(VMPT_SOURCE_ROOT) / "../shared/truth";
+  fs::path root = findTruthFolder();
   const char *dumps = std::getenv("VMPT_DUMPS");
   std::vector<TruthCase> cases;
   std::error_code ignored;

@@ -103,6 +103,12 @@ class _Limited:
         return chunk
 
 
+def captured(source, name):
+    """The folder of captures: $VMPT_TRUTH for `truth`, else in $VMPT_SHARED, else in ../shared beside the source."""
+    named = os.environ.get("VMPT_" + name.upper())
+    return Path(named or Path(os.environ.get("VMPT_SHARED") or source / "../shared") / name).resolve()
+
+
 def find_cases(folder):
     return sorted(path.parent for path in folder.glob("*/case.json"))
 
@@ -110,7 +116,7 @@ def find_cases(folder):
 def truth_cases(tap, source):
     """The full cases, or none and the reason said as a result."""
     named = os.environ.get("VMPT_TRUTH")
-    full = find_cases(Path(named or source / "../shared/truth").resolve())
+    full = find_cases(captured(source, "truth"))
     if not full and named:
         tap.report(f"VMPT_TRUTH={named} has no case", "full dumps")
     elif not full:
@@ -180,10 +186,10 @@ def judged_cases(cases, words):
 def crashed_guests(tap, source, is_wanted):
     """(case, dump) of the guests that were crashed on purpose, or the reason said as a result.
 
-    They are in $VMPT_CRASHES, else in ../shared/crashes; their dumps are made
+    They are where captured() says; their dumps are made
     by the script `unpack` there, or are CASE.elf in $VMPT_CRASH_DUMPS.
     """
-    folder = Path(os.environ.get("VMPT_CRASHES") or source / "../shared/crashes").resolve()
+    folder = captured(source, "crashes")
     cases = [case for case in find_cases(folder) if is_wanted(case)]
     if not cases or not shutil.which("zstd"):
         return tap.skip("crashed guests", f"none at {folder} (VMPT_CRASHES), or no zstd to unpack them")
