@@ -20,6 +20,11 @@ public:
                    "exit status 3 if there is a finding that is info, low, "
                    "medium, high or more",
                    failOn_);
+    std::vector<std::string> rules;
+    for (const AuditRuleInfo &rule : getAuditRules())
+      rules.push_back(rule.word.str());
+    parser.offer("--rule", std::move(rules));
+    parser.offer("--fail-on", {"info", "low", "medium", "high"});
   }
   llvm::Error check(RecordWriter &) override;
   llvm::Error write(Session &session, const Kernel &kernel,

@@ -1,6 +1,8 @@
 #include "cli/CommandLine.h"
 
+#include "cli/CommandUse.h"
 #include "cli/Commands.h"
+#include "cli/Completions.h"
 #include "cli/SandboxPlan.h"
 #include "cli/Version.h"
 
@@ -38,20 +40,6 @@ llvm::Expected<const CommandInfo *> findCommand(llvm::StringRef word) {
       "no command '" + word + "'" +
       (suggestion.empty() ? "; vmpt --help lists the commands" : suggestion));
 }
-
-struct CommandUse {
-  explicit CommandUse(const CommandInfo &info)
-      : parser(info.name, info.description), command(info.create()) {
-    command->addOptions(parser);
-    parser.addFlag("--no-sandbox",
-                   "keep network, programs and all files within reach",
-                   keepsRights);
-  }
-
-  OptionParser parser;
-  std::unique_ptr<Command> command;
-  bool keepsRights = false;
-};
 
 llvm::Error printHelp(llvm::ArrayRef<std::string> words,
                       llvm::raw_ostream &os) {
@@ -104,6 +92,8 @@ llvm::Error runCommandLine(llvm::ArrayRef<std::string> words,
     printVersion(context.out());
     return llvm::Error::success();
   }
+  if (word == "--completions")
+    return printCompletions(words, context.out());
   llvm::Expected<const CommandInfo *> info = findCommand(word);
   if (!info)
     return info.takeError();

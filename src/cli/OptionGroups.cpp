@@ -36,6 +36,10 @@ void DumpOptions::addPlaces(OptionParser &parser) {
   parser.addText("--layout", "NAME",
                  "how a raw image's bytes lie in memory (qemu-q35, ...)",
                  layout);
+  std::vector<std::string> layouts;
+  for (const RawLayout &known : rawLayouts())
+    layouts.push_back(known.name.str());
+  parser.offer("--layout", std::move(layouts));
 }
 
 llvm::Error DumpOptions::apply(Request &request) const {
@@ -88,12 +92,17 @@ void KernelOptions::addSizes(OptionParser &parser) {
                    "arm64: size of the kernel's half of the addresses", vaBits);
   parser.addNumber("--granule", "SIZE",
                    "arm64: bytes of a page (4K, 16K or 64K)", granule);
+  parser.offer("--granule", {"4K", "16K", "64K"});
   parser.addNumber("--phys-base", "N", "x86-64: phys_base of the kernel",
                    physBase);
 }
 
 void KernelOptions::addArch(OptionParser &parser) {
   parser.addText("--arch", "ARCH", "x86_64, i386, arm64 or riscv64", arch);
+  std::vector<std::string> names;
+  for (Arch known : allArchs)
+    names.push_back(getArchName(known).str());
+  parser.offer("--arch", std::move(names));
 }
 
 void KernelOptions::addVmcoreinfo(OptionParser &parser) {
@@ -225,6 +234,7 @@ llvm::Error SpaceOptions::check() const {
 
 void OutputOptions::add(OptionParser &parser) {
   parser.addText("--format", "FORMAT", "text (default), json or jsonl", format);
+  parser.offer("--format", {"text", "json", "jsonl"});
 }
 
 llvm::Expected<std::unique_ptr<RecordWriter>>
@@ -246,6 +256,10 @@ void ListingOptions::add(OptionParser &parser) {
                   sections);
   parser.addTexts("--only", "WORDS", "only lines that are wx, user, huge, ...",
                   only);
+  std::vector<std::string> words;
+  for (const LineProperty &property : getLineProperties())
+    words.push_back(property.name.str());
+  parser.offer("--only", std::move(words));
   parser.addFlag("--phys", "add physical addresses, a line for each piece",
                  hasPhysical);
   parser.addFlag("--names", "add symbol, module, vmalloc caller, memory area",

@@ -16,11 +16,13 @@ using Values = std::vector<std::string>;
 
 struct Option {
   CLI::Option *parsed;
+  std::string names;     ///< "-o,--output"
   std::string name;      ///< "--output"
   std::string valueName; ///< Empty for a flag.
   size_t valuesPerUse = 1;
   bool isRepeatable = false;
   std::function<llvm::Error(Values)> set;
+  Values offered;
 };
 
 /// The value is missing, or there should be none.
@@ -105,8 +107,8 @@ Option &OptionParser::Parser::add(const char *names, const char *valueName,
         ->allow_extra_args(false)
         ->option_text(valueName);
   parsed->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  options.push_back({parsed, getLongName(names), valueName, valuesPerUse, false,
-                     std::move(set)});
+  options.push_back({parsed, names, getLongName(names), valueName, valuesPerUse,
+                     false, std::move(set)});
   return options.back();
 }
 
@@ -283,6 +285,23 @@ void OptionParser::forEachValue(
     if (!option.valueName.empty())
       for (const std::string &value : option.parsed->results())
         visit(option.name, value);
+}
+
+void OptionParser::offer(llvm::StringRef name,
+                         std::vector<std::string> values) {
+  for (Option &option : parser_->options)
+    if (option.name == name)
+      option.offered = std::move(values);
+}
+
+void OptionParser::forEachOption(
+    llvm::function_ref<void(const Description &)> visit) const {
+  for (const Option &option : parser_->options) {
+    llvm::StringRef names = option.names;
+    visit({names.contains(',') ? names.split(',').first : "", option.name,
+           option.valueName, option.parsed->get_description(),
+           option.isRepeatable, option.offered});
+  }
 }
 
 std::string OptionParser::getHelp() const {

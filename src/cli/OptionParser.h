@@ -43,10 +43,24 @@ public:
   void addWords(const char *name, const char *help,
                 std::vector<std::string> &target);
 
+  /// The values that the option \p name takes, for completion alone: what takes
+  /// them says what is wrong with others.
+  void offer(llvm::StringRef name, std::vector<std::string> values);
+
   /// Sets the targets. False: --help is asked for. A UsageError names the
   /// nearest option, if one is near.
   llvm::Expected<bool> parse(llvm::ArrayRef<std::string> arguments);
   std::string getHelp() const;
+  /// What can be given, in the order of --help, but for --help itself.
+  struct Description {
+    llvm::StringRef shortName, longName; ///< "-o" or empty; "--output"
+    llvm::StringRef valueName;           ///< "OUT"; empty: a flag
+    std::string help;
+    bool isRepeatable = false;
+    llvm::ArrayRef<std::string> offered;
+    bool isWords() const { return longName.front() != '-'; }
+  };
+  void forEachOption(llvm::function_ref<void(const Description &)> visit) const;
   /// What was given, once parsed: the option's long name (of words, what they
   /// are called) and a value.
   void forEachValue(

@@ -23,6 +23,7 @@ public:
     parser.addText("--style", "STYLE",
                    "module: the text of the module that prints from CR3 (x86)",
                    style_);
+    parser.offer("--style", {"module"});
     parser.addNumber("--max-lines", "N", "end after N entries (20 million)",
                      maxLines_);
   }

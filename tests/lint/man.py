@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Checks that the man page and --help name the same commands and options.
 
-Usage: man.py VMPT MAN_PAGE
+Usage: man.py VMPT MAN_PAGE FOLDER    (MAN_PAGE is the source of the pages in FOLDER)
 """
 import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 COMMAND = re.compile(r"^\.Ss vmpt (\S+)", re.M)
 OPTION = re.compile(r"^\.It Fl (.*)$", re.M)
@@ -65,13 +66,13 @@ def rendering_warnings(path):
 
 
 def main():
-    vmpt, path = sys.argv[1:]
+    vmpt, path, pages = sys.argv[1], sys.argv[2], sorted(Path(sys.argv[3]).glob("*.1"))
     with open(path) as file:
         page = file.read()
     common, sections = documented(page)
     commands = helped_commands(vmpt)
     problems = compare("vmpt", commands, set(sections))
-    used = {"-V", "--version"}
+    used = {"-V", "--version", "--completions"}
     for command in sorted(commands & set(sections)):
         helped = helped_options(vmpt, command)
         used |= helped
@@ -79,7 +80,13 @@ def main():
         told = sections[command]
         problems += compare(command, helped - common | helped & told, told)
     problems += [f"{name} is in the man page, and no command has it" for name in sorted(common - used)]
-    problems += rendering_warnings(path)
+    if {page.stem for page in pages} != {"vmpt"} | {f"vmpt-{command}" for command in commands}:
+        problems.append("not every command has a page of its own")
+    for made in pages:
+        problems += rendering_warnings(made)
+        command = made.stem.removeprefix("vmpt-")
+        if command in commands:
+            problems += compare(made.name, helped_options(vmpt, command), options_in(made.read_text()))
     print("\n".join(problems))
     sys.exit(1 if problems else 0)
 
