@@ -6,6 +6,8 @@
 #include "cli/SandboxPlan.h"
 #include "cli/Version.h"
 
+#include <cstdlib>
+
 namespace vmpt {
 
 namespace {
@@ -57,6 +59,26 @@ llvm::Error printHelp(llvm::ArrayRef<std::string> words,
   return llvm::Error::success();
 }
 
+/// https://no-color.org: set and not empty.
+bool isSet(const char *variable) {
+  const char *value = std::getenv(variable);
+  return value && *value;
+}
+
+/// Whether the result is in colour.
+llvm::Error decideColor(const std::optional<std::string> &when,
+                        llvm::raw_ostream &os) {
+  const llvm::StringRef word = when ? llvm::StringRef(*when) : "auto";
+  if (word != "auto" && word != "always" && word != "never")
+    return llvm::make_error<UsageError>("--color '" + word +
+                                        "' is none of auto, always and never");
+  const char *terminal = std::getenv("TERM");
+  const bool isAble = os.is_displayed() && !isSet("NO_COLOR") && terminal &&
+                      llvm::StringRef(terminal) != "dumb";
+  os.enable_colors(word == "always" || (word == "auto" && isAble));
+  return llvm::Error::success();
+}
+
 llvm::Error runCommand(const CommandInfo &info,
                        llvm::ArrayRef<std::string> words,
                        const CommandContext &context) {
@@ -68,6 +90,8 @@ llvm::Error runCommand(const CommandInfo &info,
     context.out() << use.parser.getHelp();
     return llvm::Error::success();
   }
+  if (llvm::Error error = decideColor(use.colorWhen, context.out()))
+    return error;
   if (context.ownsProcess() && !use.keepsRights)
     enterSandbox(planSandbox(use.parser));
   return use.command->run(context);

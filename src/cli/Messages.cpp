@@ -107,17 +107,9 @@ void Messages::showProgress(llvm::StringRef what, uint64_t done,
                             uint64_t total) {
   if (!isTerminal_)
     return;
-  const unsigned percent =
-      total ? unsigned(double(done) * 100 / double(total)) : 100;
-  if (percent == shownPercent_)
-    return;
-  shownPercent_ = percent;
-  const char *eraseRest = "\x1b[K";
-  if (done >= total)
-    say(std::string("\r") + eraseRest);
-  else
-    say("\rvmpt: " + what.str() + ": " + std::to_string(percent) + "%" +
-        eraseRest);
+  if (std::optional<std::string> line =
+          progress_.update(what, done, total, std::chrono::steady_clock::now()))
+    say(*line);
 }
 
 } // namespace vmpt

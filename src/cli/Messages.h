@@ -1,6 +1,7 @@
 //===- Messages.h - findings, errors and progress on standard error -------===//
 #pragma once
 
+#include "cli/ProgressLine.h"
 #include "support/Finding.h"
 
 #include "llvm/Support/Error.h"
@@ -34,7 +35,7 @@ private:
 
   llvm::raw_ostream &result_;
   const bool isTerminal_;
-  unsigned shownPercent_ = ~0u;
+  ProgressLine progress_;
   int status_ = 0;
 };
 

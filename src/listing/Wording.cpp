@@ -32,7 +32,7 @@ std::optional<bool> Wording::means(llvm::StringRef word,
 }
 
 void TextPrinter::section(llvm::StringRef name) {
-  os_ << "---[ " << printable(name) << " ]---\n";
+  os_ << styled(os_, Style::Heading, "---[ " + printable(name) + " ]---\n");
 }
 
 void TextPrinter::skipped(uint64_t count) {
@@ -143,17 +143,26 @@ std::string TextPrinter::fieldsFor(const RunState &state) const {
 
 std::string TextPrinter::wordsFor(const RunState &state) const {
   std::string level = context_.levelNames[state.level];
-  if (wording_.levelLast)
-    return fieldsFor(state) + level + '\n';
-  return level + fieldsFor(state) + '\n';
+  return styled(os_, styleOf(state),
+                wording_.levelLast ? fieldsFor(state) + level + '\n'
+                                   : level + fieldsFor(state) + '\n');
+}
+
+Style TextPrinter::styleOf(const RunState &state) const {
+  if (!wording_.hasFields(state) || !wording_.means("executable", state) ||
+      !*wording_.means("executable", state))
+    return Style::Plain;
+  return wording_.means("writable", state).value_or(false) ? Style::Danger
+                                                           : Style::Added;
 }
 
 std::string TextPrinter::wordsForAbsent(const Run &run) const {
-  return ("not in the dump: " +
-          llvm::Twine(context_.levelNames[run.absentTableLevel()]) +
-          " table at " + hex(run.absentTable()) + " (" +
-          getAbsenceName(run.absence()) + ")\n")
-      .str();
+  return styled(os_, Style::Caution,
+                ("not in the dump: " +
+                 llvm::Twine(context_.levelNames[run.absentTableLevel()]) +
+                 " table at " + hex(run.absentTable()) + " (" +
+                 getAbsenceName(run.absence()) + ")\n")
+                    .str());
 }
 
 void TextPrinter::run(const Run &run) {

@@ -3,6 +3,7 @@
 
 #include "listing/RunSink.h"
 #include "support/Bits.h"
+#include "support/Styles.h"
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
@@ -112,6 +113,8 @@ private:
   char *writeRange(const Run &run, char *line) const;
   std::string wordsFor(const RunState &state) const;
   std::string wordsForAbsent(const Run &run) const;
+  /// Writable and executable at once stands out.
+  Style styleOf(const RunState &state) const;
   std::string fieldsFor(const RunState &state) const;
 
   const Wording wording_;

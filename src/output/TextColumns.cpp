@@ -1,10 +1,14 @@
 //===- TextColumns.cpp - records as aligned columns -----------------------===//
 #include "output/Writers.h"
 
+#include "support/Styles.h"
 #include "support/Text.h"
 
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Unicode.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 namespace vmpt {
 
@@ -36,9 +40,32 @@ size_t widthOf(llvm::StringRef cell) {
   return width < 0 ? cell.size() : size_t(width);
 }
 
+/// How wide a line may be; 0: not shown on a terminal, or on one that does not
+/// tell.
+size_t widthOfTerminal(const llvm::raw_ostream &os) {
+  if (!os.is_displayed())
+    return 0;
+  winsize size = {};
+  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+/// What a terminal would wrap loses its end, as ps does; files have it all.
+std::string fit(std::string line, size_t width) {
+  if (!width || widthOf(line) <= width)
+    return line;
+  do {
+    size_t end = line.size() - 1;
+    while (end && (uint8_t(line[end]) & 0xC0) == 0x80) // inside a character
+      --end;
+    line.resize(end);
+  } while (widthOf(line) >= width && !line.empty());
+  return line + "…";
+}
+
 class TextColumns final : public RecordWriter {
 public:
-  explicit TextColumns(llvm::raw_ostream &os) : os_(os) {}
+  explicit TextColumns(llvm::raw_ostream &os)
+      : os_(os), width_(widthOfTerminal(os)) {}
 
   llvm::raw_ostream *text() override { return &os_; }
   void member(llvm::StringRef, const Value &) override {}
@@ -46,42 +73,44 @@ public:
 
   void beginList(const ListShape &shape) override {
     lists_.push_back(shape.columns);
-    bool isFirst = true;
+    std::string line;
     for (const Column &column : shape.columns)
-      printCell(column, column.title, isFirst);
+      appendCell(line, column, column.title);
     if (!shape.columns.empty())
-      os_ << '\n';
+      os_ << styled(os_, Style::Heading, fit(std::move(line), width_)) << '\n';
   }
   void record(const Record &record) override {
     if (lists_.back().empty())
       return;
-    bool isFirst = true;
+    std::string line;
     for (const Column &column : lists_.back())
-      printCell(column, makeCell(record.find(column.key)), isFirst);
-    os_ << '\n';
+      appendCell(line, column, makeCell(record.find(column.key)));
+    os_ << fit(std::move(line), width_) << '\n';
   }
   void endList() override { lists_.pop_back(); }
 
   void beginGroup(llvm::StringRef heading) override {
-    os_ << "=== " << printable(heading) << " ===\n";
+    os_ << styled(os_, Style::Heading, "=== " + printable(heading) + " ===\n");
   }
   void endGroup() override {}
   void finish(llvm::ArrayRef<Finding>) override {}
 
 private:
-  void printCell(const Column &column, llvm::StringRef cell, bool &isFirst) {
-    if (!std::exchange(isFirst, false))
-      os_ << ' ';
+  void appendCell(std::string &line, const Column &column,
+                  llvm::StringRef cell) const {
+    if (&column != lists_.back().begin())
+      line += ' ';
     const size_t width = size_t(std::abs(column.width));
     const size_t taken = std::min(widthOf(cell), width);
     if (column.width > 0)
-      os_.indent(unsigned(width - taken));
-    os_ << cell;
+      line.append(width - taken, ' ');
+    line += cell;
     if (column.width < 0)
-      os_.indent(unsigned(width - taken));
+      line.append(width - taken, ' ');
   }
 
   llvm::raw_ostream &os_;
+  const size_t width_;
   std::vector<llvm::ArrayRef<Column>> lists_;
 };
 

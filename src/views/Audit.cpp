@@ -1,5 +1,6 @@
 #include "views/Audit.h"
 
+#include "support/Styles.h"
 #include "support/Text.h"
 
 #include "llvm/Support/Format.h"
@@ -20,9 +21,25 @@ std::string whoText(const AuditOwner &owner) {
                    : "kernel";
 }
 
+Style styleOf(AuditSeverity severity) {
+  switch (severity) {
+  case AuditSeverity::High:
+    return Style::Danger;
+  case AuditSeverity::Medium:
+    return Style::Caution;
+  case AuditSeverity::Low:
+    return Style::Note;
+  case AuditSeverity::Info:
+    break;
+  }
+  return Style::Plain;
+}
+
 void printFinding(llvm::raw_ostream &os, const AuditFinding &finding) {
-  os << llvm::left_justify(getSeverityWord(finding.severity), 7)
-     << getInfo(finding.rule).word << ": " << whoText(finding.owner);
+  const llvm::StringRef severity = getSeverityWord(finding.severity);
+  os << styled(os, styleOf(finding.severity), severity);
+  os.indent(unsigned(7 - severity.size()))
+      << getInfo(finding.rule).word << ": " << whoText(finding.owner);
   if (finding.first)
     os << ' ' << hex(*finding.first) << '-' << hex(*finding.last);
   os << "\n       " << printable(finding.detail) << '\n';

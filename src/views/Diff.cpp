@@ -1,5 +1,6 @@
 #include "views/Diff.h"
 
+#include "support/Styles.h"
 #include "support/Text.h"
 #include "views/Words.h"
 
@@ -36,9 +37,20 @@ std::string headingOf(const RangeChange &change) {
   return name;
 }
 
-void printSide(llvm::raw_ostream &os, char sign, const ChangeSide &side) {
+void printHeading(llvm::raw_ostream &os, llvm::StringRef title) {
+  os << styled(os, Style::Note, ("@@ " + title + " @@\n").str());
+}
+
+void printLine(llvm::raw_ostream &os, char sign, llvm::StringRef text) {
+  os << styled(os, sign == '-' ? Style::Removed : Style::Added,
+               (llvm::Twine(sign) + text + "\n").str());
+}
+
+void printSide(llvm::raw_ostream &to, char sign, const ChangeSide &side) {
+  std::string line;
+  llvm::raw_string_ostream os(line);
   constexpr unsigned width = 18;
-  os << sign << llvm::format_hex(side.first.value, width) << '-'
+  os << llvm::format_hex(side.first.value, width) << '-'
      << llvm::format_hex(side.last.value + 1, width) << ' '
      << llvm::right_justify(describeSize(side.last - side.first + 1), 9) << ' ';
   if (side.physical)
@@ -47,7 +59,7 @@ void printSide(llvm::raw_ostream &os, char sign, const ChangeSide &side) {
   os << llvm::join(side.words->words, " ") << ' ' << side.words->level;
   if (!side.owner.empty())
     os << "  " << printable(side.owner);
-  os << '\n';
+  printLine(to, sign, os.str());
 }
 
 void printRanges(llvm::raw_ostream &os, const SnapshotDiff &diff) {
@@ -55,7 +67,7 @@ void printRanges(llvm::raw_ostream &os, const SnapshotDiff &diff) {
   for (const RangeChange &change : diff.ranges) {
     std::string next = headingOf(change);
     if (next != heading)
-      os << "@@ " << next << " @@\n";
+      printHeading(os, next);
     heading = std::move(next);
     if (change.before)
       printSide(os, '-', *change.before);
@@ -90,23 +102,23 @@ template <class T>
 void printThings(llvm::raw_ostream &os, llvm::StringRef title,
                  const std::vector<ThingChange<T>> &changes) {
   if (!changes.empty())
-    os << "@@ " << title << " @@\n";
+    printHeading(os, title);
   for (const ThingChange<T> &change : changes) {
     if (change.before)
-      os << '-' << describeThing(*change.before) << '\n';
+      printLine(os, '-', describeThing(*change.before));
     if (change.after)
-      os << '+' << describeThing(*change.after) << '\n';
+      printLine(os, '+', describeThing(*change.after));
   }
 }
 
 void printTables(llvm::raw_ostream &os, llvm::ArrayRef<TableBytes> tables) {
   if (!tables.empty())
-    os << "@@ memory of page tables @@\n";
+    printHeading(os, "memory of page tables");
   for (const TableBytes &row : tables) {
     const std::string name =
         row.pid ? processName(*row.pid, row.comm) : std::string("kernel");
-    os << '-' << name << ' ' << describeSize(row.before) << '\n'
-       << '+' << name << ' ' << describeSize(row.after) << '\n';
+    printLine(os, '-', name + ' ' + describeSize(row.before));
+    printLine(os, '+', name + ' ' + describeSize(row.after));
   }
 }
 

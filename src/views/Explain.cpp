@@ -1,5 +1,6 @@
 #include "views/Explain.h"
 
+#include "support/Styles.h"
 #include "support/Text.h"
 #include "views/Words.h"
 
@@ -20,7 +21,7 @@ void printField(llvm::raw_ostream &os, llvm::StringRef title,
 }
 
 void beginSection(llvm::raw_ostream &os, const llvm::Twine &title) {
-  os << '\n' << printable(title.str()) << '\n';
+  os << '\n' << styled(os, Style::Heading, printable(title.str())) << '\n';
 }
 
 std::string whoText(const Crash &crash) {
@@ -54,8 +55,9 @@ std::string whereText(const Crash &crash) {
 }
 
 void printHead(llvm::raw_ostream &os, const Crash &crash) {
-  os << getCrashWord(crash.kind) << ": " << getCrashSentence(crash.kind)
-     << '\n';
+  os << styled(os, crash.kind == CrashKind::None ? Style::Plain : Style::Danger,
+               getCrashWord(crash.kind))
+     << ": " << getCrashSentence(crash.kind) << '\n';
   if (!crash.title.empty())
     os << "  " << printable(crash.title) << '\n';
   if (crash.address || crash.cpu || crash.pid || crash.panic)
