@@ -16,7 +16,7 @@ namespace vmpt::testing {
 
 /// A file of a captured guest, or nothing where it is not at hand.
 inline std::optional<std::string> findTruth(const std::string &name) {
-  std::filesystem::path root = findTruthFolder();
+  std::filesystem::path root = findTruthFolder("VMPT_TRUTH", "truth");
   std::error_code ignored;
   if (std::filesystem::exists(root / name, ignored))
     return (root / name).string();

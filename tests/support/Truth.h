@@ -1,10 +1,14 @@
 //===- Truth.h - real dumps with the kernel's own words beside them -------===//
 //
 // VMPT_TRUTH (else ../shared/truth beside the source tree) holds a directory
-// per case, with case.json, sys/kallsyms.zst, ...; VMPT_DUMPS holds unpacked
-// dumps, CASE.dump*.elf. Tests skip what is not there.
+// per case, with case.json, sys/kallsyms.zst, ..., and so does VMPT_MACHINES
+// (else ../shared/machines), of which cases of architectures that are not known
+// are left out; VMPT_DUMPS holds unpacked dumps, CASE.dump*.elf. Tests skip
+// what is not there.
 //
 #pragma once
+
+#include "memory/Arch.h"
 
 #include "gtest/gtest.h"
 
@@ -12,7 +16,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <optional>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -24,23 +31,35 @@ struct TruthCase {
   std::string dump; ///< Path of an unpacked dump; empty if there is none.
 };
 
-/// $VMPT_TRUTH, else `truth` in $VMPT_SHARED, else in ../shared.
-inline std::filesystem::path findTruthFolder() {
-  if (const char *truth = std::getenv("VMPT_TRUTH"))
-    return truth;
+/// $VMPT_TRUTH, else `truth` in $VMPT_SHARED, else in ../shared; or another
+/// folder there.
+inline std::filesystem::path findTruthFolder(const char *variable,
+                                             const char *name) {
+  if (const char *folder = std::getenv(variable))
+    return folder;
   if (const char *shared = std::getenv("VMPT_SHARED"))
-    return std::filesystem::path(shared) / "truth";
-  return std::filesystem::path(VMPT_SOURCE_ROOT) / "../shared/truth";
+    return std::filesystem::path(shared) / name;
+  return std::filesystem::path(VMPT_SOURCE_ROOT) / "../shared" / name;
 }
 
-inline std::vector<TruthCase> findTruthCases() {
+/// The value of a key of case.json that is a text.
+inline std::string readCaseText(const std::filesystem::path &directory,
+                                const std::string &key) {
+  std::ifstream file(directory / "case.json");
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  std::smatch found;
+  const std::regex pattern("\"" + key + "\": *\"([^\"]*)\"");
+  return std::regex_search(text, found, pattern) ? found[1].str() : "";
+}
+
+inline void addTruthCases(const std::filesystem::path &root,
+                          std::vector<TruthCase> &cases) {
   namespace fs = std::filesystem;
-  fs::path root = findTruthFolder();
   const char *dumps = std::getenv("VMPT_DUMPS");
-  std::vector<TruthCase> cases;
   std::error_code ignored;
   for (const auto &entry : fs::directory_iterator(root, ignored)) {
-    if (!fs::exists(entry.path() / "case.json"))
+    if (!fs::exists(entry.path() / "case.json") ||
+        !parseArch(readCaseText(entry.path(), "arch")))
       continue;
     TruthCase found{entry.path().filename().string(), entry.path(), ""};
     if (dumps)
@@ -51,6 +70,12 @@ inline std::vector<TruthCase> findTruthCases() {
       }
     cases.push_back(std::move(found));
   }
+}
+
+inline std::vector<TruthCase> findTruthCases() {
+  std::vector<TruthCase> cases;
+  addTruthCases(findTruthFolder("VMPT_TRUTH", "truth"), cases);
+  addTruthCases(findTruthFolder("VMPT_MACHINES", "machines"), cases);
   std::sort(cases.begin(), cases.end(),
             [](const auto &a, const auto &b) { return a.name < b.name; });
   return cases;
