@@ -124,4 +124,15 @@ void auditMachine(AuditScene &scene, AuditReport &report) {
   addAbsences(run);
 }
 
+std::vector<AuditFinding> auditKernel(const Kernel &kernel,
+                                      AuditReport &report) {
+  const std::unique_ptr<AuditScene> scene = AuditScene::read(kernel);
+  auditMachine(*scene, report);
+  std::vector<AuditFinding> findings = report.takeFindings();
+  llvm::stable_sort(findings, [](const AuditFinding &a, const AuditFinding &b) {
+    return a.severity > b.severity;
+  });
+  return findings;
+}
+
 } // namespace vmpt

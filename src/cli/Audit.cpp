@@ -3,6 +3,7 @@
 #include "analysis/Auditor.h"
 #include "cli/Commands.h"
 #include "cli/KernelReport.h"
+#include "session/AnswerGaps.h"
 
 namespace vmpt {
 
@@ -31,7 +32,6 @@ public:
                     RecordWriter &writer) override;
 
 private:
-  void reportGaps(Session &session, const AuditReport &report) const;
   void raiseAlarm(Session &session,
                   llvm::ArrayRef<AuditFinding> findings) const;
 
@@ -57,22 +57,6 @@ llvm::Error AuditCommand::check(RecordWriter &) {
   return llvm::Error::success();
 }
 
-/// One message for all rules of one reason.
-void AuditCommand::reportGaps(Session &session,
-                              const AuditReport &report) const {
-  for (const AuditGapGroup &group : groupGaps(report.gaps()))
-    if (group.kind != AuditGap::NotApplicable)
-      session.gap("rule-not-judged",
-                  group.rules +
-                      (group.kind == AuditGap::Partial ? ": judged in part: "
-                                                       : ": not judged: ") +
-                      group.reason);
-  for (const AuditRuleInfo &info : getAuditRules())
-    if (const uint64_t count = report.dropped(info.rule))
-      session.gap("findings-cut", llvm::Twine(count) + " further findings of " +
-                                      info.word + " are left out");
-}
-
 void AuditCommand::raiseAlarm(Session &session,
                               llvm::ArrayRef<AuditFinding> findings) const {
   if (!alarm_)
@@ -94,12 +78,7 @@ llvm::Error AuditCommand::write(Session &session, const Kernel &kernel,
   AuditReport report;
   if (!selected_.empty())
     report.select(selected_);
-  const std::unique_ptr<AuditScene> scene = AuditScene::read(kernel);
-  auditMachine(*scene, report);
-  std::vector<AuditFinding> findings = report.takeFindings();
-  llvm::stable_sort(findings, [](const AuditFinding &a, const AuditFinding &b) {
-    return a.severity > b.severity;
-  });
+  const std::vector<AuditFinding> findings = auditKernel(kernel, report);
   writeAudit(writer, report, findings);
   reportGaps(session, report);
   raiseAlarm(session, findings);

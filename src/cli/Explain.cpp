@@ -3,6 +3,7 @@
 #include "analysis/Explainer.h"
 #include "cli/Commands.h"
 #include "cli/KernelReport.h"
+#include "session/AnswerGaps.h"
 
 namespace vmpt {
 
@@ -16,15 +17,7 @@ public:
                     RecordWriter &writer) override {
     const Crash crash = explainCrash(kernel, session.dump().machine);
     writeCrash(writer, crash);
-    for (const MissingSource &missing : crash.missing)
-      if (missing.isGap)
-        session.gap(missing.kind, missing.sentence);
-      else
-        session.warn(missing.kind, missing.sentence);
-    if (crash.tablesChanged())
-      session.warn("tables-changed",
-                   "the page tables are not those of the log's line: they "
-                   "have changed since");
+    reportGaps(session, crash);
     return llvm::Error::success();
   }
 };

@@ -29,6 +29,11 @@ std::unique_ptr<RecordWriter> RecordWriter::create(OutputFormat format,
   return createTextColumns(os);
 }
 
+void writeMembers(RecordWriter &writer, const Record &record) {
+  for (size_t i = 0; i < record.keys().size(); ++i)
+    writer.member(record.keys()[i].name, record.valueAt(i));
+}
+
 Record makeRecord(const Finding &finding) {
   const Subject &about = finding.subject;
   Record subject;

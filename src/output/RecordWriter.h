@@ -85,6 +85,9 @@ public:
   virtual void finish(llvm::ArrayRef<Finding> findings) = 0;
 };
 
+/// Each member of \p record as one of the document.
+void writeMembers(RecordWriter &writer, const Record &record);
+
 /// {"kind", "severity", "sentence", "subject": {...}}
 Record makeRecord(const Finding &finding);
 

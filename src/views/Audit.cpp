@@ -81,6 +81,16 @@ void printText(llvm::raw_ostream &os, const AuditReport &report,
   printGaps(os, report.gaps());
 }
 
+Record makeRecord(const AuditGap &gap) {
+  Record record;
+  record.add("rule", getInfo(gap.rule).word)
+      .add("state", getGapWord(gap.kind))
+      .add("reason", gap.reason);
+  return record;
+}
+
+} // namespace
+
 Record makeRecord(const AuditFinding &finding) {
   Array evidence = makeArray(finding.evidence);
   if (!finding.next.empty())
@@ -99,7 +109,12 @@ Record makeRecord(const AuditFinding &finding) {
   return record;
 }
 
-} // namespace
+Array makeGapRecords(llvm::ArrayRef<AuditGap> gaps) {
+  Array records;
+  for (const AuditGap &gap : gaps)
+    records.push_back(makeRecord(gap));
+  return records;
+}
 
 std::string countBySeverity(llvm::ArrayRef<AuditFinding> findings) {
   std::string text;
@@ -126,13 +141,8 @@ void writeAudit(RecordWriter &writer, const AuditReport &report,
     writer.record(makeRecord(finding));
   writer.endList();
   writer.beginList({"rules_not_judged", "rule_not_judged"});
-  for (const AuditGap &gap : report.gaps()) {
-    Record record;
-    record.add("rule", getInfo(gap.rule).word)
-        .add("state", getGapWord(gap.kind))
-        .add("reason", gap.reason);
-    writer.record(record);
-  }
+  for (const AuditGap &gap : report.gaps())
+    writer.record(makeRecord(gap));
   writer.endList();
 }
 

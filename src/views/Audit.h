@@ -6,6 +6,9 @@
 
 namespace vmpt {
 
+Record makeRecord(const AuditFinding &finding);
+/// Of the rules that were not judged.
+Array makeGapRecords(llvm::ArrayRef<AuditGap> gaps);
 /// \p findings are those of \p report, in the order in which they are written.
 void writeAudit(RecordWriter &writer, const AuditReport &report,
                 llvm::ArrayRef<AuditFinding> findings);

@@ -250,44 +250,50 @@ llvm::StringRef getCauseWord(FaultCause cause) {
 
 } // namespace
 
-void writeCrash(RecordWriter &writer, const Crash &crash) {
-  if (llvm::raw_ostream *os = writer.text())
-    return printText(*os, crash);
+Record makeCrashRecord(const Crash &crash) {
+  Record record;
   const auto word = [](llvm::StringRef text) {
     return text.empty() ? Value() : Value(text);
   };
-  writer.member("kind", getCrashWord(crash.kind));
-  writer.member("sentence", getCrashSentence(crash.kind));
-  writer.member("title", textOrNull(crash.title));
-  writer.member("address", Value(crash.address));
-  writer.member("access", word(getAccessWord(crash.access)));
-  writer.member("cause", word(getCauseWord(crash.cause)));
-  writer.member("code", crash.code ? Value(Value::Hex{*crash.code}) : Value());
-  writer.member("code_sentence", textOrNull(crash.codeSentence));
-  writer.member("cpu", crash.cpu);
-  writer.member("pid", crash.pid);
-  writer.member("comm", textOrNull(crash.comm));
-  writer.member("ip", Value(crash.ip));
-  writer.member("ip_symbol", textOrNull(crash.ipSymbol));
-  writer.member("region", crash.address
-                              ? Value(getAddressClassWord(crash.region.what))
-                              : Value());
-  writer.member("region_sentence", textOrNull(crash.region.description));
-  writer.member("panic", Value(crash.panic));
-  writer.member("survived", crash.hasSurvived);
-  writer.member("walk_source", textOrNull(crash.walkSource));
-  writer.member("walk_header", textOrNull(crash.walkHeader));
-  writer.member("walk_line", textOrNull(crash.walkLine));
-  writer.member("walk_header_in_log", textOrNull(crash.walkHeaderInLog));
-  writer.member("walk_line_in_log", textOrNull(crash.walkLineInLog));
-  writer.member("tables_changed", crash.tablesChanged());
-  writer.member("walk", makeWalk(crash));
-  writer.member("registers", makeRegisters(crash));
-  writer.member("registers_source", textOrNull(crash.registersSource));
-  writer.member("stack", makeArray(crash.trace));
-  writer.member("cpu_states", makeCpus(crash));
-  writer.member("log_excerpt", makeArray(crash.logExcerpt));
-  writer.member("evidence", makeEvidence(crash));
+  record.add("kind", getCrashWord(crash.kind));
+  record.add("sentence", getCrashSentence(crash.kind));
+  record.add("title", textOrNull(crash.title));
+  record.add("address", Value(crash.address));
+  record.add("access", word(getAccessWord(crash.access)));
+  record.add("cause", word(getCauseWord(crash.cause)));
+  record.add("code", crash.code ? Value(Value::Hex{*crash.code}) : Value());
+  record.add("code_sentence", textOrNull(crash.codeSentence));
+  record.add("cpu", crash.cpu);
+  record.add("pid", crash.pid);
+  record.add("comm", textOrNull(crash.comm));
+  record.add("ip", Value(crash.ip));
+  record.add("ip_symbol", textOrNull(crash.ipSymbol));
+  record.add("region", crash.address
+                           ? Value(getAddressClassWord(crash.region.what))
+                           : Value());
+  record.add("region_sentence", textOrNull(crash.region.description));
+  record.add("panic", Value(crash.panic));
+  record.add("survived", crash.hasSurvived);
+  record.add("walk_source", textOrNull(crash.walkSource));
+  record.add("walk_header", textOrNull(crash.walkHeader));
+  record.add("walk_line", textOrNull(crash.walkLine));
+  record.add("walk_header_in_log", textOrNull(crash.walkHeaderInLog));
+  record.add("walk_line_in_log", textOrNull(crash.walkLineInLog));
+  record.add("tables_changed", crash.tablesChanged());
+  record.add("walk", makeWalk(crash));
+  record.add("registers", makeRegisters(crash));
+  record.add("registers_source", textOrNull(crash.registersSource));
+  record.add("stack", makeArray(crash.trace));
+  record.add("cpu_states", makeCpus(crash));
+  record.add("log_excerpt", makeArray(crash.logExcerpt));
+  record.add("evidence", makeEvidence(crash));
+  return record;
+}
+
+void writeCrash(RecordWriter &writer, const Crash &crash) {
+  if (llvm::raw_ostream *os = writer.text())
+    return printText(*os, crash);
+  writeMembers(writer, makeCrashRecord(crash));
 }
 
 } // namespace vmpt

@@ -6,6 +6,8 @@
 
 namespace vmpt {
 
+/// What JSON has of it, without its own findings.
+Record makeCrashRecord(const Crash &crash);
 void writeCrash(RecordWriter &writer, const Crash &crash);
 
 } // namespace vmpt

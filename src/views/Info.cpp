@@ -217,9 +217,7 @@ void writeTrimmed(RecordWriter &writer, const Dump &dump) {
                   : "what info and kernel read");
 }
 
-void writeContainer(RecordWriter &writer, const Dump &dump) {
-  if (llvm::raw_ostream *os = writer.text())
-    return printContainer(*os, dump);
+Record makeContainerRecord(const Dump &dump) {
   Array facts;
   for (const ContainerFact &fact : dump.facts) {
     Record record;
@@ -233,12 +231,16 @@ void writeContainer(RecordWriter &writer, const Dump &dump) {
   record.add("left_out",
              makeArray(namesInDumpLevel(dump.dumpLevel.value_or(0))));
   record.add("facts", std::move(facts)).add("notes", makeArray(dump.quirks));
-  writer.member("container", std::move(record));
+  return record;
 }
 
-void writeMemory(RecordWriter &writer, const Dump &dump) {
+void writeContainer(RecordWriter &writer, const Dump &dump) {
   if (llvm::raw_ostream *os = writer.text())
-    return printMemory(*os, dump);
+    return printContainer(*os, dump);
+  writer.member("container", makeContainerRecord(dump));
+}
+
+Record makeMemoryRecord(const Dump &dump) {
   const PhysicalMemory &memory = *dump.memory;
   Record record, whole;
   record.add("page_bytes", findPageBytes(dump));
@@ -246,7 +248,13 @@ void writeMemory(RecordWriter &writer, const Dump &dump) {
   addTotals(whole, addUp(dump.memoryBlocks()), dump.knownZeroBytes());
   if (dump.isTrimmed)
     record.add("whole", std::move(whole));
-  writer.member("memory", std::move(record));
+  return record;
+}
+
+void writeMemory(RecordWriter &writer, const Dump &dump) {
+  if (llvm::raw_ostream *os = writer.text())
+    return printMemory(*os, dump);
+  writer.member("memory", makeMemoryRecord(dump));
 }
 
 void writeVerified(RecordWriter &writer, const Dump &dump,

@@ -13,6 +13,10 @@ namespace vmpt {
 /// The kernel's page where the dump says how large that is, else 4096.
 uint64_t findPageBytes(const Dump &dump);
 
+/// The members `container` and `memory` of its JSON.
+Record makeContainerRecord(const Dump &dump);
+Record makeMemoryRecord(const Dump &dump);
+
 // The parts of `vmpt info`, to be written in this order; any may be left out.
 /// That the file is a trimmed one, if it is; in JSON the container says so.
 void writeTrimmed(RecordWriter &writer, const Dump &dump);
