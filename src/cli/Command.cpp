@@ -1,6 +1,20 @@
 #include "cli/Command.h"
 
+#include "cli/SandboxPlan.h"
+
 namespace vmpt {
+
+void Command::dropRights(const OptionParser &parser) {
+  enterSandbox(planSandbox(parser));
+}
+
+llvm::Error CommandContext::flush() const {
+  out_.flush();
+  if (!file_ || !file_->has_error())
+    return llvm::Error::success();
+  return llvm::make_error<UsageError>("cannot write the output: " +
+                                      file_->error().message());
+}
 
 llvm::Expected<std::unique_ptr<Session>>
 CommandContext::openRequest(Request request) const {

@@ -29,15 +29,23 @@ public:
   /// \p ownsProcess: the process is there for this command, which may drop
   /// rights of it.
   CommandContext(llvm::raw_ostream &out, Messages &messages,
-                 bool ownsProcess = false)
-      : out_(out), messages_(messages), ownsProcess_(ownsProcess) {}
+                 bool ownsProcess = false,
+                 const llvm::raw_fd_ostream *file = nullptr)
+      : out_(out), messages_(messages), ownsProcess_(ownsProcess), file_(file) {
+  }
 
   llvm::raw_ostream &out() const { return out_; }
+  /// Writes out what was printed. Whoever prints for hours wants to know early
+  /// that it does not arrive.
+  llvm::Error flush() const;
   bool ownsProcess() const { return ownsProcess_; }
   /// The result is an answer that the exit status tells, too.
   void raiseStatus(int answer) const { messages_.raiseStatus(answer); }
   /// A finding about no dump.
   void report(const Finding &finding) const { messages_.report(finding); }
+  void showProgress(llvm::StringRef what, uint64_t done, uint64_t total) const {
+    messages_.showProgress(what, done, total);
+  }
 
   /// Opens the dump that the option groups describe.
   template <class... Groups>
@@ -53,6 +61,7 @@ private:
   llvm::raw_ostream &out_;
   Messages &messages_;
   bool ownsProcess_;
+  const llvm::raw_fd_ostream *file_; ///< `out_`, if it is one.
 };
 
 /// One use of a command: its options, and what it does.
@@ -60,6 +69,10 @@ class Command {
 public:
   virtual ~Command() = default;
   virtual void addOptions(OptionParser &parser) = 0;
+  /// Before the command runs in a process that is there for it: gives up what
+  /// \p parser's values do not need. One that starts processes leaves that to
+  /// them.
+  virtual void dropRights(const OptionParser &parser);
   /// Prints the result. An error means that nothing could be printed; what the
   /// result lacks is a gap, told to the session.
   virtual llvm::Error run(const CommandContext &context) = 0;

@@ -3,7 +3,6 @@
 #include "cli/CommandUse.h"
 #include "cli/Commands.h"
 #include "cli/Completions.h"
-#include "cli/SandboxPlan.h"
 #include "cli/Version.h"
 
 #include <cstdlib>
@@ -93,7 +92,7 @@ llvm::Error runCommand(const CommandInfo &info,
   if (llvm::Error error = decideColor(use.colorWhen, context.out()))
     return error;
   if (context.ownsProcess() && !use.keepsRights)
-    enterSandbox(planSandbox(use.parser));
+    use.command->dropRights(use.parser);
   return use.command->run(context);
 }
 

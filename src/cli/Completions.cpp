@@ -27,7 +27,7 @@ struct Option {
   /// By what --help calls the value.
   bool isFile() const {
     llvm::StringRef name = isWords ? longName : valueName;
-    return name.find("FILE") == 0 || name == "OUT" || name == "DUMP" ||
+    return name.find("FILE") == 0 || name == "OUT" || name.find("DUMP") == 0 ||
            name == "A B";
   }
   /// "--output", and "-o" if there is one.

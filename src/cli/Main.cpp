@@ -49,7 +49,7 @@ int runProgram(int argc, char **argv) {
   Messages messages(out);
   const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   llvm::Error error =
-      runCommandLine(words, CommandContext(out, messages, mayDropRights));
+      runCommandLine(words, CommandContext(out, messages, mayDropRights, &out));
   if (error)
     llvm::consumeError(finishOutput(out));
   else

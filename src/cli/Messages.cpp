@@ -6,6 +6,7 @@
 #include <csignal>
 #include <ctime>
 #include <unistd.h>
+#include <utility>
 
 namespace vmpt {
 
@@ -57,6 +58,11 @@ void Messages::say(const std::string &text) {
   }
 }
 
+void Messages::sayLine(const std::string &line) {
+  const char *erase = "\r\x1b[K";
+  say(std::exchange(hasProgressLine_, false) ? erase + line : line);
+}
+
 /// One line is read, a paragraph is not: what is too long loses its middle. The
 /// file's name, the first \p kept bytes, stays whole, and so does the last
 /// clause, which says what to do. JSON has all of it, as info --evidence has of
@@ -87,7 +93,7 @@ void Messages::report(const Finding &finding) {
   std::string name = "vmpt: warning: ";
   if (!finding.subject.file.empty())
     name += "'" + printable(finding.subject.file) + "': ";
-  say(shorten(name + printable(finding.sentence), name.size()) + "\n");
+  sayLine(shorten(name + printable(finding.sentence), name.size()) + "\n");
 }
 
 void Messages::fail(llvm::Error error) {
@@ -100,16 +106,18 @@ void Messages::fail(llvm::Error error) {
         text = named.messageWithoutFileInfo();
       },
       [&](const llvm::ErrorInfoBase &other) { text = other.message(); });
-  say(shorten(name + printable(text), name.size()) + "\n");
+  sayLine(shorten(name + printable(text), name.size()) + "\n");
 }
 
 void Messages::showProgress(llvm::StringRef what, uint64_t done,
                             uint64_t total) {
   if (!isTerminal_)
     return;
-  if (std::optional<std::string> line =
-          progress_.update(what, done, total, std::chrono::steady_clock::now()))
+  if (std::optional<std::string> line = progress_.update(
+          what, done, total, std::chrono::steady_clock::now())) {
     say(*line);
+    hasProgressLine_ = done < total;
+  }
 }
 
 } // namespace vmpt

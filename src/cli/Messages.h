@@ -32,10 +32,13 @@ public:
 
 private:
   void say(const std::string &line);
+  /// A line of its own, also where progress was shown.
+  void sayLine(const std::string &line);
 
   llvm::raw_ostream &result_;
   const bool isTerminal_;
   ProgressLine progress_;
+  bool hasProgressLine_ = false;
   int status_ = 0;
 };
 

@@ -3,6 +3,8 @@
 #include "dump/OpenDump.h"
 #include "dump/storage/SpoolFolder.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 #include <cstdlib>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -45,13 +47,26 @@ bool mayNeedCopy(const std::string &path) {
   return page == MAP_FAILED;
 }
 
-} // namespace
-
-SandboxRules planSandbox(const OptionParser &parser) {
+/// Where DebugFiles looks.
+SandboxRules makeBasicRules() {
   SandboxRules rules;
-  // Where DebugFiles looks.
   rules.folders = {"/usr/lib/debug", "/boot", "/lib/modules",
                    "/usr/lib/modules"};
+  return rules;
+}
+
+} // namespace
+
+SandboxRules planReading(std::vector<std::string> files) {
+  SandboxRules rules = makeBasicRules();
+  if (llvm::any_of(files, mayNeedCopy))
+    rules.writable.push_back(getSpoolFolder());
+  rules.files = std::move(files);
+  return rules;
+}
+
+SandboxRules planSandbox(const OptionParser &parser) {
+  SandboxRules rules = makeBasicRules();
   rules.files = {"/dev/urandom"}; // for names of new files
   bool needsCopies = false;
   parser.forEachValue([&](llvm::StringRef option, const std::string &value) {

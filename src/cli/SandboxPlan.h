@@ -10,6 +10,8 @@
 
 namespace vmpt {
 
+/// Of a process that only reads \p files, which are one dump.
+SandboxRules planReading(std::vector<std::string> files);
 /// From the values that \p parser has taken.
 SandboxRules planSandbox(const OptionParser &parser);
 

@@ -27,6 +27,7 @@ RANKS = [
     ["listing"],
     ["analysis"],
     ["session", "views"],
+    ["fleet"],
     ["cli", "api", "python"],
     ["."],  # main.cpp
 ]
