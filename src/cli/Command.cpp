@@ -18,7 +18,7 @@ llvm::Error CommandContext::flush() const {
 
 llvm::Expected<std::unique_ptr<Session>>
 CommandContext::openRequest(Request request) const {
-  return Session::open(
+  auto session = Session::open(
       std::move(request), out_,
       [&messages = messages_](const Finding &finding) {
         messages.report(finding);
@@ -27,6 +27,11 @@ CommandContext::openRequest(Request request) const {
                               uint64_t total) {
         messages.showProgress(what, done, total);
       });
+  if (!session)
+    return session.takeError();
+  if (llvm::Error error = (*session)->judgeDebugInputs())
+    return (*session)->withFileName(std::move(error));
+  return session;
 }
 
 } // namespace vmpt

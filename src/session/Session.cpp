@@ -329,4 +329,15 @@ llvm::Expected<const Kernel &> Session::kernel() {
   return *kernel_;
 }
 
+llvm::Error Session::judgeDebugInputs() {
+  if (!request_.debug.isGiven())
+    return llvm::Error::success();
+  llvm::Error error = kernel().takeError();
+  if (error && !image_) { // whoever needs one will say so
+    llvm::consumeError(std::move(error));
+    return llvm::Error::success();
+  }
+  return error;
+}
+
 } // namespace vmpt

@@ -46,6 +46,9 @@ public:
   llvm::Expected<const KernelImage &> image();
   /// Its symbols and types, from the dump and from what the request names.
   llvm::Expected<const Kernel &> kernel();
+  /// Judges what the request says of symbols and types, whether or not a result
+  /// needs it. No error where there is no kernel.
+  llvm::Error judgeDebugInputs();
 
   /// The same through a decorator of the dump's memory, and not kept.
   llvm::Expected<KernelImage> findKernel(const PhysicalMemory &memory);

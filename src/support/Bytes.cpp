@@ -4,13 +4,22 @@
 
 namespace vmpt {
 
+std::string describeOverrun(uint64_t offset, uint64_t size, uint64_t end) {
+  std::string text = "past the end at " + hex(end);
+  const uint64_t missing = offset + size - end;
+  if (fits(offset, size, bit(48)) && missing <= bit(48))
+    text += ", truncated by " + hex(missing) + " bytes or more";
+  return text;
+}
+
 llvm::Expected<Bytes> Bytes::slice(uint64_t offset, uint64_t size,
                                    const char *what) const {
   if (!fits(offset, size, data_.size()))
     return llvm::make_error<FormatError>(
         llvm::Twine(what) + " of " + hex(size) + " bytes at offset " +
-            hex(origin_ + offset) + " runs past the end at " +
-            hex(origin_ + data_.size()),
+            hex(origin_ + offset) + " runs " +
+            describeOverrun((origin_ + offset).value, size,
+                            (origin_ + data_.size()).value),
         origin_ + offset);
   return Bytes(data_.slice(offset, size), order_, origin_ + offset);
 }
@@ -24,6 +33,7 @@ Bytes Bytes::clip(uint64_t offset, uint64_t size) const {
 
 Bytes Cursor::take(uint64_t size) {
   if (failed_ || !fits(offset_, size, bytes_.size())) {
+    wanted_ = failed_ ? wanted_ : size;
     failed_ = true;
     return Bytes({}, bytes_.order(), bytes_.origin());
   }
@@ -34,7 +44,7 @@ Bytes Cursor::take(uint64_t size) {
 
 void Cursor::seek(uint64_t offset) {
   if (offset > bytes_.size())
-    failed_ = true;
+    skip(offset - offset_);
   else
     offset_ = offset;
 }
@@ -44,8 +54,9 @@ llvm::Error Cursor::takeError(const char *what) const {
     return llvm::Error::success();
   FileOffset where = bytes_.origin() + offset_;
   return llvm::make_error<FormatError>(
-      llvm::Twine(what) + " at offset " + hex(where) +
-          " runs past the end at " + hex(bytes_.origin() + bytes_.size()),
+      llvm::Twine(what) + " at offset " + hex(where) + " runs " +
+          describeOverrun(where.value, wanted_,
+                          (bytes_.origin() + bytes_.size()).value),
       where);
 }
 

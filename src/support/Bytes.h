@@ -46,6 +46,11 @@ inline bool isZero(llvm::ArrayRef<uint8_t> bytes) {
   return llvm::all_of(bytes, [](uint8_t byte) { return byte == 0; });
 }
 
+/// "past the end at 0x60, truncated by 0x20 bytes or more", for what should lie
+/// in [\p offset, \p offset + \p size) and ends at \p end. By how much is left
+/// out where no file is that large: then the numbers are broken.
+std::string describeOverrun(uint64_t offset, uint64_t size, uint64_t end);
+
 /// A piece of a file: not owned, byte order known, and where it starts in the
 /// file (for messages).
 class Bytes {
@@ -117,6 +122,7 @@ private:
 
   Bytes bytes_;
   uint64_t offset_;
+  uint64_t wanted_ = 0; ///< By the first read that failed.
   bool failed_ = false;
 };
 

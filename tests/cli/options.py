@@ -52,6 +52,8 @@ CONTRADICTIONS = (
     ("raw", "kernel", "--layout qemu-riscv-virt", "--layout qemu-riscv-virt contradicts the dump: .* raw image"),
     ("raw", "info", "--raw-base 0x100000", "--raw-base 0x100000 contradicts the dump: .* raw image"),
     (X86, "symbols", "_stext --offset page.flags=4096", "--offset page.flags=4096 contradicts the dump: 0"),
+    (X86, "kernel", "--symbol _stext=0x1000", "--symbol _stext=0x1000 contradicts the dump: 0xffffffff"),
+    (X86, "info", "--offset page.flags=4096", "--offset page.flags=4096 contradicts the dump: 0"),
 )
 # dump, command, options, what is said: nothing that --force could take
 NOT_APPLYING = (
@@ -69,6 +71,9 @@ NOT_APPLYING = (
     ("lime", "kernel", "--raw-base 0", "--raw-base says where a raw image lies; this is no raw image, but LiME"),
     (X86, "kernel", "--map {text_file}@0", "--map says where raw memory lies; this is no raw memory, but ELF64 core"),
     (X86, "kernel", "--vmcoreinfo {text_file}", "no VMCOREINFO text"),
+    (X86, "kernel", "--vmlinux {text_file}", "neither an ELF file, nor BTF, nor a System.map"),
+    (X86, "info", "--btf {text_file}", "neither an ELF file, nor BTF, nor a System.map"),
+    (X86, "read", "--physical 0x8e10000 16 --system-map {text_file}", "neither an ELF file, nor BTF, nor a System.map"),
     (X86, "vmcoreinfo", "--vmcoreinfo {text_file}", "no VMCOREINFO text"),
 )
 # What the dump says itself.

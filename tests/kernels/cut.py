@@ -10,9 +10,11 @@ several places. Whatever is left:
 - standard error says that the file is truncated, and by how much;
 - the exit status is 1, or 2 where there is no root, and never 0;
 - info says the same loss, with exit status 1.
+Some cuts are inside the headers, where nothing else can be said.
 
 VMPT_ALL=1 cuts at every 5 %, and full dumps of ../shared/truth besides.
-Usage: cut.py VMPT SOURCE_ROOT       (prints TAP)
+Usage: cut.py VMPT SOURCE_ROOT [WORD...]       (prints TAP)
+Only cases with one of the words in their name, then at every 5 %.
 """
 import json
 import os
@@ -29,10 +31,12 @@ from cases import find_cases, find_dumps, load_segments, make_lime, make_raw, tr
 from containers import make_avml, make_flattened, make_kdump, make_virtualbox, make_vmware, make_xen
 from tap import Tap, run, sound_messages
 
-ALL = bool(os.environ.get("VMPT_ALL"))
+ALL = bool(os.environ.get("VMPT_ALL") or sys.argv[3:])
 QUICK = ["arm64-6.1-4k-va48-kaslr", "arm64-6.12-64k-va52", "i386-6.1-debian-pae-pti",
          "riscv64-6.1-sv39", "x86_64-6.1-debian-5level-pti", "x86_64-6.1-debian-live-migration-pti"]
 SHARES = range(5, 100, 5) if ALL else (20, 50, 80, 95)
+# Ends inside of headers, in bytes.
+HEADS = (16, 63, 64, 100, 500, 2000, 4200, 5000, 9000)
 KEEP_NOTES = ("ELF", "kdump", "flattened ELF", "flattened kdump", "it is")
 # Nothing in these tells what is missing, unless the kernel does.
 HEADERLESS = ("LiME", "AVML", "raw memory", "VMware's memory beside its state")
@@ -40,6 +44,8 @@ MAX_LINE = 200
 LINE = re.compile(r"(0x[0-9a-f]+)-(0x[0-9a-f]+) +(?:0x[0-9a-f]+ +)?\d+[KMGTPE] *(.*)")
 ABSENT = re.compile(r"not in the dump: .* \((.*)\)")
 LOSS = re.compile(r"truncated: 0x[0-9a-f]+ bytes|truncated by 0x[0-9a-f]+ bytes")
+# A stream whose list of RAM blocks is cut off: nobody knows how long it was.
+NO_SIZE = b"without a list of RAM blocks; the file is truncated"
 UNTOLD = re.compile(rb"no kernel page tables")
 
 
@@ -125,7 +131,7 @@ def cut_fault(vmpt, expected, path, arguments, knows):
     if (result.returncode == 2) != (result.stdout == b""):
         return f"exit status {result.returncode}, and {len(result.stdout)} bytes are printed"
     if result.returncode == 2 and b"no kernel page tables" not in result.stderr:
-        return None if b"truncated" in result.stderr or b"ends" in result.stderr else repr(result.stderr)
+        return None if LOSS.search(result.stderr.decode()) or NO_SIZE in result.stderr else repr(result.stderr)
     text = result.stdout.decode()
     problem = (words_fault(parse(expected), parse(text)) if b"where sections start is not known" in result.stderr
                else listing_fault(expected, text))
@@ -185,9 +191,8 @@ def check_case(tap, vmpt, case, name, dump, folder, is_trimmed):
     keys.write_bytes(run(vmpt, "vmcoreinfo", dump).stdout)
     known = ["--arch", case.name.split("-")[0], "--vmcoreinfo", keys]
 
-    def check(share):
-        size = path.stat().st_size * share // 100
-        place = folder / f"{path.name}.{share}"
+    def check(size):
+        place = folder / f"{path.name}.{size}"
         with open(path, "rb") as source, open(place, "wb") as out:
             shutil.copyfileobj(source, out, 1 << 20)
             out.truncate(size)
@@ -195,25 +200,29 @@ def check_case(tap, vmpt, case, name, dump, folder, is_trimmed):
         problem = cut_fault(vmpt, expected, place, changed + more,
                             container not in HEADERLESS)
         place.unlink()
-        return problem and f"{share} %: {problem}"
+        return problem and f"{size:#x} bytes: {problem}"
 
     for container, path, arguments in make_containers(dump, folder, case.name.split("-")[0]):
         # What a trimmed dump has in its notes is not in its memory.
         more = known if is_trimmed and container not in KEEP_NOTES else []
         if is_trimmed and container == "raw memory":
             continue  # nearly all holes
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            problems = [problem for problem in pool.map(check, SHARES) if problem]
-        tap.report("\n".join(problems) or None, f"{case.name}: {name} as {container}, cut {len(SHARES)} times")
+        whole = path.stat().st_size
+        sizes = [whole * share // 100 for share in SHARES] + [size for size in HEADS if size < whole]
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            problems = [problem for problem in pool.map(check, sizes) if problem]
+        tap.report("\n".join(problems) or None, f"{case.name}: {name} as {container}, cut {len(sizes)} times")
 
 
 def main():
-    vmpt, source = os.path.abspath(sys.argv[1]), Path(sys.argv[2])
+    vmpt, source, words = os.path.abspath(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
     tap = Tap()
     cases = [case for case in find_cases(source / "testdata/kernels") if ALL or case.name in QUICK]
     if ALL:
         cases += truth_cases(tap, source)
     for case in cases:
+        if words and not any(word in case.name for word in words):
+            continue
         is_trimmed = "trimmed" in json.loads((case / "case.json").read_text())
         with tempfile.TemporaryDirectory(prefix="vc-") as folder:
             for name, dump in find_dumps(case, Path(folder)):

@@ -52,16 +52,15 @@ readProgramHeaders(Elf *elf, const GElf_Ehdr &header, Bytes file) {
   const uint64_t entrySize = gelf_getclass(elf) == ELFCLASS64
                                  ? sizeof(Elf64_Phdr)
                                  : sizeof(Elf32_Phdr);
-  size_t count = 0;
-  // Resolves PN_XNUM: x86-64 dumps with paging have 65,715 headers and more.
-  if (header.e_phnum && elf_getphdrnum(elf, &count) != 0)
-    return makeLibelfError("cannot count the program headers");
   // libelf clips the count to the file; the file's own number tells more.
-  if (header.e_phnum != PN_XNUM)
-    count = header.e_phnum;
+  size_t count = header.e_phnum;
+  // x86-64 dumps with paging have 65,715 headers and more.
+  if (count == PN_XNUM && elf_getphdrnum(elf, &count) != 0)
+    return makeLibelfError("cannot count the program headers");
   if (count == 0)
     return llvm::make_error<FormatError>(
-        "ELF file has no program headers, so it holds no memory");
+        "ELF file has no program headers, so it holds no memory" +
+        describeLostSections(elf, file.size()));
   if (header.e_phentsize != entrySize)
     return llvm::make_error<FormatError>("program headers of " +
                                          hex(header.e_phentsize) +
@@ -69,8 +68,8 @@ readProgramHeaders(Elf *elf, const GElf_Ehdr &header, Bytes file) {
   if (!fits(header.e_phoff, count * entrySize, file.size()))
     return llvm::make_error<FormatError>(
         std::to_string(count) + " program headers at offset " +
-            hex(header.e_phoff) + " run past the end of the file at " +
-            hex(file.size()) + "; the file is truncated",
+            hex(header.e_phoff) + " run " +
+            describeOverrun(header.e_phoff, count * entrySize, file.size()),
         FileOffset(header.e_phoff));
   std::vector<GElf_Phdr> headers(count);
   for (size_t i = 0; i < count; ++i)

@@ -19,4 +19,8 @@ llvm::Error makeLibelfError(const char *what);
 /// \p file must outlive the handle; it is not written to.
 llvm::Expected<ElfHandle> openElf(Bytes file);
 
+/// "; its sections run past the end at 0x40, truncated by ...", or nothing
+/// where all of them are inside of \p fileSize.
+std::string describeLostSections(Elf *elf, uint64_t fileSize);
+
 } // namespace vmpt

@@ -43,7 +43,11 @@ FlattenedImage::create(std::shared_ptr<const FileSource> file) {
   image->scan();
   if (image->records_.empty())
     return llvm::make_error<FormatError>(
-        "flattened file without a single record", FileOffset(headerSize));
+        image->complete_ ? "flattened file without a single record"
+                         : "first record of the flattened file runs " +
+                               describeOverrun(headerSize, recordHeaderSize + 1,
+                                               image->source().size()),
+        FileOffset(headerSize));
   image->resolveOverlaps();
   return image;
 }

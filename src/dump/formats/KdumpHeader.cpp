@@ -171,9 +171,9 @@ llvm::Error checkGeometry(const KdumpHeader &header, const KdumpLayout &layout,
   if (!fits(header.bitmapOffset(), header.bitmapBytes(), file.size()))
     return formatError("kdump bitmaps from offset " +
                            hex(header.bitmapOffset()) + " to " +
-                           hex(header.descriptorOffset()) +
-                           " run past the end of the file at " +
-                           hex(file.size()) + "; the file is truncated",
+                           hex(header.descriptorOffset()) + " run " +
+                           describeOverrun(header.bitmapOffset(),
+                                           header.bitmapBytes(), file.size()),
                        layout.bitmapBlocks);
   return llvm::Error::success();
 }
@@ -205,9 +205,8 @@ llvm::Expected<KdumpHeader> tryLayout(const FileImage &file, Bytes main,
   std::array<uint8_t, subHeaderSize> sub;
   if (!file.tryRead(header.blockSize, sub))
     return llvm::make_error<FormatError>(
-        "kdump sub header at offset " + hex(header.blockSize) +
-            " runs past the end of the file, which is truncated at " +
-            hex(file.size()),
+        "kdump sub header at offset " + hex(header.blockSize) + " runs " +
+            describeOverrun(header.blockSize, subHeaderSize, file.size()),
         FileOffset(header.blockSize));
   readSubHeader(Bytes(sub, header.order), layout, header);
   if (auto error = checkGeometry(header, layout, file))
@@ -294,9 +293,8 @@ llvm::Expected<KdumpHeader> readKdumpHeader(const FileImage &file) {
   std::array<uint8_t, mainHeaderSize> raw;
   if (!file.tryRead(0, raw))
     return llvm::make_error<FormatError>(
-        "kdump header of " + hex(mainHeaderSize) +
-        " bytes runs past the end of the file, which is truncated at " +
-        hex(file.size()));
+        "kdump header of " + hex(mainHeaderSize) + " bytes runs " +
+        describeOverrun(0, mainHeaderSize, file.size()));
   Bytes main(raw);
   auto orders = possibleOrders(main);
   if (orders.empty())

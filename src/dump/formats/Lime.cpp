@@ -303,7 +303,8 @@ llvm::Error Reader::run() {
   if (!parseHeader(file_, 0)) {
     if (file_.size() < headerSize)
       return llvm::make_error<FormatError>(
-          "the file ends inside the first record's header");
+          "the first record's header runs " +
+          describeOverrun(0, headerSize, file_.size()));
     return llvm::make_error<FormatError>(
         "the first record's header is broken: version " +
         hex(file_.at<uint32_t>(4)) + ", physical memory from " +

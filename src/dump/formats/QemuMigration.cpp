@@ -244,7 +244,8 @@ llvm::Expected<Bytes> unwrapLibvirt(Bytes file) {
   constexpr uint64_t headerSize = 92;
   if (file.size() < headerSize)
     return llvm::make_error<FormatError>(
-        "the file ends inside libvirt's save header");
+        "libvirt's save header runs " +
+        describeOverrun(0, headerSize, file.size()));
   if (file.at<uint32_t>(16) > 0xffff) // the version, below 4
     file = file.withOrder(ByteOrder::big);
   uint32_t xmlSize = file.at<uint32_t>(20);
@@ -254,9 +255,8 @@ llvm::Expected<Bytes> unwrapLibvirt(Bytes file) {
   Bytes stream = file.clip(start, file.size());
   if (stream.size() < 4)
     return llvm::make_error<FormatError>(
-        "the file is truncated: it ends before the QEMU stream behind "
-        "libvirt's save header, at offset " +
-            hex(start),
+        "the QEMU stream behind libvirt's save header, at offset " +
+            hex(start) + ", runs " + describeOverrun(start, 4, file.size()),
         FileOffset(start));
   if (stream.clip(0, 4).text() != "QEVM")
     return llvm::make_error<FormatError>(

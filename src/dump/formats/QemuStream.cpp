@@ -326,8 +326,8 @@ llvm::Error Parser::finish() {
 llvm::Expected<QemuStream> Parser::run() {
   cursor_.skip(4); // QEVM
   uint32_t version = cursor_.u32();
-  if (!cursor_.ok())
-    return llvm::make_error<FormatError>("the file ends inside its header");
+  if (llvm::Error error = cursor_.takeError("the stream's header"))
+    return error;
   if (version != 3)
     return llvm::make_error<UnsupportedError>("QEMU stream of version " +
                                               llvm::Twine(version) +

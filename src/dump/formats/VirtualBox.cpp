@@ -123,8 +123,9 @@ llvm::Error readVirtualBox(Bytes file, Dump &dump) {
     if (!segment)
       return llvm::make_error<FormatError>(
           "program header " + std::to_string(i) + " of " +
-          std::to_string(count) + " is behind the end of the file at " +
-          hex(file.size()) + "; the file is truncated");
+          std::to_string(count) + " lies " +
+          describeOverrun(file.at<uint64_t>(offsetof(Elf64_Ehdr, e_phoff)),
+                          uint64_t(count) * entrySize, file.size()));
     // Names are counted without their NUL and padded with it, which comes to
     // the same as an alignment of 4.
     if (segment->type == PT_NOTE)

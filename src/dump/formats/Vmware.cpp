@@ -27,6 +27,7 @@ struct State {
   std::array<Region, maxRegions> regions;
   std::optional<Bytes> memory;
   std::vector<CpuRegisters> cpus;
+  std::string lost; ///< Which group is cut off.
 };
 
 /// One tagged value. Its tag is u16: bits 5-0 size of the value, 7-6 number of
@@ -132,8 +133,14 @@ void readCpuItem(const Item &item, State &state) {
 
 llvm::Error readGroup(llvm::StringRef name, Bytes file, uint64_t position,
                       State &state, Dump &dump) {
-  Cursor cursor(file);
-  cursor.seek(position);
+  const std::string what = "group '" + name.str() + "'";
+  if (position >= file.size()) {
+    state.lost = what + " at offset " + hex(position) + " lies " +
+                 describeOverrun(position, 1, file.size());
+    dump.quirks.push_back(state.lost);
+    return llvm::Error::success();
+  }
+  Cursor cursor(file, position);
   while (std::optional<Item> item = readItem(cursor)) {
     if (name == "cpu")
       readCpuItem(*item, state);
@@ -141,15 +148,16 @@ llvm::Error readGroup(llvm::StringRef name, Bytes file, uint64_t position,
       return error;
   }
   if (!cursor.ok())
-    dump.quirks.push_back("group '" + name.str() +
-                          "' runs past the end of the file");
+    dump.quirks.push_back(state.lost =
+                              llvm::toString(cursor.takeError(what.c_str())));
   return llvm::Error::success();
 }
 
 llvm::Expected<State> parseState(Bytes file, Dump &dump) {
   constexpr uint64_t headerSize = 12, groupSize = 80, nameSize = 64;
   if (file.size() < headerSize)
-    return llvm::make_error<FormatError>("the file ends inside its header");
+    return llvm::make_error<FormatError>(
+        "VMware header runs " + describeOverrun(0, headerSize, file.size()));
   if (file.at<uint32_t>(0) == magicOf32Bit)
     return llvm::make_error<UnsupportedError>(
         "VMware state of the old 32-bit form; take it with a product of 2006 "
@@ -225,6 +233,8 @@ llvm::Error readVmware(Bytes file, std::optional<Bytes> vmem, Dump &dump) {
   const bool embedded = state->memory.has_value();
   if (!embedded)
     state->memory = vmem;
+  if (!state->memory && !state->lost.empty())
+    return llvm::make_error<FormatError>(state->lost);
   if (!state->memory)
     return llvm::make_error<UnsupportedError>(
         "the memory of this VMware state is in a .vmem file of its own, which "

@@ -121,9 +121,9 @@ void readCpus(Bytes states, uint64_t cpuCount, Dump &dump) {
   }
 }
 
-llvm::Error makeMissingError(const char *what) {
+llvm::Error makeMissingError(Elf *elf, Bytes file, const char *what) {
   return llvm::make_error<FormatError>(llvm::Twine("Xen dump without ") + what +
-                                       "; the file is truncated");
+                                       describeLostSections(elf, file.size()));
 }
 
 } // namespace
@@ -153,18 +153,20 @@ llvm::Error readXenCore(Bytes file, Dump &dump) {
   };
   const std::optional<Bytes> pages = section(".xen_pages");
   if (!pages)
-    return makeMissingError("the names of its sections, which end it, and so "
+    return makeMissingError(elf->get(), file,
+                            "the names of its sections, which end it, and so "
                             "without the numbers of its pages");
   if (std::optional<Bytes> notes = section(".note.Xen"))
     parseNotes(*notes, 4, dump);
   std::optional<Header> header = findHeader(dump);
   if (!header)
-    return makeMissingError("a header note");
+    return makeMissingError(elf->get(), file, "a header note");
   if (llvm::Error error = checkHeader(*header))
     return error;
   const std::optional<Bytes> frames = section(".xen_pfn");
   if (!frames)
-    return makeMissingError("its .xen_pfn and .xen_pages sections");
+    return makeMissingError(elf->get(), file,
+                            "its .xen_pfn and .xen_pages sections");
   if (frames->size() / 8 != header->pageCount)
     dump.quirks.push_back("list of " + std::to_string(frames->size() / 8) +
                           " frames, the header says " +

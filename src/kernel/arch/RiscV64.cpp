@@ -60,6 +60,26 @@ std::vector<const PagingMode *> likelyModes(const RootQuery &query,
   return modesBy([](auto *) { return true; });
 }
 
+/// PAGE_OFFSET of linux v4.15 to v6.3 arch/riscv (Kconfig,
+/// include/asm/page.h), and 64 GiB or more behind it.
+std::optional<DirectMapStarts> directMapStarts(const RootQuery &query,
+                                               const PagingMode &mode) {
+  if (query.overrides.levels || query.vmcoreinfo.number("satp") ||
+      query.vmcoreinfo.number("VA_BITS"))
+    return std::nullopt;
+  switch (mode.levelCount) {
+  case 5:
+    return DirectMapStarts{VirtAddr(0xff60000000000000),
+                           VirtAddr(0xff600fffffffffff)};
+  case 4:
+    return DirectMapStarts{VirtAddr(0xffffaf8000000000),
+                           VirtAddr(0xffffbfffffffffff)};
+  default:
+    return DirectMapStarts{VirtAddr(0xffffffd600000000),
+                           VirtAddr(0xffffffefffffffff)};
+  }
+}
+
 std::vector<RootGuess> guessRoots(const RootQuery &query, VirtAddr self) {
   std::vector<RootGuess> guesses;
   if (auto offset = query.vmcoreinfo.number("va_kernel_pa_offset"))
@@ -282,6 +302,7 @@ const KernelArch kernelArchRiscV64 = {
     .options = options,
     .hasNamelessVdso = true,
     .laterKeys = laterKeys,
+    .directMapStarts = directMapStarts,
 };
 
 } // namespace vmpt

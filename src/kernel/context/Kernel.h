@@ -53,6 +53,9 @@ struct DebugInputs {
   GivenSymbols symbols;
   GivenPlaces places;
   std::optional<std::string> vmlinux, systemMap, btf; ///< Paths.
+  bool isGiven() const {
+    return !symbols.empty() || !places.empty() || vmlinux || systemMap || btf;
+  }
   /// Use also what the dump proves to be wrong, and files that are of another
   /// kernel, as far as can be told.
   bool force = false;

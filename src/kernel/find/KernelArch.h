@@ -47,6 +47,11 @@ struct RootGuess {
   std::string source;
 };
 
+/// Addresses near the start of a direct map.
+struct DirectMapStarts {
+  VirtAddr first, last;
+};
+
 struct KernelArch {
   Arch arch;
   /// Is this VMCOREINFO of a kernel of this architecture? Asked only where
@@ -115,6 +120,10 @@ struct KernelArch {
   bool checkSkipsBios = false;
   /// How wide physical addresses of this processor are; null: not known.
   std::optional<unsigned> (*physicalBits)(const Kernel &) = nullptr;
+  /// Where the direct map starts in this mode, in every version that does not
+  /// say its mode (ModeByPointers.h); nothing if it is said. Null: always.
+  std::optional<DirectMapStarts> (*directMapStarts)(
+      const RootQuery &, const PagingMode &) = nullptr;
   /// Bits of an entry that may say "encrypted" and not be part of an address,
   /// 0 for none, the likeliest first. Null: there is no such thing.
   std::vector<uint64_t> (*encryptionMasks)(const RootQuery &) = nullptr;

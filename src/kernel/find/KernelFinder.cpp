@@ -10,6 +10,7 @@
 
 #include "kernel/find/ConcealedMemory.h"
 #include "kernel/find/KernelArch.h"
+#include "kernel/find/ModeByPointers.h"
 #include "kernel/find/RegisterRoots.h"
 #include "kernel/find/RootCheck.h"
 #include "kernel/find/UtsName.h"
@@ -47,6 +48,7 @@ private:
                      llvm::ArrayRef<ModeChoice> modes,
                      llvm::ArrayRef<RootGuess> guesses,
                      const ImageSymbols &symbols);
+  KernelCandidate chooseMode(llvm::ArrayRef<KernelCandidate> candidates) const;
   Choice searchMemory(const KernelCandidate &start,
                       llvm::ArrayRef<ModeChoice> modes,
                       const ImageSymbols &symbols);
@@ -291,7 +293,8 @@ bool KernelFinder::isVouchedFor(const KernelCandidate &candidate,
 std::optional<KernelCandidate> KernelFinder::chooseGuess(
     const KernelCandidate &start, llvm::ArrayRef<ModeChoice> modes,
     llvm::ArrayRef<RootGuess> guesses, const ImageSymbols &symbols) {
-  Choice unconfirmed, refuted;
+  std::vector<KernelCandidate> unconfirmed;
+  Choice refuted;
   for (const RootGuess &guess : guesses) {
     for (const ModeChoice &mode : modes) {
       const RootJudgement judgement =
@@ -312,8 +315,7 @@ std::optional<KernelCandidate> KernelFinder::chooseGuess(
         candidate.rootSource += "; unconfirmed: " + judgement.reason;
         candidate.doubt = "the root table at " + hex(guess.root) +
                           " is unconfirmed: " + judgement.reason;
-        if (!unconfirmed)
-          unconfirmed = std::move(candidate);
+        unconfirmed.push_back(std::move(candidate));
         break;
       case RootVerdict::Refuted:
         candidate.doubt =
@@ -345,9 +347,29 @@ std::optional<KernelCandidate> KernelFinder::chooseGuess(
                     guess.source + ") is not in the dump (" + reason + ")");
     }
   }
-  if (unconfirmed)
-    return unconfirmed;
+  if (!unconfirmed.empty())
+    return chooseMode(unconfirmed);
   return overrides_.force ? refuted : std::nullopt;
+}
+
+/// The first, in the mode that the kernel's own pointers are made for.
+KernelCandidate
+KernelFinder::chooseMode(llvm::ArrayRef<KernelCandidate> candidates) const {
+  const KernelCandidate &first = candidates.front();
+  std::vector<ModeChoice> modes;
+  for (const KernelCandidate &candidate : candidates.take_while(
+           [&](auto &other) { return other.root == first.root; }))
+    modes.push_back(candidate.mode);
+  const std::optional<PointedMode> pointed =
+      findModeByPointers(*first.arch, queryFor(first.text), first.root, modes);
+  if (!pointed)
+    return first;
+  KernelCandidate chosen = candidates[pointed->index];
+  chosen.modeSource = pointed->source;
+  if (pointed->isGuess && modes.size() > 1)
+    chosen.doubt += "; its mode, " + chosen.mode.mode.name.str() +
+                    ", is a guess (--levels names it)";
+  return chosen;
 }
 
 std::optional<KernelCandidate>

@@ -159,7 +159,11 @@ TEST(Flattened, RefusesWhatItDoesNotKnow) {
             "flattened file without a single record");
   other.assign(file.begin(), file.begin() + 4095);
   EXPECT_EQ(refusal(other), "header of the flattened format at offset 0x20 "
-                            "runs past the end at 0xfff");
+                            "runs past the end at 0xfff, truncated by 0x1 "
+                            "bytes or more");
+  other.assign(file.begin(), file.begin() + 4096 + 15);
+  EXPECT_EQ(refusal(other), "first record of the flattened file runs past the "
+                            "end at 0x100f, truncated by 0x2 bytes or more");
 }
 
 TEST(Flattened, TruncatedKdumpKeepsItsPages) {

@@ -123,15 +123,15 @@ TEST_F(Kdump, RefusesAnUnknownVersion) {
 
 TEST_F(Kdump, RefusesAFileThatEndsInsideTheHeaders) {
   FileBytes cut(file.begin(), file.begin() + 463);
-  EXPECT_EQ(refusal({cut}), "kdump header of 0x1d0 bytes runs past the end of "
-                            "the file, which is truncated at 0x1cf");
+  EXPECT_EQ(refusal({cut}), "kdump header of 0x1d0 bytes runs past the end at "
+                            "0x1cf, truncated by 0x1 bytes or more");
   cut.assign(file.begin(), file.begin() + 4096 + 103);
   EXPECT_EQ(refusal({cut}), "kdump sub header at offset 0x1000 runs past the "
-                            "end of the file, which is truncated at 0x1067");
+                            "end at 0x1067, truncated by 0x1 bytes or more");
   cut.assign(file.begin(), file.begin() + long(places.descriptors) - 1);
   EXPECT_EQ(refusal({cut}),
-            "kdump bitmaps from offset 0x2000 to 0x4000 run past the end of "
-            "the file at 0x3fff; the file is truncated");
+            "kdump bitmaps from offset 0x2000 to 0x4000 run past the end at "
+            "0x3fff, truncated by 0x1 bytes or more");
 }
 
 TEST_F(Kdump, RefusesABlockSizeThatIsNone) {
@@ -153,8 +153,9 @@ TEST_F(Kdump, RefusesASubHeaderBeyondTheFile) {
   patch<uint32_t>(file, subHeaderBlocksAt, 0xffffffff);
   EXPECT_EQ(refusal({file}),
             "kdump bitmaps from offset 0x100000000000 to 0x100000002000 run "
-            "past the end of the file at " +
-                hex(file.size()) + "; the file is truncated");
+            "past the end at " +
+                hex(file.size()) + ", truncated by " +
+                hex(0x100000002000 - file.size()) + " bytes or more");
 }
 
 TEST_F(Kdump, RefusesBitmapsThatDoNotCoverThePageFrames) {
@@ -185,7 +186,8 @@ TEST_F(Kdump, KeepsTheMemoryWhenTheNotesAreNotThere) {
   EXPECT_THAT(dump.quirks,
               ElementsAre("kdump notes of " + hex(file.size()) +
                               " bytes at offset 0x1068 runs past the end at " +
-                              hex(file.size()),
+                              hex(file.size()) +
+                              ", truncated by 0x1068 bytes or more",
                           "kdump VMCOREINFO of 0x64 bytes at offset "
                           "0xffffffffffffffff runs past the end at " +
                               hex(file.size()),

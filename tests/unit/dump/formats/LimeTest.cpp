@@ -223,7 +223,8 @@ TEST(Lime, RefusesABrokenFirstHeader) {
   ByteWriter shorter;
   shorter.text("EMiL").u32(1);
   EXPECT_EQ(refusalOf(readLime, shorter.take()),
-            "the file ends inside the first record's header");
+            "the first record's header runs past the end at 0x8, truncated by "
+            "0x18 bytes or more");
 }
 
 TEST(Lime, TruncationIsHarmless) {

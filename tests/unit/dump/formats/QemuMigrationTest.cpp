@@ -332,7 +332,8 @@ TEST(QemuMigration, Refusals) {
             "QEMU stream with the unknown subsection 'configuration/x', whose "
             "length nothing tells; take the dump with dump-guest-memory");
   EXPECT_EQ(sentence(QemuWriter("virt").start().word(0x1000 | 4).take()),
-            "the list of RAM blocks at offset 0x2a runs past the end at 0x2a");
+            "the list of RAM blocks at offset 0x2a runs past the end at 0x2a, "
+            "truncated by 0x1 bytes or more");
   EXPECT_EQ(
       sentence(QemuWriter("virt")
                    .start()

@@ -67,8 +67,8 @@ TEST(VirtualBox, Refusals) {
   count.resize(4096);
   patch(count, 56, uint16_t(0xffff));
   EXPECT_EQ(refusalOf(readVirtualBox, count),
-            "program header 72 of 65535 is behind the end of the file at "
-            "0x1000; the file is truncated");
+            "program header 72 of 65535 lies past the end at 0x1000, truncated "
+            "by 0x37f008 bytes or more");
 }
 
 TEST(VirtualBox, OtherElfFilesAreNot) {

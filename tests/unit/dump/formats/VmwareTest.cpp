@@ -153,6 +153,14 @@ TEST(Vmware, Refusals) {
             "the end at 0x5e");
 }
 
+TEST(Vmware, AGroupThatIsCutOffIsNoMissingFile) {
+  auto state = VmwareWriter().group("memory").block("Memory", {}, {1}).take();
+  state.resize(0x60);
+  const std::string sentence = refusalOf(readAlone, state);
+  EXPECT_EQ(sentence.find("group 'memory' at offset"), 0u) << sentence;
+  EXPECT_NE(sentence.find("truncated by 0x"), std::string::npos) << sentence;
+}
+
 TEST(Vmware, TruncationIsHarmless) {
   auto state = VmwareWriter()
                    .group("cpu")

@@ -58,6 +58,37 @@ TEST_P(EveryRiscV64Mode, SatpTellsTheMode) {
   EXPECT_NE(sourceOf(kernel, "paging mode").find("satp"), std::string::npos);
 }
 
+/// Where the tables that would confirm the root are cut off, all modes look
+/// alike but for the pointers in the image.
+TEST_P(EveryRiscV64Mode, PointersTellTheModeOfAnUnconfirmedRoot) {
+  const uint64_t directMap = GetParam()->levelCount == 5   ? 0xff60000000000000
+                             : GetParam()->levelCount == 4 ? 0xffffaf8000000000
+                                                           : 0xffffffd800000000;
+  for (bool hasPointers : {true, false}) {
+    BuiltKernel built(*GetParam(), imageAt, physicalAt);
+    built.dump.vmcoreinfo = built.info(
+        "6.1.176", "SYMBOL(init_uts_ns)=" +
+                       hex(imageAt + BuiltKernel::dataOffset).substr(2) + "\n");
+    built.memory->writeString(physicalAt + BuiltKernel::dataOffset, "Linux");
+    built.memory->writeString(physicalAt + BuiltKernel::dataOffset + 130,
+                              "6.1.176");
+    built.memory->setAbsent(physicalAt + BuiltKernel::imageBytes,
+                            Absence::Truncated);
+    for (uint64_t i = 0; hasPointers && i < 100; ++i)
+      built.addWord<uint64_t>(BuiltKernel::dataOffset + 0x1000 + 8 * i,
+                              directMap + i * 0x12340);
+    KernelImage kernel = valueOf(built.find());
+    EXPECT_NE(kernel.rootDoubt.find("unconfirmed"), std::string::npos);
+    EXPECT_EQ(kernel.rootDoubt.find("is a guess") != std::string::npos,
+              !hasPointers);
+    if (!hasPointers)
+      continue;
+    EXPECT_EQ(kernel.mode.name, GetParam()->name);
+    EXPECT_NE(sourceOf(kernel, "paging mode").find("100 pointers"),
+              std::string::npos);
+  }
+}
+
 std::string nameOf(const ::testing::TestParamInfo<const PagingMode *> &info) {
   return "Sv" + std::to_string(info.param->virtualBits);
 }
