@@ -90,23 +90,23 @@ std::optional<std::string> compare(llvm::ArrayRef<Piece> before,
          ", and now has " + (i < after.size() ? describe(after[i]) : "nothing");
 }
 
-/// The plan for the addresses around \p spans alone.
-ListingPlan clip(ListingPlan plan, const Span &span) {
+/// The parts of \p ranges around \p span.
+std::vector<ListedRange> clip(llvm::ArrayRef<ListedRange> all,
+                              const Span &span) {
   const uint64_t around = span.last - span.first + 0x10000;
   const VirtAddr first(span.first.value > around ? span.first.value - around
                                                  : 0),
       last(span.last.value + around > span.last.value ? span.last.value + around
                                                       : ~uint64_t(0));
   std::vector<ListedRange> ranges;
-  for (ListedRange range : plan.ranges) {
+  for (ListedRange range : all) {
     if (range.last < first || range.first > last)
       continue;
     range.first = std::max(range.first, first);
     range.last = std::min(range.last, last);
     ranges.push_back(range);
   }
-  plan.ranges = std::move(ranges);
-  return plan;
+  return ranges;
 }
 
 /// False if there is no listing, or not all of it.
@@ -118,6 +118,45 @@ bool list(const ListingPlan &plan, const PhysicalMemory &memory,
     return !result->isCut;
   llvm::consumeError(result.takeError());
   return false;
+}
+
+/// What all mutants of a specimen are compared with.
+struct SoundListing {
+  explicit SoundListing(const Specimen &specimen)
+      : plan(specimen.plan()), ranges(plan.ranges) {
+    // Which lines a section leaves out depends on how many it has.
+    for (AddressMarker &marker : plan.markers)
+      marker.maxLines = 0;
+  }
+
+  /// Those in the ranges of the plan, which is clipped; edges may be off.
+  llvm::ArrayRef<Run> runsInPlan() const {
+    const uint64_t first = plan.ranges.front().first.value,
+                   last = plan.ranges.back().last.value;
+    auto begin = llvm::partition_point(
+        runs, [&](const Run &run) { return run.end && run.end <= first; });
+    auto end = std::partition_point(
+        begin, runs.end(), [&](const Run &run) { return run.start <= last; });
+    return llvm::ArrayRef<Run>(runs).slice(size_t(begin - runs.begin()),
+                                           size_t(end - begin));
+  }
+
+  ListingPlan plan;
+  const std::vector<ListedRange> ranges; ///< Of the whole listing.
+  std::vector<Run> runs;
+  bool isWhole = false; ///< The runs are all that there are.
+};
+
+SoundListing &soundListingOf(Specimen &specimen) {
+  static std::map<const Specimen *, SoundListing> known;
+  auto [at, isNew] = known.try_emplace(&specimen, specimen);
+  SoundListing &sound = at->second;
+  if (isNew) {
+    RunCollector collector;
+    sound.isWhole = list(sound.plan, specimen.session().memory(), collector);
+    sound.runs = std::move(collector.runs);
+  }
+  return sound;
 }
 
 struct Row {
@@ -213,39 +252,10 @@ static unsigned countPassedOver(const Specimen &specimen,
   return count;
 }
 
-CheckResult checkTable(Specimen &specimen, Random &random, bool isWhole) {
-  llvm::ArrayRef<Target> targets = specimen.targets(Part::Table);
-  if (targets.empty())
-    return {};
-  const Target &target = random.pick(targets);
-  const KnownTable &table = *specimen.findTable(target.offset);
-  const PagingMode &mode = specimen.image().mode;
-  const uint64_t index = (target.offset - table.offset) / mode.entryBytes;
-  const uint64_t span = mode.entrySpan(table.level);
-  std::vector<Span> spans;
-  for (VirtAddr base : table.bases) {
-    const VirtAddr first = base + (index << mode.levels[table.level].shift);
-    spans.push_back({first, first + (span - 1)});
-  }
-  ListingPlan plan =
-      isWhole ? specimen.plan() : clip(specimen.plan(), random.pick(spans));
-  // Which lines a section leaves out depends on how many it has.
-  for (AddressMarker &marker : plan.markers)
-    marker.maxLines = 0;
-  const PhysicalMemory &memory = specimen.session().memory();
-  RunCollector before;
-  const bool wasListed = list(plan, memory, before);
-  CheckResult result;
-  result.damage = mutate(specimen.file(), target, targets, random);
-  CountingStream text;
-  TextPrinter printer(plan.wording, plan.context, text);
-  RunCollector after(isWhole ? &printer : nullptr);
-  const bool isListed = list(plan, memory, after);
-  specimen.file().restore();
-  if (!wasListed || !isListed || table.isAmbiguous)
-    return result;
-  const uint64_t behind =
-      span * countPassedOver(specimen, table, unsigned(index), specimen.file());
+/// What the damage may change, and what depends on where the listing begins
+/// and ends.
+static void addUncompared(const ListingPlan &plan, uint64_t behind,
+                          std::vector<Span> &spans) {
   for (Span &own : spans)
     own.last += behind;
   // x86's first line begins at 0, and the last ends at 2^64, whatever the
@@ -261,8 +271,46 @@ CheckResult checkTable(Specimen &specimen, Random &random, bool isWhole) {
     spans.push_back({last + 1, VirtAddr(~uint64_t(0))});
   llvm::sort(spans,
              [](const Span &a, const Span &b) { return a.first < b.first; });
-  result.fault =
-      compare(listOutside(before.runs, spans), listOutside(after.runs, spans));
+}
+
+CheckResult checkTable(Specimen &specimen, Random &random, bool isWhole) {
+  llvm::ArrayRef<Target> targets = specimen.targets(Part::Table);
+  if (targets.empty())
+    return {};
+  const Target &target = random.pick(targets);
+  const KnownTable &table = *specimen.findTable(target.offset);
+  const PagingMode &mode = specimen.image().mode;
+  const uint64_t index = (target.offset - table.offset) / mode.entryBytes;
+  const uint64_t span = mode.entrySpan(table.level);
+  std::vector<Span> spans;
+  for (VirtAddr base : table.bases) {
+    const VirtAddr first = base + (index << mode.levels[table.level].shift);
+    spans.push_back({first, first + (span - 1)});
+  }
+  SoundListing &sound = soundListingOf(specimen);
+  ListingPlan &plan = sound.plan;
+  plan.ranges = isWhole ? sound.ranges : clip(sound.ranges, random.pick(spans));
+  if (plan.ranges.empty())
+    return {};
+  const PhysicalMemory &memory = specimen.session().memory();
+  CheckResult result;
+  result.damage = mutate(specimen.file(), target, targets, random);
+  CountingStream text;
+  TextPrinter printer(plan.wording, plan.context, text);
+  RunCollector after(isWhole ? &printer : nullptr);
+  const bool isListed = list(plan, memory, after);
+  specimen.file().restore();
+  if (!isListed || table.isAmbiguous)
+    return result;
+  const uint64_t behind =
+      span * countPassedOver(specimen, table, unsigned(index), specimen.file());
+  addUncompared(plan, behind, spans);
+  const std::vector<Piece> now = listOutside(after.runs, spans);
+  if (sound.isWhole && listOutside(sound.runsInPlan(), spans) == now)
+    return result;
+  RunCollector before;
+  if (list(plan, memory, before))
+    result.fault = compare(listOutside(before.runs, spans), now);
   return result;
 }
 
@@ -293,7 +341,12 @@ CheckResult checkAreas(Specimen &specimen, Random &random) {
   const KnownObject *damaged = specimen.findObject(Part::Area, target.offset);
   llvm::ArrayRef<VirtAddr> processes = specimen.processes();
   const VirtAddr mm = random.pick(processes);
-  std::optional<Rows> before = readAreas(*specimen.kernel(), mm);
+  static std::map<std::pair<const Specimen *, uint64_t>, std::optional<Rows>>
+      known;
+  auto [at, isNew] = known.try_emplace({&specimen, mm.value});
+  if (isNew)
+    at->second = readAreas(*specimen.kernel(), mm);
+  const std::optional<Rows> &before = at->second;
   CheckResult result;
   result.damage = mutate(specimen.file(), target, targets, random);
   std::optional<Rows> after = readAreas(*specimen.kernel(), mm);

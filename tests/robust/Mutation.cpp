@@ -89,6 +89,10 @@ std::string mutate(DumpFile &file, const Target &target,
                 std::min(bytes.size(), size_t(donor.size)));
   }
   }
+  if (!std::memcmp(bytes.data(), file.data() + target.offset, bytes.size())) {
+    what = "flip"; // else it were no mutant
+    bytes[random.below(bytes.size())] ^= uint8_t(1 << random.below(8));
+  }
   file.write(target.offset, bytes);
   return what + (" " + hex(target.offset)) + "+" + hex(target.size);
 }
