@@ -2,6 +2,7 @@
 
 #include "CountingStream.h"
 #include "analysis/MapsReader.h"
+#include "paging/Translate.h"
 #include "views/Maps.h"
 
 namespace vmpt::robust {
@@ -233,31 +234,37 @@ std::optional<Rows> readAreas(const Kernel &kernel, VirtAddr mm) {
 
 } // namespace
 
-/// How many entries behind \p index Linux's walker passes over without a word:
-/// they belong to the line before.
-static unsigned countPassedOver(const Specimen &specimen,
-                                const KnownTable &table, unsigned index,
-                                DumpFile &file) {
+/// The last address of the line that \p last is in, as far as Linux's walker
+/// passes over what follows without a word.
+static VirtAddr endOfPassedOver(const Specimen &specimen,
+                                const PhysicalMemory &memory, VirtAddr last) {
   const PagingMode &mode = specimen.image().mode;
-  const EntryRule &rule = specimen.plan().entryRules[table.level];
-  unsigned count = 0;
-  while (table.level != mode.lastLevel() &&
-         ++index < mode.entryCount(table.level)) {
-    const uint64_t entry =
-        mode.load(file.data() + table.offset + index * mode.entryBytes);
-    if (rule.isHole(entry) || rule.isLeaf(entry) || !rule.isPassedOver(entry))
-      break;
-    ++count;
+  constexpr unsigned maxEntries = 4096;
+  for (unsigned i = 0; i < maxEntries; ++i) {
+    const VirtAddr at = last + 1;
+    PhysAddr table = specimen.image().root;
+    unsigned level = 0;
+    uint64_t entry = 0;
+    for (; level < mode.lastLevel(); ++level) {
+      const EntryRule &rule = specimen.plan().entryRules[level];
+      const PhysAddr place =
+          table + uint64_t(mode.indexOf(at, level)) * mode.entryBytes;
+      if (readEntry(memory, mode, place, entry) || rule.isHole(entry) ||
+          rule.isLeaf(entry))
+        return last;
+      if (rule.isPassedOver(entry))
+        break;
+      table = mode.decode(entry, level).address;
+    }
+    if (level == mode.lastLevel() || at == VirtAddr(0))
+      return last;
+    last = VirtAddr(at.value | (mode.entrySpan(level) - 1));
   }
-  return count;
+  return last;
 }
 
-/// What the damage may change, and what depends on where the listing begins
-/// and ends.
-static void addUncompared(const ListingPlan &plan, uint64_t behind,
-                          std::vector<Span> &spans) {
-  for (Span &own : spans)
-    own.last += behind;
+/// What depends on where the listing begins and ends.
+static void addUncompared(const ListingPlan &plan, std::vector<Span> &spans) {
   // x86's first line begins at 0, and the last ends at 2^64, whatever the
   // first and the last address.
   VirtAddr begin(~uint64_t(0)), last(0);
@@ -302,9 +309,9 @@ CheckResult checkTable(Specimen &specimen, Random &random, bool isWhole) {
   specimen.file().restore();
   if (!isListed || table.isAmbiguous)
     return result;
-  const uint64_t behind =
-      span * countPassedOver(specimen, table, unsigned(index), specimen.file());
-  addUncompared(plan, behind, spans);
+  for (Span &own : spans)
+    own.last = endOfPassedOver(specimen, memory, own.last);
+  addUncompared(plan, spans);
   const std::vector<Piece> now = listOutside(after.runs, spans);
   if (sound.isWhole && listOutside(sound.runsInPlan(), spans) == now)
     return result;

@@ -225,7 +225,12 @@ KernelFinder::chooseBy(const NamedVmcoreinfo &text) {
     Choice candidate = chooseBy(*arch, text);
     if (candidate && candidate->doubt.empty())
       return candidate;
-    if (!doubtful)
+    if (candidate && !dump_.machine.arch && !overrides_.arch &&
+        !arch->owns(text.info) && !candidate->isPointedTo)
+      candidate->doubt += "; its architecture, " +
+                          getArchName(arch->arch).str() +
+                          ", is a guess (--arch names it)";
+    if (!doubtful || (candidate && candidate->isPointedTo))
       doubtful = std::move(candidate);
   }
   return doubtful;
@@ -366,6 +371,7 @@ KernelFinder::chooseMode(llvm::ArrayRef<KernelCandidate> candidates) const {
     return first;
   KernelCandidate chosen = candidates[pointed->index];
   chosen.modeSource = pointed->source;
+  chosen.isPointedTo = !pointed->isGuess;
   if (pointed->isGuess && modes.size() > 1)
     chosen.doubt += "; its mode, " + chosen.mode.mode.name.str() +
                     ", is a guess (--levels names it)";

@@ -29,6 +29,8 @@ struct KernelCandidate {
   std::string doubt = {};
   /// The root is that of a task, whose kernel half stands for the kernel's.
   bool isOfTask = false;
+  /// Pointers in the kernel's image are made for this mode.
+  bool isPointedTo = false;
   /// Only where there is no VMCOREINFO.
   std::string bannerRelease = {};
   std::string archSource = {};

@@ -86,6 +86,9 @@ TEST_P(EveryRiscV64Mode, PointersTellTheModeOfAnUnconfirmedRoot) {
     EXPECT_EQ(kernel.mode.name, GetParam()->name);
     EXPECT_NE(sourceOf(kernel, "paging mode").find("100 pointers"),
               std::string::npos);
+    // They tell the architecture, too, where the container does not.
+    built.dump.machine.arch.reset();
+    EXPECT_EQ(valueOf(built.find()).mode.name, GetParam()->name);
   }
 }
 
