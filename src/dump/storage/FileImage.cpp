@@ -64,7 +64,7 @@ llvm::Expected<Bytes> FileImage::slice(uint64_t offset, uint64_t wanted,
                                          FileOffset(offset));
   };
   if (!fits(offset, wanted, size()))
-    return fail("runs past the end at " + hex(size()));
+    return fail("runs " + describeOverrun(offset, wanted, size()));
   if (wanted == 0)
     return Bytes({}, order, FileOffset(offset));
   if (const uint8_t *view = tryView(offset, wanted))

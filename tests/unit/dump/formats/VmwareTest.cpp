@@ -150,7 +150,7 @@ TEST(Vmware, Refusals) {
   patch(manyGroups, 8, uint32_t(0xffffffff));
   EXPECT_EQ(sentence(manyGroups),
             "the table of groups of 0x4fffffffb0 bytes at offset 0xc runs past "
-            "the end at 0x5e");
+            "the end at 0x5e, truncated by 0x4fffffff5e bytes or more");
 }
 
 TEST(Vmware, AGroupThatIsCutOffIsNoMissingFile) {

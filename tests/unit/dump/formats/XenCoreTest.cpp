@@ -76,7 +76,7 @@ TEST(XenCore, WithoutTheNamesOfItsSectionsItIsCutOff) {
             "Xen dump without the names of its sections, which end it, and so "
             "without the numbers of its pages; its sections run past the end "
             "at " +
-                hex(file.size()) + ", truncated by 0x23 bytes or more");
+                hex(file.size()) + ", truncated by 0x29 bytes or more");
 }
 
 TEST(XenCore, Refusals) {

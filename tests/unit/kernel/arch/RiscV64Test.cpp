@@ -79,8 +79,9 @@ TEST_P(EveryRiscV64Mode, PointersTellTheModeOfAnUnconfirmedRoot) {
                               directMap + i * 0x12340);
     KernelImage kernel = valueOf(built.find());
     EXPECT_NE(kernel.rootDoubt.find("unconfirmed"), std::string::npos);
+    // The short tables of Sv39 are none of the other modes'.
     EXPECT_EQ(kernel.rootDoubt.find("is a guess") != std::string::npos,
-              !hasPointers);
+              !hasPointers && GetParam()->levelCount > 3);
     if (!hasPointers)
       continue;
     EXPECT_EQ(kernel.mode.name, GetParam()->name);
