@@ -201,7 +201,11 @@ ListingPlan makePlan(const KernelImage &kernel, PhysAddr root,
   Wording wording = {.source = generation.source,
                      .fields = generation.fields,
                      .printsEmptyRuns = generation.printsEmptyRuns,
-                     .meanings = meanings};
+                     .meanings = meanings,
+                     .memoryTypes = generation.fields.drop_while(
+                         [](const AttributeField &field) {
+                           return field.mask != memoryType;
+                         })};
   ListingPlan plan(mode, root, wording);
   plan.entryRules = makeEntryRules(mode, generation);
   plan.rules.attributeMask = 0;

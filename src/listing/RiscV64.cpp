@@ -61,12 +61,20 @@ constexpr AttributeMeaning meanings[] = {
     {"dirty", bit(0) | bit(7), bit(0) | bit(7)},
 };
 
+/// [riscv/priv] "Svpbmt".
+constexpr AttributeField memoryTypes[] = {
+    {bits(62, 61), 0, "PMA"},
+    {bits(62, 61), bit(61), "NC"},
+    {bits(62, 61), bit(62), "IO"},
+};
+
 constexpr Wording oldWording = {
     .source = "linux v5.17 to v6.6 arch/riscv/mm/ptdump.c",
     .physicalColumn = true,
     .fields = oldFields,
     .printsEmptyRuns = false,
     .meanings = meanings,
+    .memoryTypes = memoryTypes,
 };
 constexpr Wording newWording = {
     .source = "linux v6.7 to v7.3 arch/riscv/mm/ptdump.c",
@@ -74,6 +82,7 @@ constexpr Wording newWording = {
     .fields = newFields,
     .printsEmptyRuns = false,
     .meanings = meanings,
+    .memoryTypes = memoryTypes,
 };
 
 /// pte_pfn(): in a NAPOT entry the lowest set bit of the frame number says

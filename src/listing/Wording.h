@@ -51,6 +51,9 @@ struct Wording {
   /// For programs; rows of one word stand together. The rights are the
   /// entry's own, as the fields show them, not those of the path to it.
   llvm::ArrayRef<AttributeMeaning> meanings;
+  /// What kind of memory an entry makes of a page: one row fits. Of entries as
+  /// they are, with bits that the listing leaves out. Empty: not told.
+  llvm::ArrayRef<AttributeField> memoryTypes = {};
 
   /// The columns, blanks and dots of fill left out; nothing where the line
   /// has no columns.

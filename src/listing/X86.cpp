@@ -46,6 +46,34 @@ constexpr AttributeMeaning meanings[] = {
     {"dirty", present | dirty, present | dirty},
 };
 
+constexpr uint64_t writeThrough = bit(3), cacheDisable = bit(4);
+
+/// PAT as Linux programs it: linux v6.12 arch/x86/mm/pat/memtype.c
+/// pat_bp_init(). \p pat is bit 7 of a pte, bit 12 of a larger page.
+constexpr AttributeField typeOf(uint64_t pat, uint64_t value,
+                                llvm::StringLiteral name) {
+  return {writeThrough | cacheDisable | pat, value, name, "",
+          pat == bit(7) ? pteLevel : largeLevels};
+}
+constexpr AttributeField memoryTypes[] = {
+    typeOf(bit(7), 0, "WB"),
+    typeOf(bit(7), writeThrough, "WC"),
+    typeOf(bit(7), cacheDisable, "UC-"),
+    typeOf(bit(7), writeThrough | cacheDisable, "UC"),
+    typeOf(bit(7), bit(7), "WB"),
+    typeOf(bit(7), bit(7) | writeThrough, "WP"),
+    typeOf(bit(7), bit(7) | cacheDisable, "UC-"),
+    typeOf(bit(7), bit(7) | writeThrough | cacheDisable, "WT"),
+    typeOf(bit(12), 0, "WB"),
+    typeOf(bit(12), writeThrough, "WC"),
+    typeOf(bit(12), cacheDisable, "UC-"),
+    typeOf(bit(12), writeThrough | cacheDisable, "UC"),
+    typeOf(bit(12), bit(12), "WB"),
+    typeOf(bit(12), bit(12) | writeThrough, "WP"),
+    typeOf(bit(12), bit(12) | cacheDisable, "UC-"),
+    typeOf(bit(12), bit(12) | writeThrough | cacheDisable, "WT"),
+};
+
 constexpr Wording wording = {
     .source = "linux v4.9 to v7.3 arch/x86/mm/dump_pagetables.c",
     .sizeInBytes = true,
@@ -53,6 +81,7 @@ constexpr Wording wording = {
     .fields = fields,
     .blankWidth = 30,
     .meanings = meanings,
+    .memoryTypes = memoryTypes,
 };
 
 /// A protection-none page keeps "present" in the global bit.
