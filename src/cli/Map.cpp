@@ -1,0 +1,160 @@
+//===- Map.cpp - vmpt map: the machine as a page to look at ---------------===//
+#include "analysis/Auditor.h"
+#include "analysis/Explainer.h"
+#include "cli/Commands.h"
+#include "cli/PageSession.h"
+#include "kernel/pages/NonPresentEntry.h"
+#include "session/AnswerGaps.h"
+#include "views/MapPage.h"
+
+#include <map>
+
+namespace vmpt {
+
+namespace {
+
+class MapCommand final : public Command {
+public:
+  void addOptions(OptionParser &parser) override {
+    dump_.add(parser);
+    kernel_.add(parser);
+    symbols_.add(parser);
+    file_.add(parser);
+  }
+  llvm::Error run(const CommandContext &context) override;
+
+private:
+  llvm::Error write(Session &session, const Kernel &kernel, Output &output);
+
+  DumpOptions dump_;
+  KernelOptions kernel_;
+  SymbolOptions symbols_;
+  FileOptions file_;
+};
+
+std::optional<TaskList> readTasks(Session &session, const Kernel &kernel) {
+  llvm::Expected<TaskList> list =
+      session.readTasks(kernel, {/*withThreads=*/true});
+  if (!list) {
+    session.gap("tasks", "processes are not known: " +
+                             session.takeMessage(list.takeError()));
+    return std::nullopt;
+  }
+  for (const std::string &problem : list->problems)
+    session.gap("task-list", problem);
+  return std::move(*list);
+}
+
+/// Null if they are not known.
+std::unique_ptr<PageSession> readPages(Session &session) {
+  llvm::Expected<std::unique_ptr<PageSession>> pages =
+      PageSession::create(session);
+  if (pages)
+    return std::move(*pages);
+  session.gap("pages", "struct pages are not known: " +
+                           session.takeMessage(pages.takeError()));
+  return nullptr;
+}
+
+/// A page with all that a hostile dump gives cause to find opens nowhere.
+void cutFindings(Session &session, std::vector<AuditFinding> &findings) {
+  constexpr size_t most = 1000; // Of a rule.
+  std::map<AuditRule, size_t> met;
+  llvm::erase_if(findings, [&](const AuditFinding &finding) {
+    return ++met[finding.rule] > most;
+  });
+  for (const auto &[rule, count] : met)
+    if (count > most)
+      session.gap("findings-cut",
+                  llvm::Twine(count - most) + " further findings of " +
+                      getInfo(rule).word + " are left out of the page");
+}
+
+MapTables collectTables(Session &session, const Kernel &kernel,
+                        const MachineMap &map, const ListingPlan &plan,
+                        const NonPresentRules &rules) {
+  MapTables tables(plan, rules);
+  for (size_t mode = 0; mode < map.modes.size(); ++mode)
+    tables.add(kernel.memory().physical(), map.modes[mode], map.rootsOf(mode));
+  if (tables.leftOut())
+    session.gap("tables-left-out", llvm::Twine(tables.leftOut()) +
+                                       " page tables are more than the page "
+                                       "has room for");
+  if (tables.unstyled())
+    session.gap("entries-unusual",
+                llvm::Twine(tables.unstyled()) +
+                    " entries have bits of too many kinds; the page shows "
+                    "their values alone");
+  if (tables.isExhausted())
+    session.gap("tables-cut",
+                "there are more tables than the dump has room for");
+  return tables;
+}
+
+llvm::Error MapCommand::write(Session &session, const Kernel &kernel,
+                              Output &output) {
+  const Dump &dump = session.wholeDump();
+  llvm::Expected<ListingPlan> plan = planKernelListing(kernel.image());
+  if (!plan)
+    return plan.takeError();
+  const std::optional<TaskList> tasks = readTasks(session, kernel);
+  const std::unique_ptr<PageSession> pages = readPages(session);
+  const MachineMap map =
+      readMachineMap(kernel, tasks ? &*tasks : nullptr,
+                     pages ? &pages->flags() : nullptr, session.diagnostics());
+  for (const Finding &problem : map.problems)
+    session.gap(problem.kind, problem.sentence, problem.subject);
+  const NonPresentRules rules = findNonPresentRules(kernel);
+  const MapTables tables = collectTables(session, kernel, map, *plan, rules);
+  const Crash crash = explainCrash(kernel, session.dump().machine);
+  reportGaps(session, crash);
+  AuditReport report;
+  std::vector<AuditFinding> findings = auditKernel(kernel, report);
+  reportGaps(session, report);
+  cutFindings(session, findings);
+  if (kernel.symbols().empty() || !kernel.kallsyms())
+    session.warn("symbols", "the dump has no symbols that could be searched");
+
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  const std::vector<Finding> noticed = session.diagnostics().findings();
+  writeMapPage(os, {kernel, dump, map, tables, crash, report, findings, noticed,
+                    session.request().path, "vmpt " VMPT_VERSION});
+  os.flush();
+  if (llvm::Error error = output.file->write(llvm::arrayRefFromStringRef(text)))
+    return llvm::createFileError(output.path, std::move(error));
+  if (llvm::Error error = output.file->commit())
+    return llvm::createFileError(output.path, std::move(error));
+  return llvm::Error::success();
+}
+
+llvm::Error MapCommand::run(const CommandContext &context) {
+  if (llvm::Error error = file_.check("map"))
+    return error;
+  llvm::Expected<Request> request = makeRequest(dump_, kernel_, symbols_);
+  if (!request)
+    return request.takeError();
+  llvm::Expected<Output> output = file_.create(*request);
+  if (!output)
+    return output.takeError();
+  auto session = context.openRequest(std::move(*request));
+  if (!session)
+    return session.takeError();
+  llvm::Expected<const Kernel &> kernel = (*session)->kernel();
+  if (!kernel)
+    return kernel.takeError();
+  if (llvm::Error error = write(**session, *kernel, *output))
+    return (*session)->withFileName(std::move(error));
+  return llvm::Error::success();
+}
+
+} // namespace
+
+const CommandInfo mapCommand = {
+    "map", "make a page to look at: address spaces, memory, processes",
+    "Writes one HTML file that needs nothing else: every address space from "
+    "its whole down to a page, physical memory, processes, what explain and "
+    "audit say. It opens in a browser from disk.",
+    createCommand<MapCommand>};
+
+} // namespace vmpt
