@@ -126,7 +126,8 @@ void addWalk(CrashScene &scene, const OopsEvent *event, Crash &crash) {
                            hex(absent->address) + " is not in the dump (" +
                            getAbsenceName(absent->absence) + ")");
   const WalkText text = scene.arch().printWalk(
-      {image, mode, *crash.walk, table->root == image.root, crash.comm});
+      {image, mode, *crash.walk, table->root == image.root, crash.comm,
+       &kernel.memory().physical()});
   crash.walkHeader = text.header;
   crash.walkLine = text.line;
 }

@@ -34,7 +34,7 @@ public:
   }
   State leafState(uint64_t inherited, unsigned level, uint64_t entry) {
     State state;
-    if (!entry)
+    if (mode_.isEmpty(entry, level))
       return state;
     const DecodedEntry decoded = mode_.decode(entry, level);
     if (decoded.isPage()) {

@@ -70,10 +70,15 @@ SavedRegistersReader::create(const Kernel &kernel) {
       {&reader.sp_, shape.sp},
       {&reader.mode_, shape.mode}};
   for (const auto &[field, name] : wanted) {
-    llvm::Expected<Field> found = findField(types, "pt_regs", {name});
+    auto [member, element] = name.split('[');
+    llvm::Expected<Field> found = findField(types, "pt_regs", {member});
     if (!found)
       return found.takeError();
     *field = *found;
+    if (uint64_t index = 0; !element.consumeInteger(10, index)) {
+      const unsigned wordBytes = kernel.reader().wordBytes();
+      *field = {found->offset + index * wordBytes, wordBytes};
+    }
   }
   if (!shape.code.empty())
     reader.code_ = findOptionalField(types, "pt_regs", {shape.code});

@@ -48,8 +48,9 @@ private:
     TableBytes below;
     if (goesOn) {
       entry.absence = read(entry.decoded.address, level + 1, below);
-      entry.isTableExcluded =
-          entry.absence && memory_.mayBeZeros(entry.absence->absence);
+      entry.isTableExcluded = entry.absence &&
+                              memory_.mayBeZeros(entry.absence->absence) &&
+                              mode_.zerosAreEmpty(level + 1);
     }
     return visit_(entry) &&
            (!goesOn || entry.absence ||

@@ -28,7 +28,8 @@ const uint8_t *TableWalk::load(PhysAddr table, unsigned level,
   if (!missing)
     return buffer.data();
   absent = *missing;
-  if (level == 0 || !memory_.mayBeZeros(absent.absence))
+  if (level == 0 || !memory_.mayBeZeros(absent.absence) ||
+      !mode_.zerosAreEmpty(level))
     return nullptr;
   std::memset(buffer.data(), 0, buffer.size());
   return buffer.data();
@@ -72,7 +73,7 @@ void TableWalk::walkTable(PhysAddr table, unsigned level, VirtAddr first,
       unsigned(std::min<uint64_t>((last - from.at) >> shift, count - 1));
   for (unsigned index = begin; index <= end; ++index) {
     const uint64_t value = mode_.load(data + size_t(index) * mode_.entryBytes);
-    if (!value)
+    if (mode_.isEmpty(value, level))
       continue;
     TableEntry entry{from.at + (uint64_t(index) << shift),
                      table + uint64_t(index) * mode_.entryBytes, value, level,

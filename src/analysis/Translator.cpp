@@ -85,11 +85,12 @@ static Ending getEnding(EntryKind kind) {
 /// by the present bit alone.
 void Translator::explainHole(AddressAnswer &answer) const {
   const TranslationStep &last = answer.translation.steps.back();
+  const PagingMode &mode = spaceOf(answer.address).mode();
   if (!isUserAddress(answer.address)) {
-    answer.ending = last.entry ? Ending::NotPresent : Ending::NoEntry;
+    answer.ending = mode.isEmpty(last.entry, last.level) ? Ending::NoEntry
+                                                         : Ending::NotPresent;
     return;
   }
-  const PagingMode &mode = spaceOf(answer.address).mode();
   const NonPresentEntry held =
       decodeNonPresent(rules_, mode, last.entry, last.level);
   answer.ending = getEnding(held.kind);

@@ -20,6 +20,7 @@ ListingPlan planKernel(const KernelImage &kernel) {
 
 } // namespace
 
-const ListingArch listingArchI386 = {.planKernel = planKernel};
+const ListingArch listingArchI386 = {.planKernel = planKernel,
+                                     .listsTasks = true};
 
 } // namespace vmpt

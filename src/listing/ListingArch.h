@@ -11,6 +11,8 @@ struct ListingArch {
   /// The same for the table of EFI's runtime services at \p root; null where
   /// it is listed as a task's is.
   ListingPlan (*planEfi)(const KernelImage &, PhysAddr root) = nullptr;
+  /// The kernel has a file of a task's whole table (x86 `current_kernel`).
+  bool listsTasks = false;
 };
 
 // Defined in the architecture's file in this folder.

@@ -35,8 +35,7 @@ llvm::Expected<ListingPlan> planTaskListing(const KernelImage &kernel,
                                             PhysAddr root, bool userOnly) {
   ListingPlan plan = planWholeTable(kernel);
   plan.root = root;
-  const bool listsBothHalves = plan.ranges.front().first == VirtAddr(0);
-  if (listsBothHalves && !userOnly)
+  if (getListingArch(kernel.arch->arch).listsTasks && !userOnly)
     return plan;
   VirtAddr last = kernel.arch->lastUserAddress(kernel);
   plan.ranges = {{VirtAddr(0), last}};

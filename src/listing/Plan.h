@@ -41,8 +41,8 @@ llvm::Expected<ListingPlan> planKernelListing(const KernelImage &kernel);
 
 /// A task's table as `page_tables/current_kernel` lists it, or, with the root
 /// that user code runs on, `current_user`. With \p userOnly, addresses of the
-/// user half alone. arm64 and riscv have no such file: theirs is the user half
-/// in the wording of `kernel_page_tables`, under a "User Space" header.
+/// user half alone. Other architectures have no such file: theirs is the user
+/// half in the wording of `kernel_page_tables`, under a "User Space" header.
 llvm::Expected<ListingPlan> planTaskListing(const KernelImage &kernel,
                                             PhysAddr root, bool userOnly);
 

@@ -48,7 +48,8 @@ void Ptdump::splitAtSections(uint64_t end) {
 void Ptdump::noteChange(uint64_t at, uint64_t entry, const State &state) {
   // The walker may still note what is left of upper tables, but not what is
   // below: lines of that would be wrong.
-  if (isFull())
+  if (isFull() || (at & rules_.unnotedHoles && !entry &&
+                   state.level == rules_.holeLevel[0]))
     return;
   if (current_.level == -1) {
     current_ = state;

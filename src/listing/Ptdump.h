@@ -43,6 +43,15 @@ struct PtdumpRules {
   /// `largeFlag`, at each level of the walker: x86 before 5.6, PAT.
   uint64_t largeFlag = 0;
   std::array<uint64_t, 5> largeMask = {};
+  /// Nothing else counts in those: arm, whose sections have bits of their own.
+  bool onlyLargeMask = false;
+  /// Bits of the entries above that a line's state takes along, shifted by
+  /// `pathShift` and part of `denyMask`: arm, the domain.
+  uint64_t pathMask = 0;
+  uint8_t pathShift = 0;
+  /// A hole of the top level is not noted at addresses with this bit: arm,
+  /// where two entries are one to Linux.
+  uint64_t unnotedHoles = 0;
   MarkerAdvance advance = MarkerAdvance::One;
   /// x86: the first line starts at 0 whatever comes first.
   bool firstRunStartsAtZero = false;
@@ -74,7 +83,7 @@ public:
   uint64_t inherit(uint64_t inherited, unsigned level, uint64_t entry) const {
     if (level == 0 && rules_.rootGrantsAll)
       return rules_.grantMask;
-    return combine(inherited, entry & rules_.attributeMask);
+    return combine(inherited, pathOf(entry) | (entry & rules_.attributeMask));
   }
   State leafState(uint64_t inherited, unsigned level, uint64_t entry) const {
     uint64_t attributes = entry & rules_.attributeMask;
@@ -84,9 +93,10 @@ public:
             rules_.leafLevel[level]};
   }
   State upperState(uint64_t inherited, unsigned level, uint64_t entry) const {
-    State state = leafState(inherited, level, entry);
+    State state = leafState(inherited | pathOf(entry), level, entry);
     if (entry & rules_.largeFlag)
-      state.attributes |= entry & rules_.largeMask[level];
+      state.attributes = (rules_.onlyLargeMask ? 0 : state.attributes) |
+                         (entry & rules_.largeMask[level]);
     return state;
   }
   State holeState(unsigned level) const {
@@ -122,6 +132,9 @@ private:
   uint64_t combine(uint64_t inherited, uint64_t attributes) const {
     return (inherited & attributes & rules_.grantMask) |
            ((inherited | attributes) & rules_.denyMask);
+  }
+  uint64_t pathOf(uint64_t entry) const {
+    return (entry & rules_.pathMask) << rules_.pathShift;
   }
   void noteChange(uint64_t at, uint64_t entry, const State &state);
   void nextSection();

@@ -13,11 +13,15 @@ std::vector<llvm::StringRef> Wording::wordsOf(const Run &run) const {
   std::vector<llvm::StringRef> words;
   if (run.isAbsent() || !hasFields(run.state))
     return words;
-  for (const AttributeField &field : fields) {
-    llvm::StringRef word = textOf(field, run.state).trim();
+  auto add = [&](llvm::StringRef word) {
+    word = word.trim();
     if (word.find_first_not_of('.') != llvm::StringRef::npos)
       words.push_back(word);
-  }
+  };
+  for (const AttributeField &field : pathFields)
+    add(textOf(field, run.state, run.state.effective));
+  for (const AttributeField &field : fields)
+    add(textOf(field, run.state));
   return words;
 }
 
@@ -25,7 +29,7 @@ std::optional<bool> Wording::means(llvm::StringRef word,
                                    const RunState &state) const {
   std::optional<bool> isSo;
   for (const AttributeMeaning &meaning : meanings)
-    if (meaning.word == word)
+    if (meaning.word == word && meaning.levels >> state.level & 1)
       isSo = isSo.value_or(false) ||
              (state.attributes & meaning.mask) == meaning.value;
   return isSo;
@@ -132,16 +136,22 @@ std::string TextPrinter::fieldsFor(const RunState &state) const {
   if (!wording_.hasFields(state))
     return std::string(wording_.blankWidth, ' ');
   std::string fields;
-  for (const AttributeField &field : wording_.fields) {
-    llvm::StringRef text = wording_.textOf(field, state);
+  auto add = [&](llvm::StringRef text) {
     if (!wording_.levelLast && !text.empty())
       fields += ' ';
     fields += text;
-  }
+  };
+  for (const AttributeField &field : wording_.pathFields)
+    add(wording_.textOf(field, state, state.effective));
+  for (const AttributeField &field : wording_.fields)
+    add(wording_.textOf(field, state));
   return fields;
 }
 
 std::string TextPrinter::wordsFor(const RunState &state) const {
+  // The blank before the first column is that before the level.
+  if (!wording_.namesLevel)
+    return llvm::StringRef(fieldsFor(state)).drop_front().str() + '\n';
   std::string level = context_.levelNames[state.level];
   return styled(os_, styleOf(state),
                 wording_.levelLast ? fieldsFor(state) + level + '\n'

@@ -29,6 +29,8 @@ struct AttributeField {
 struct AttributeMeaning {
   llvm::StringLiteral word = "";
   uint64_t mask = 0, value = 0;
+  /// As AttributeField::levels; at others the row says nothing.
+  uint8_t levels = 0b11111;
 };
 
 struct Wording {
@@ -41,7 +43,11 @@ struct Wording {
   bool physicalColumn = false;
   /// Fields first, level name last (x86); else level, then " " + each field.
   bool levelLast = false;
+  /// Before the fields: what the path to the entry says.
+  llvm::ArrayRef<AttributeField> pathFields = {};
   llvm::ArrayRef<AttributeField> fields;
+  /// The level is a column.
+  bool namesLevel = true;
   /// If none of these bits is set, `blankFields` stands for all fields; 0
   /// means that the fields are always worded.
   uint64_t presentMask = 0;
@@ -76,10 +82,13 @@ struct Wording {
   }
   llvm::StringRef textOf(const AttributeField &field,
                          const RunState &state) const {
+    return textOf(field, state, state.attributes);
+  }
+  llvm::StringRef textOf(const AttributeField &field, const RunState &state,
+                         uint64_t attributes) const {
     const bool applies = field.levels >> state.level & 1;
-    return applies && (state.attributes & field.mask) == field.value
-               ? field.set
-               : field.clear;
+    return applies && (attributes & field.mask) == field.value ? field.set
+                                                               : field.clear;
   }
 };
 

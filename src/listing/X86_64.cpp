@@ -71,6 +71,7 @@ ListingPlan planKernel(const KernelImage &kernel) {
 
 } // namespace
 
-const ListingArch listingArchX86_64 = {.planKernel = planKernel};
+const ListingArch listingArchX86_64 = {.planKernel = planKernel,
+                                       .listsTasks = true};
 
 } // namespace vmpt

@@ -24,6 +24,17 @@ constexpr ArchTraits arm64Traits = {
     .wordBytes = 8,
     .prstatus = {392, 32, 112, arm64Registers}};
 
+constexpr llvm::StringLiteral armAliases[] = {"arm32", "armhf", "armv7l"};
+constexpr llvm::StringLiteral armRegisters[] = {
+    "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "fp", "ip",
+    "sp", "lr", "pc", "cpsr", "orig_r0"};
+constexpr ArchTraits armTraits = {
+    .family = "arm",
+    .aliases = armAliases,
+    .elfMachine = EM_ARM,
+    .wordBytes = 4,
+    .prstatus = {148, 24, 72, armRegisters}};
+
 constexpr llvm::StringLiteral x86_64Aliases[] = {"x86-64", "amd64"};
 constexpr llvm::StringLiteral x86_64Registers[] = {
     "r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx",
@@ -59,6 +70,21 @@ constexpr ArchTraits riscv64Traits = {
     .elfClass = ELFCLASS64, // EM_RISCV is riscv32's, too
     .wordBytes = 8,
     .prstatus = {376, 32, 112, riscv64Registers}};
+
+constexpr llvm::StringLiteral loongarch64Aliases[] = {"loongarch", "loong64"};
+constexpr llvm::StringLiteral loongarch64Registers[] = {
+    "zero", "ra", "tp", "sp", "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "t0",
+    "t1", "t2", "t3", "t4", "t5", "t6", "t7", "t8", "u0", "fp", "s0", "s1", "s2", "s3",
+    "s4", "s5", "s6", "s7", "s8", "orig_a0", "era", "badv", "crmd", "prmd", "euen",
+    "ecfg", "estat"};
+constexpr uint16_t emLoongArch = 258; // EM_LOONGARCH, not in old headers
+constexpr ArchTraits loongarch64Traits = {
+    .family = "loongarch",
+    .aliases = loongarch64Aliases,
+    .elfMachine = emLoongArch,
+    .elfClass = ELFCLASS64, // loongarch32 has the same number
+    .wordBytes = 8,
+    .prstatus = {480, 32, 112, loongarch64Registers}};
 // clang-format on
 
 constexpr bool isComplete(const ArchTraits &traits) {

@@ -50,7 +50,7 @@ struct ArchTraits {
 
 const ArchTraits &getTraits(Arch arch);
 
-/// "x86_64", "i386", "arm64", "riscv64": the names that Linux uses.
+/// "x86_64", "arm64", ...: the names that Linux uses.
 llvm::StringRef getArchName(Arch arch);
 /// All names: "arm64, x86_64, ...".
 std::string listArchNames();

@@ -16,6 +16,19 @@
 
 namespace vmpt {
 
+/// Addresses that no table translates: those that agree with `bits` in `mask`
+/// lead to the physical address in their other bits (loongarch64, DMW).
+struct DirectWindow {
+  uint64_t mask = 0, bits = 0;
+
+  constexpr bool covers(VirtAddr at) const { return (at.value & mask) == bits; }
+  constexpr PhysAddr physical(VirtAddr at) const {
+    return PhysAddr(at.value & ~mask);
+  }
+  /// The mask is of the top bits.
+  constexpr uint64_t bytes() const { return ~mask + 1; }
+};
+
 /// Covered is what agrees with `lower` or with `upper` in `mask`. A root of
 /// one half has the same in both. By default everything is.
 struct Coverage {

@@ -30,6 +30,8 @@ struct PagingLevel {
   uint8_t shift = 0;     ///< Lowest address bit that this level's index uses.
   uint8_t indexBits = 0; ///< A table has 2^indexBits entries.
   EntryFormat entries = {};
+  /// What software writes where there is nothing.
+  uint64_t empty = 0;
 };
 
 struct PagingMode {
@@ -45,11 +47,22 @@ struct PagingMode {
   /// Of the root for kernels; see ofLowerRoot().
   Coverage coverage = {};
   RightsRules pageRights = {}, tableRights = {};
+  /// Of pages above the last level, where those have bits of their own.
+  RightsRules largePageRights = {};
+  bool hasLargePageRights = false;
   /// Levels above this one have nothing to say about rights (PAE's root).
   uint8_t firstLevelWithRights = 0;
   llvm::ArrayRef<EntryFlag> flags = {};
+  /// They go before the tables, and are only for the kernel.
+  llvm::ArrayRef<DirectWindow> windows = {};
 
   constexpr unsigned lastLevel() const { return levelCount - 1u; }
+  const DirectWindow *findWindow(VirtAddr at) const {
+    for (const DirectWindow &window : windows)
+      if (window.covers(at))
+        return &window;
+    return nullptr;
+  }
   constexpr unsigned entryCount(unsigned level) const {
     return 1u << levels[level].indexBits;
   }
@@ -78,11 +91,23 @@ struct PagingMode {
     if (level < firstLevelWithRights)
       return 0;
     const EntryMeaning meaning = levels[level].entries.meaningOf(entry);
-    return vmpt::deniedBy(
-        meaning == EntryMeaning::Table ? tableRights : pageRights, entry);
+    if (meaning == EntryMeaning::Table)
+      return vmpt::deniedBy(tableRights, entry);
+    return vmpt::deniedBy(hasLargePageRights && level < lastLevel()
+                              ? largePageRights
+                              : pageRights,
+                          entry);
   }
   constexpr bool isHole(uint64_t entry, unsigned level) const {
     return levels[level].entries.meaningOf(entry) == EntryMeaning::Hole;
+  }
+  /// A hole that holds nothing.
+  constexpr bool isEmpty(uint64_t entry, unsigned level) const {
+    return entry == levels[level].empty;
+  }
+  /// Can a table of nothing but zeros be one that nothing is in?
+  constexpr bool zerosAreEmpty(unsigned level) const {
+    return levels[level].empty == 0;
   }
   constexpr bool mayMapPage(unsigned level) const {
     return levels[level].entries.plain(EntryMeaning::Page) != nullptr;

@@ -57,12 +57,24 @@ static void goDown(const PhysicalMemory &memory, const PagingMode &mode,
   }
 }
 
+/// Of an address that no table of this root translates.
+static void leaveTables(const PagingMode &mode, VirtAddr address,
+                        Translation &result) {
+  if (const DirectWindow *window = mode.findWindow(address)) {
+    result.outcome = Translation::Outcome::Mapped;
+    result.address = window->physical(address);
+    result.pageBytes = window->bytes();
+    return;
+  }
+  result.outcome = Translation::Outcome::NotCovered;
+  result.pageBytes = mode.coverage.mask & -mode.coverage.mask;
+}
+
 static bool isCovered(const PagingMode &mode, VirtAddr address,
                       Translation &result) {
   if (mode.coverage.covers(address))
     return true;
-  result.outcome = Translation::Outcome::NotCovered;
-  result.pageBytes = mode.coverage.mask & -mode.coverage.mask;
+  leaveTables(mode, address, result);
   return false;
 }
 
@@ -101,7 +113,7 @@ uint8_t CachedTranslation::translate(const PhysicalMemory &memory,
                                      VirtAddr address, Translation &result) {
   constexpr size_t wayCount = 512; // A gigabyte, or 90 KiB of memory.
   if (!isCovered(mode, address, result))
-    return 0;
+    return UserRights; // of a direct window
   if (ways_.empty())
     ways_.resize(wayCount);
   // Addresses with one tag go through one table of the last level, and through

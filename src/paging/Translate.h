@@ -54,9 +54,11 @@ struct Translation {
   TranslationSteps steps;
 
   bool isMapped() const { return outcome == Outcome::Mapped; }
+  /// By a direct window: no table has to do with it.
+  bool isDirect() const { return isMapped() && steps.empty(); }
   /// What all entries on the way together allow; nothing if not mapped.
   PageRights rights(const PagingMode &mode) const {
-    uint8_t denied = 0;
+    uint8_t denied = isDirect() ? uint8_t(UserRights) : uint8_t(0);
     for (const TranslationStep &step : steps)
       denied |= mode.deniedBy(step.entry, step.level);
     return isMapped() ? PageRights::without(denied) : PageRights();

@@ -59,8 +59,8 @@ namespace vmpt {
 /// What an entry above the last level is to Linux's dumper, for listings; what
 /// it is to the MMU says EntryFormat. Tested in this order.
 struct EntryRule {
-  /// Empty (a hole) if none of these bits is set.
-  uint64_t contentMask = ~uint64_t(0);
+  /// Empty (a hole) if these bits are those of `emptyBits`.
+  uint64_t contentMask = ~uint64_t(0), emptyBits = 0;
   /// Broken, and so a hole too, if it differs from `soundBits` here.
   uint64_t soundMask = 0, soundBits = 0;
   /// A page if it differs from `tableBits` in `leafMask` and has one of the
@@ -72,7 +72,8 @@ struct EntryRule {
   uint64_t presentMask = 0;
 
   constexpr bool isHole(uint64_t entry) const {
-    return !(entry & contentMask) || (entry & soundMask) != soundBits;
+    return (entry & contentMask) == emptyBits ||
+           (entry & soundMask) != soundBits;
   }
   constexpr bool isLeaf(uint64_t entry) const {
     return ((entry & leafMask) != tableBits && (entry & leafNeeds)) ||
@@ -220,7 +221,8 @@ private:
                                all.drop_front(mode_.entryBytes));
     // The one exception to "absent is not empty": a filter that drops zero
     // pages drops empty tables. The root is never empty.
-    if (absent && level > 0 && memory_.mayBeZeros(absent->absence)) {
+    if (absent && level > 0 && memory_.mayBeZeros(absent->absence) &&
+        mode_.zerosAreEmpty(level)) {
       std::memset(table.copy.get(), 0, size);
       sink_.emptyTable(at);
       return std::nullopt;

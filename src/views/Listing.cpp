@@ -49,12 +49,9 @@ void ListingRecords::addRange(Record &record, const Run &run) const {
 void ListingRecords::addMeanings(Record &record, const Run &run) const {
   for (size_t i = 0; i < wording_.meanings.size();) {
     const llvm::StringRef word = wording_.meanings[i].word;
-    bool isSo = false;
-    for (; i < wording_.meanings.size() && wording_.meanings[i].word == word;
-         ++i)
-      isSo |= (run.state.attributes & wording_.meanings[i].mask) ==
-              wording_.meanings[i].value;
-    record.add(word, isSo);
+    while (i < wording_.meanings.size() && wording_.meanings[i].word == word)
+      ++i;
+    record.add(word, wording_.means(word, run.state).value_or(false));
   }
 }
 

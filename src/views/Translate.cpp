@@ -62,6 +62,8 @@ Record makeBriefRecord(const AddressAnswer &answer, const PagingMode &mode) {
   record.add("physical", Value(answer.physical));
   record.add("page_bytes", answer.pageBytes);
   record.add("reason", getReasonWord(answer.ending));
+  if (answer.translation.isDirect())
+    record.add("direct_window", true);
   if (answer.ending != Ending::Page)
     record.add("sentence", explain(answer, mode));
   addRights(record, answer.rights);
@@ -140,8 +142,11 @@ void printText(llvm::raw_ostream &os, const AddressReport &report) {
   os << hex(answer.address) << '\n';
   printSteps(os, report);
   if (answer.physical) {
-    os << "  physical " << hex(*answer.physical) << ", in a page of "
-       << describeSize(answer.pageBytes);
+    os << "  physical " << hex(*answer.physical);
+    if (answer.translation.isDirect())
+      os << ", by a direct window: no table has to do with it";
+    else
+      os << ", in a page of " << describeSize(answer.pageBytes);
     if (report.pageAbsence)
       os << ", which is not in the dump ("
          << getAbsenceName(*report.pageAbsence) << ')';

@@ -76,7 +76,7 @@ def check_usage(tap, vmpt, dump):
         ("not a number", ["kernel", dump, "--max-lines", "many"], "--max-lines 'many' is not a number"),
         ("number too large", ["kernel", dump, "--root", "0x10000000000000000"], "is not a number"),
         ("unknown architecture", ["kernel", dump, "--arch", "vax"],
-         "--arch 'vax' is not one of arm64, x86_64, i386, riscv64"),
+         "--arch 'vax' is not one of arm64, x86_64, arm, i386, riscv64, loongarch64"),
         ("a word that is far from any", ["kernel", dump, "--binary", "json"],
          "kernel has no option '--binary'; vmpt kernel --help lists the options"),
         ("value is missing", ["kernel", dump, "--root"], "--root needs a value: PHYS"),

@@ -44,7 +44,7 @@ def count_pagemap(process, areas):
     return counts
 
 
-def pages_problem(process, listing):
+def pages_problem(process, listing, is_arm):
     areas = listing["maps"]
     truth = count_pagemap(process, areas)
     if isinstance(truth, str):
@@ -56,6 +56,10 @@ def pages_problem(process, listing):
         pages = {kind: count for kind, count in area["pages"].items() if not kind.startswith("in ")}
         present = sum(count for kind, count in pages.items() if kind in PRESENT)
         other = sum(count for kind, count in pages.items() if kind not in PRESENT | NO_PAGES)
+        # linux arch/arm/include/asm/pgtable-3level.h: a huge page that nobody may
+        # access is neither present nor swapped to pagemap on 32-bit Arm.
+        if is_arm and wanted == [0, 0] and pages.get("prot-none") == pages["total"]:
+            continue
         if [present, other] != wanted:
             return f"{area['start']} {area['name']}: {pages}, but pagemap has {wanted}"
         if sum(pages.values()) != 2 * pages["total"]:
@@ -67,6 +71,7 @@ def pages_problem(process, listing):
 def check_dump(tap, vmpt, name, dump, types, case):
     result = run(vmpt, "maps", dump, *types, "--all", "--pages", "--format", "json")
     listings = {}
+    is_arm = json.loads((case / "case.json").read_text())["arch"] == "arm"
     if result.stdout:
         listings = {p["pid"]: p for p in json.loads(result.stdout)["processes"]}
     for process in sorted(case.glob("proc/*"), key=lambda p: int(p.name)):
@@ -76,7 +81,7 @@ def check_dump(tap, vmpt, name, dump, types, case):
         tap.report(maps_problem(vmpt, dump, types, process), f"{name}: maps of {process.name}")
         if (process / "pages").exists():
             listing = listings.get(int(process.name))
-            tap.report(pages_problem(process, listing) if listing else
+            tap.report(pages_problem(process, listing, is_arm) if listing else
                        f"not listed: {result.stderr.decode(errors='replace')}",
                        f"{name}: pages of {process.name}")
 

@@ -27,22 +27,26 @@ def listing_problem(vmpt, expected, *arguments):
 
 
 def load_segments(dump):
-    """[(physical address, size, file offset, stored bytes)] of an ELF64 core."""
+    """[(physical address, size, file offset, stored bytes)] of an ELF core."""
     with open(dump, "rb") as file:
         header = file.read(64)
-        if header[:5] != b"\x7fELF\x02":
+        if header[:4] != b"\x7fELF":
             return []
         order = "<" if header[5] == 1 else ">"
-        phoff, shoff = struct.unpack_from(order + "QQ", header, 32)
-        count, = struct.unpack_from(order + "H", header, 56)
+        is_wide = header[4] == 2
+        phoff, shoff = struct.unpack_from(order + ("QQ" if is_wide else "II"), header, 32 if is_wide else 28)
+        count, = struct.unpack_from(order + "H", header, 56 if is_wide else 44)
         if count == PN_XNUM:
-            file.seek(shoff + 44)  # sh_info of section 0
+            file.seek(shoff + (44 if is_wide else 28))  # sh_info of section 0
             count, = struct.unpack(order + "I", file.read(4))
         file.seek(phoff)
-        headers = file.read(count * 56)
+        headers = file.read(count * (56 if is_wide else 32))
     segments = []
-    for values in struct.iter_unpack(order + "IIQQQQQQ", headers):
-        kind, _, offset, _, physical, stored, size, _ = values
+    for values in struct.iter_unpack(order + ("IIQQQQQQ" if is_wide else "8I"), headers):
+        if is_wide:
+            kind, _, offset, _, physical, stored, size, _ = values
+        else:
+            kind, offset, _, physical, stored, size, _, _ = values
         if kind == PT_LOAD and stored:
             segments.append((physical, size, offset, stored))
     return sorted(segments)

@@ -91,12 +91,10 @@ std::string nameElfMachine(const GElf_Ehdr &header) {
     return isLittle ? "ppc64le" : "ppc64";
   case EM_S390:
     return isWide ? "s390x" : "s390";
-  case EM_ARM:
-    return "arm";
   case EM_MIPS:
     return isWide ? "mips64" : "mips";
   case 258: // EM_LOONGARCH, not in old headers
-    return isWide ? "loongarch64" : "loongarch32";
+    return "loongarch32";
   case EM_RISCV:
     return "riscv32";
   case EM_IA_64:

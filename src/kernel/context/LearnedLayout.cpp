@@ -1,6 +1,7 @@
 #include "kernel/context/LearnedLayout.h"
 
 #include "kernel/context/TaskLimits.h"
+#include "kernel/context/TaskSigns.h"
 #include "kernel/find/KernelArch.h"
 #include "kernel/image/ImageScan.h"
 #include "paging/Translate.h"
@@ -34,26 +35,6 @@ struct Sample {
                      : loadUnaligned<uint32_t>(at, ByteOrder::little);
   }
 };
-
-/// The bits of a state that have letters, and TASK_NOLOAD; others (killable,
-/// freezable, ...) differ by version. linux include/linux/sched.h.
-constexpr uint64_t stateBits = 0x47f, sleeping = 1, idle = 0x402;
-
-bool isState(uint64_t value) {
-  switch (value & stateBits) {
-  case 0: // running
-  case sleeping:
-  case 2:    // disk sleep
-  case 4:    // stopped
-  case 8:    // traced
-  case 0x10: // dead; 0x80 in newer kernels
-  case 0x40: // parked
-  case idle:
-    return value < 0x10000;
-  default:
-    return false;
-  }
-}
 
 bool isName(llvm::StringRef text) {
   return !text.empty() && text.size() < commBytes &&
@@ -114,6 +95,7 @@ private:
   std::optional<int64_t> findParent() const;
   std::optional<int64_t> findFlags() const;
   std::optional<int64_t> findState() const;
+  std::optional<int64_t> findState(int64_t near) const;
   std::optional<int64_t> findExitState() const;
   std::optional<int64_t> findPgd(int64_t mm) const;
   bool isTopTable(uint64_t table) const;
@@ -209,10 +191,7 @@ uint64_t LayoutLearner::findLeastGap() const {
   std::set<uint64_t> starts;
   for (const Sample &task : samples_)
     starts.insert(task.comm.value);
-  uint64_t least = before + after;
-  for (auto at = starts.begin(); std::next(at) != starts.end(); ++at)
-    least = std::min(least, *std::next(at) - *at);
-  return least;
+  return leastGap(starts, before + after);
 }
 
 std::optional<int64_t> LayoutLearner::findPid() const {
@@ -308,11 +287,19 @@ std::optional<int64_t> LayoutLearner::findFlags() const {
 }
 
 /// The state is near the start, a small number, and some tasks are idle
-/// (TASK_IDLE) while others sleep.
+/// (TASK_IDLE) while others sleep. Before it there may be registers of the
+/// floating-point unit (arm's thread_info).
 std::optional<int64_t> LayoutLearner::findState() const {
+  for (const int64_t near : {256, 1024})
+    if (std::optional<int64_t> at = findState(near))
+      return at;
+  return std::nullopt;
+}
+
+std::optional<int64_t> LayoutLearner::findState(int64_t near) const {
   return find(base_, 4, [&](int64_t at) {
     std::set<uint64_t> seen;
-    return at < base_ + 256 && samples_[0].number(at, 4) == 0 &&
+    return at < base_ + near && samples_[0].number(at, 4) == 0 &&
            all([&](auto &task) {
              uint64_t state = task.number(at, 4);
              seen.insert(state & stateBits);
@@ -350,7 +337,7 @@ bool LayoutLearner::pointsToTables(PhysAddr root) const {
     const DecodedEntry decoded = mode.decode(entry, 0);
     uint8_t byte;
     if (decoded.meaning == EntryMeaning::Reserved ||
-        (decoded.meaning == EntryMeaning::Hole && entry))
+        (decoded.meaning == EntryMeaning::Hole && !mode.isEmpty(entry, 0)))
       return false;
     if (!decoded.isTable())
       continue;
@@ -384,12 +371,12 @@ bool LayoutLearner::isTopTable(uint64_t table) const {
 
 /// Offset in mm_struct, not from comm.
 std::optional<int64_t> LayoutLearner::findPgd(int64_t mmAt) const {
-  constexpr int64_t mmBytes = 1024;
   std::vector<int64_t> found;
   std::set<uint64_t> mms;
   for (const Sample &task : samples_)
     if (uint64_t mm = task.number(mmAt, word_))
       mms.insert(mm);
+  const int64_t mmBytes = int64_t(leastGap(mms, 1024));
   for (int64_t at = 0; at < mmBytes; at += word_) {
     std::set<uint64_t> tables;
     bool fits = llvm::all_of(mms, [&](uint64_t mm) {

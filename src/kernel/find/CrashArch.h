@@ -86,6 +86,8 @@ struct WalkQuery {
   const KernelWalk &walk;
   bool isKernelTable = false; ///< arm64, riscv: swapper_pg_dir.
   llvm::StringRef comm;
+  /// For entries that the kernel shows besides; null: those are left out.
+  const PhysicalMemory *memory = nullptr;
 };
 
 struct WalkText {
@@ -100,7 +102,8 @@ struct HandlerTrap {
   Trap trap;
 };
 
-/// struct pt_regs, as exceptions save it on the stack.
+/// struct pt_regs, as exceptions save it on the stack; "regs[13]" is an element
+/// of an array of words.
 struct SavedRegistersShape {
   llvm::StringLiteral ip, sp;
   llvm::StringLiteral mode; ///< The member that tells kernel from user code ...
@@ -133,7 +136,7 @@ struct CrashArch {
   std::optional<DecodedAccess> (*decodeAccess)(uint32_t instruction,
                                                llvm::ArrayRef<uint64_t> general,
                                                uint64_t sp) = nullptr;
-  llvm::ArrayRef<HandlerTrap> handlers;
+  llvm::ArrayRef<HandlerTrap> handlers = {};
   /// Return addresses on the stack have a signature in the bits that are not
   /// translated, bit 55 aside (arm64 pointer authentication).
   bool signsReturnAddresses = false;

@@ -12,6 +12,10 @@ std::optional<DirectMap> findDirectMap(const KernelImage &kernel,
   map.last = region->last.value;
   // RAM can lie far behind the start: arm64 moves its linear map by random
   // numbers of gigabytes.
+  if (const DirectWindow *window = kernel.mode.findWindow(region->first)) {
+    map.offset = map.start - window->physical(region->first).value;
+    return map;
+  }
   std::vector<MappedRun> runs = kernel.addressSpace(memory).mappedRuns(
       VirtAddr(map.start), VirtAddr(map.last), 256);
   if (runs.empty())

@@ -27,6 +27,7 @@
 #include "kernel/find/CrashArch.h"
 #include "kernel/find/KernelImage.h"
 #include "kernel/find/NonPresentRules.h"
+#include "kernel/find/RootCheck.h"
 #include "kernel/find/SoftwareBits.h"
 
 namespace vmpt {
@@ -85,6 +86,12 @@ struct KernelArch {
   llvm::ArrayRef<KernelOption> options = {};
   /// What --phys-base stands for, as the root has it.
   std::optional<uint64_t> (*physBase)(const KernelImage &) = nullptr;
+  /// What proves a root where no table maps it: it lies in a direct window.
+  /// Null: the fixed point.
+  RootJudgement (*judgeRoot)(const PhysicalMemory &, const PagingMode &,
+                             PhysAddr root) = nullptr;
+  /// What a confirmed root has shown.
+  llvm::StringLiteral rootProof = "it is its own fixed point";
   /// A task's table maps the kernel as the kernel's own does.
   bool tasksMapKernel = true;
   /// Processes have a gate area, [vsyscall], which is in no list of areas.

@@ -310,11 +310,11 @@ std::optional<KernelCandidate> KernelFinder::chooseGuess(
       candidate.rootSource = guess.source;
       switch (judgement.verdict) {
       case RootVerdict::Confirmed:
-        candidate.rootSource += "; confirmed: it is its own fixed point";
+        candidate.rootSource += "; confirmed: " + start.arch->rootProof.str();
         return candidate;
       case RootVerdict::Unconfirmed:
         if (judgement.isFixedPoint && isVouchedFor(candidate, symbols)) {
-          candidate.rootSource += "; confirmed: it is its own fixed point";
+          candidate.rootSource += "; confirmed: " + start.arch->rootProof.str();
           return candidate;
         }
         candidate.rootSource += "; unconfirmed: " + judgement.reason;

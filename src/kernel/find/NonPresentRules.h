@@ -27,7 +27,7 @@ struct NonPresentRules {
   bool isInverted = false;
   uint8_t typeShift = 0, typeBits = 5;
   uint8_t offsetShift = 0, offsetBits = 0;
-  SwapTypes types;
+  SwapTypes types = {};
 };
 
 /// The rules from a version on. That a version decides is a last resort:

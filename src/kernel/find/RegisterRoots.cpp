@@ -169,7 +169,7 @@ RegisterFinder::follow(const RegisterTable &table, const ModeChoice &mode) {
   candidate.rootSource = symbols->selfName + " in kallsyms, read through " +
                          table.source +
                          (judgement.verdict == RootVerdict::Confirmed
-                              ? "; confirmed: it is its own fixed point"
+                              ? "; confirmed: " + arch_.rootProof.str()
                               : "; unconfirmed: " + judgement.reason);
   if (judgement.verdict == RootVerdict::Unconfirmed)
     candidate.doubt = "the root table at " + hex(candidate.root) +
@@ -250,7 +250,7 @@ std::optional<KernelCandidate> takeOption(const RootQuery &query,
   candidate.rootSource = table.source;
   std::string fault;
   if (named && named->root == root) {
-    candidate.rootSource += "; confirmed: it is its own fixed point";
+    candidate.rootSource += "; confirmed: " + start.arch->rootProof.str();
     candidate.doubt = named->doubt;
     return candidate;
   }

@@ -96,7 +96,8 @@ std::string findEntryFault(const PhysicalMemory &memory, const PagingMode &mode,
   uint8_t byte;
   switch (decoded.meaning) {
   case EntryMeaning::Hole:
-    return mode.levelCount > 3 && (entry & ~bits(6, 5))
+    return mode.levelCount > 3 && !mode.isEmpty(entry, 0) &&
+                   !mode.isEmpty(entry & ~bits(6, 5), 0)
                ? "is neither in use nor empty"
                : "";
   case EntryMeaning::Reserved:
@@ -139,6 +140,8 @@ RootJudgement judgeRoot(const PhysicalMemory &memory, const PagingMode &mode,
                         PhysAddr root, const ImageSymbols &symbols) {
   if (root == PhysAddr(0))
     return refuted("page 0 of physical memory holds no page table");
+  if (auto *judge = findKernelArch(mode.arch)->judgeRoot)
+    return judge(memory, mode, root);
   if (!isFixedPoint(memory, mode, root, symbols.self))
     return judgeIncomplete(memory, mode, root, symbols.self);
   auto entries = readTable(memory, mode, root);

@@ -38,7 +38,7 @@ bool looksLikeTop(const PagingMode &mode, const uint8_t *raw) {
   bool isUsed = false;
   for (unsigned index = 0; index < mode.entryCount(0); ++index) {
     const uint64_t entry = mode.load(raw + size_t(index) * mode.entryBytes);
-    if (!entry)
+    if (mode.isEmpty(entry, 0))
       continue;
     const DecodedEntry decoded = mode.decode(entry, 0);
     if (decoded.meaning == EntryMeaning::Reserved ||

@@ -105,7 +105,7 @@ bool Finder::isSoundTable(const PagingMode &mode, const Entries &entries,
     case EntryMeaning::Reserved:
       return false;
     case EntryMeaning::Hole:
-      odd += entry != 0;
+      odd += !mode.isEmpty(entry, level);
       break;
     case EntryMeaning::Table:
       if (auto absent = memory_.tryRead(decoded.address, byte);

@@ -58,7 +58,7 @@ NonPresentEntry decodeNonPresent(const NonPresentRules &rules,
                                  const PagingMode &mode, uint64_t entry,
                                  unsigned level) {
   NonPresentEntry result;
-  if (!entry)
+  if (mode.isEmpty(entry, level))
     return result;
   const bool isLast = level == mode.lastLevel();
   if (entry & (isLast ? rules.protNone : rules.hugeProtNone)) {

@@ -132,7 +132,7 @@ void PagemapReader::readTable(Walk &walk, unsigned level, PhysAddr table,
     const VirtAddr to = i + 1 == count ? end : VirtAddr(nextStart);
     const uint8_t *bytes = raw.data() + i * mode_.entryBytes;
     const uint64_t entry = mode_.load(bytes);
-    if (!(entry & ~rules_.ignored))
+    if (mode_.isEmpty(entry & ~rules_.ignored, level))
       walk.emit(from, to, walk.areaBits);
     else if (const DecodedEntry found = mode_.decode(entry, level);
              found.isTable())

@@ -1,7 +1,9 @@
 #include "paging/modes/Modes.h"
 
+#include "paging/modes/Arm.h"
 #include "paging/modes/Arm64.h"
 #include "paging/modes/I386.h"
+#include "paging/modes/LoongArch64.h"
 #include "paging/modes/RiscV64.h"
 #include "paging/modes/X86_64.h"
 

@@ -1,6 +1,7 @@
 #include "kernel/find/CrashArch.h"
 
 #include "kernel/find/KernelArch.h"
+#include "paging/modes/Arm.h"
 #include "paging/modes/Arm64.h"
 #include "paging/modes/I386.h"
 #include "paging/modes/Modes.h"
@@ -99,6 +100,31 @@ TEST(CrashArchTest, SaysWhatArm64HasNoTableFor) {
       "ranges");
   EXPECT_EQ(print(arm64::granule4K48, {0}, 0x48, "6.12.0", true).line,
             "[0000000000000048] user address but active_mm is swapper");
+}
+
+/// linux v6.12 arch/arm/mm/fault.c show_pte(); without memory no *ppte.
+TEST(CrashArchTest, PrintsTheLineOfArm) {
+  EXPECT_EQ(print(arm::shortDescriptors, {0}, 0x48).line,
+            "[00000048] *pgd=00000000");
+  EXPECT_EQ(print(arm::shortDescriptors, {0x4011940e}, 0xc0100000).line,
+            "[c0100000] *pgd=4011940e(bad)");
+  EXPECT_EQ(print(arm::shortDescriptors, {0x41a5c831, 0}, 0x1000).line,
+            "[00001000] *pgd=41a5c831, *pte=00000000");
+  EXPECT_EQ(print(arm::lpae, {0x80000040004003, 0}, 0x48).line,
+            "[00000048] *pgd=80000040004003, *pmd=00000000");
+  EXPECT_EQ(print(arm::lpae, {0x40007003, 0x4000004000071d}, 0xc0000000).line,
+            "[c0000000] *pgd=40007003, *pmd=4000004000071d(bad)");
+}
+
+TEST(CrashArchTest, NamesFaultsOfArm) {
+  const CrashArch &arch = *findKernelArch(Arch::Arm)->crash;
+  EXPECT_EQ(arch.decodeCode(0x805).sentence,
+            "write, section translation fault");
+  EXPECT_EQ(arch.decodeCode(0x5).access, FaultAccess::Read);
+  EXPECT_EQ(arch.decodeCode(0x80f).cause, FaultCause::Permission);
+  EXPECT_EQ(arch.decodeCode(0x80000000 | 0x7).access, FaultAccess::Execute);
+  EXPECT_EQ(arch.decodeCode(0xa07).sentence,
+            "write, translation fault of level 3");
 }
 
 TEST(CrashArchTest, PrintsTheLinesOfRiscV) {
