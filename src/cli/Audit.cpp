@@ -1,9 +1,7 @@
 //===- Audit.cpp - vmpt audit: is something wrong with the tables? --------===//
-#include "views/Audit.h"
-#include "analysis/Auditor.h"
 #include "cli/Commands.h"
 #include "cli/KernelReport.h"
-#include "session/AnswerGaps.h"
+#include "reports/Reports.h"
 
 namespace vmpt {
 
@@ -75,13 +73,7 @@ void AuditCommand::raiseAlarm(Session &session,
 
 llvm::Error AuditCommand::write(Session &session, const Kernel &kernel,
                                 RecordWriter &writer) {
-  AuditReport report;
-  if (!selected_.empty())
-    report.select(selected_);
-  const std::vector<AuditFinding> findings = auditKernel(kernel, report);
-  writeAudit(writer, report, findings);
-  reportGaps(session, report);
-  raiseAlarm(session, findings);
+  raiseAlarm(session, reportAudit(session, kernel, selected_, writer));
   return llvm::Error::success();
 }
 

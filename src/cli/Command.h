@@ -11,18 +11,6 @@
 
 namespace vmpt {
 
-/// What the option groups describe together.
-template <class... Groups>
-llvm::Expected<Request> makeRequest(const Groups &...groups) {
-  Request request;
-  llvm::Error error = llvm::Error::success();
-  // Up to the first that fails.
-  ((error ? void() : void(error = groups.apply(request))), ...);
-  if (error)
-    return error;
-  return request;
-}
-
 /// Where a command's result and messages go.
 class CommandContext {
 public:

@@ -4,6 +4,7 @@
 #include "cli/Commands.h"
 #include "cli/Completions.h"
 #include "cli/Version.h"
+#include "support/Suggest.h"
 
 #include <cstdlib>
 

@@ -2,9 +2,9 @@
 #include "views/Diff.h"
 #include "analysis/ChangeNamer.h"
 #include "cli/Commands.h"
-#include "cli/TaskChoice.h"
 #include "dump/storage/FileSource.h"
 #include "kernel/find/KernelArch.h"
+#include "reports/TaskChoice.h"
 
 #include <sys/stat.h>
 

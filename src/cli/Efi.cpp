@@ -1,8 +1,8 @@
 //===- Efi.cpp - vmpt efi: the tables of EFI runtime services -------------===//
 #include "cli/Commands.h"
 #include "cli/KernelReport.h"
-#include "cli/ListingOutput.h"
 #include "kernel/tasks/EfiMm.h"
+#include "reports/ListingOutput.h"
 
 namespace vmpt {
 

@@ -1,9 +1,7 @@
 //===- Explain.cpp - vmpt explain: why the kernel died --------------------===//
-#include "views/Explain.h"
-#include "analysis/Explainer.h"
 #include "cli/Commands.h"
 #include "cli/KernelReport.h"
-#include "session/AnswerGaps.h"
+#include "reports/Reports.h"
 
 namespace vmpt {
 
@@ -15,9 +13,7 @@ public:
 
   llvm::Error write(Session &session, const Kernel &kernel,
                     RecordWriter &writer) override {
-    const Crash crash = explainCrash(kernel, session.dump().machine);
-    writeCrash(writer, crash);
-    reportGaps(session, crash);
+    reportCrash(session, kernel, writer);
     return llvm::Error::success();
   }
 };

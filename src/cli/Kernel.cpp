@@ -1,7 +1,7 @@
 //===- Kernel.cpp - vmpt kernel: the kernel's own listing -----------------===//
 #include "cli/Commands.h"
 #include "cli/KernelReport.h"
-#include "cli/ListingOutput.h"
+#include "reports/Reports.h"
 
 namespace vmpt {
 
@@ -14,15 +14,8 @@ public:
   void addOwnOptions(OptionParser &parser) override { listing_.add(parser); }
   llvm::Error check(RecordWriter &) override { return listing_.check(); }
 
-  /// The text alone needs no symbols and types.
   llvm::Error report(Session &session, RecordWriter &writer) override {
-    llvm::Expected<const KernelImage &> kernel = session.image();
-    if (!kernel)
-      return kernel.takeError();
-    llvm::Expected<ListingPlan> plan = planKernelListing(*kernel);
-    if (!plan)
-      return plan.takeError();
-    return writeListing(session, listing_, *plan, writer);
+    return reportKernelListing(session, listing_, writer);
   }
 
 private:

@@ -2,8 +2,8 @@
 #include "analysis/Auditor.h"
 #include "analysis/Explainer.h"
 #include "cli/Commands.h"
-#include "cli/PageSession.h"
 #include "kernel/pages/NonPresentEntry.h"
+#include "reports/PageSession.h"
 #include "session/AnswerGaps.h"
 #include "views/MapPage.h"
 

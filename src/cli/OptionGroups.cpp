@@ -2,6 +2,7 @@
 
 #include "cli/AddressWords.h"
 #include "dump/formats/RawLayout.h"
+#include "support/Suggest.h"
 
 #include "llvm/ADT/StringExtras.h"
 
@@ -40,33 +41,6 @@ void DumpOptions::addPlaces(OptionParser &parser) {
   for (const RawLayout &known : rawLayouts())
     layouts.push_back(known.name.str());
   parser.offer("--layout", std::move(layouts));
-}
-
-llvm::Error DumpOptions::apply(Request &request) const {
-  if (!files.empty()) {
-    request.path = files.front();
-    request.open.parts.assign(files.begin() + 1, files.end());
-  }
-  llvm::append_range(request.open.parts, parts);
-  if (rawBase)
-    request.open.rawBase = PhysAddr(*rawBase);
-  if (layout) {
-    if (rawBase || !maps.empty())
-      return llvm::make_error<UsageError>(
-          "--layout says where all of a raw image lies; leave out --raw-base "
-          "and --map");
-    llvm::Expected<const RawLayout *> found = findRawLayout(*layout);
-    if (!found)
-      return found.takeError();
-    request.open.rawLayout = *found;
-  }
-  for (const std::string &text : maps) {
-    llvm::Expected<RawMapping> mapping = parseMapping(text);
-    if (!mapping)
-      return mapping.takeError();
-    request.open.mappings.push_back(std::move(*mapping));
-  }
-  return llvm::Error::success();
 }
 
 void KernelOptions::add(OptionParser &parser) {
@@ -113,46 +87,6 @@ void KernelOptions::addVmcoreinfo(OptionParser &parser) {
   parser.addFlag("--force", "take options that contradict the dump", force);
 }
 
-/// Text that has what each VMCOREINFO has (linux kernel/vmcore_info.c).
-static llvm::Error checkVmcoreinfo(const std::string &text) {
-  const Vmcoreinfo info = Vmcoreinfo::parse(text);
-  if (info.release() && info.has("PAGESIZE"))
-    return llvm::Error::success();
-  return llvm::make_error<UsageError>(
-      "no VMCOREINFO text: it has no lines OSRELEASE= and PAGESIZE=");
-}
-
-llvm::Error KernelOptions::apply(Request &request) const {
-  KernelOverrides &overrides = request.kernel;
-  if (arch) {
-    overrides.arch = parseArch(*arch);
-    if (!overrides.arch)
-      return llvm::make_error<UsageError>("--arch '" + *arch +
-                                          "' is not one of " + listArchNames());
-  }
-  if (root)
-    overrides.root = PhysAddr(*root);
-  if (levels)
-    overrides.levels = unsigned(std::min<uint64_t>(*levels, ~0u));
-  if (vaBits)
-    overrides.virtualBits = unsigned(std::min<uint64_t>(*vaBits, ~0u));
-  overrides.granule = granule;
-  overrides.force = force;
-  request.debug.force |= force;
-  overrides.physBase = physBase;
-  if (vmcoreinfo) {
-    llvm::Expected<std::unique_ptr<MappedFile>> file =
-        MappedFile::open(*vmcoreinfo);
-    if (!file)
-      return llvm::createFileError(*vmcoreinfo, file.takeError());
-    overrides.vmcoreinfoText = (*file)->bytes().text().str();
-    if (llvm::Error error = checkVmcoreinfo(*overrides.vmcoreinfoText))
-      return llvm::createFileError(*vmcoreinfo, std::move(error));
-    request.vmcoreinfo = vmcoreinfo;
-  }
-  return llvm::Error::success();
-}
-
 void SymbolOptions::add(OptionParser &parser) {
   parser.addText(
       "--vmlinux", "FILE",
@@ -167,21 +101,6 @@ void SymbolOptions::add(OptionParser &parser) {
                   "a symbol's virtual address (repeatable)", symbols);
   parser.addTexts("--offset", "STRUCT.MEMBER=N[:SIZE]",
                   "a struct member's place in bytes (repeatable)", offsets);
-}
-
-llvm::Error SymbolOptions::apply(Request &request) const {
-  DebugInputs &inputs = request.debug;
-  for (const std::string &text : symbols)
-    if (llvm::Error error = inputs.symbols.add(text))
-      return error;
-  for (const std::string &text : offsets)
-    if (llvm::Error error = inputs.places.add(text))
-      return error;
-  inputs.vmlinux = vmlinux;
-  inputs.systemMap = systemMap;
-  inputs.btf = btf;
-  inputs.force |= forceVmlinux;
-  return llvm::Error::success();
 }
 
 void TaskOptions::add(OptionParser &parser) {
@@ -251,7 +170,7 @@ OutputOptions::createWriter(llvm::StringRef command,
 void ListingOptions::add(OptionParser &parser) {
   parser.addTexts("--range", "A-B",
                   "only lines for addresses from A up to B (repeatable)",
-                  ranges);
+                  rangeWords);
   parser.addTexts("--section", "NAME",
                   "only lines under this header of the kernel's (repeatable)",
                   sections);
@@ -269,11 +188,6 @@ void ListingOptions::add(OptionParser &parser) {
                    "end the listing after N lines (20 million)", maxLines);
 }
 
-llvm::Error ListingOptions::check() const {
-  LineSelection ignored;
-  return readConditions(ignored);
-}
-
 static llvm::Expected<const LineProperty *> findProperty(llvm::StringRef word) {
   std::vector<std::string> known;
   for (const LineProperty &property : getLineProperties()) {
@@ -286,19 +200,19 @@ static llvm::Expected<const LineProperty *> findProperty(llvm::StringRef word) {
                                       suggest(word, known));
 }
 
-llvm::Error ListingOptions::readConditions(LineSelection &selection) const {
-  for (const std::string &word : ranges) {
+llvm::Error ListingOptions::check() {
+  for (const std::string &word : rangeWords) {
     llvm::Expected<AddressRange> range = parseRange(word, "--range");
     if (!range)
       return range.takeError();
-    selection.ranges.push_back({VirtAddr(range->first), VirtAddr(range->last)});
+    ranges.push_back({VirtAddr(range->first), VirtAddr(range->last)});
   }
   for (llvm::StringRef words : only)
     for (llvm::StringRef word : llvm::split(words, ',')) {
       llvm::Expected<const LineProperty *> property = findProperty(word);
       if (!property)
         return property.takeError();
-      selection.properties.push_back(*property);
+      properties.push_back(*property);
     }
   return llvm::Error::success();
 }

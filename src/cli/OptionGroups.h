@@ -7,20 +7,17 @@
 #pragma once
 
 #include "cli/OptionParser.h"
-#include "listing/LineFilter.h"
 #include "output/RecordWriter.h"
+#include "reports/ListingOutput.h"
+#include "reports/SpaceChoice.h"
+#include "reports/TaskChoice.h"
 #include "session/Output.h"
+#include "session/RequestParts.h"
 
 namespace vmpt {
 
 /// What the dump is. Every command has it.
-struct DumpOptions {
-  /// DUMP, and further files of the same dump behind it.
-  std::vector<std::string> files;
-  std::vector<std::string> parts;
-  std::vector<std::string> maps;
-  std::optional<uint64_t> rawBase;
-  std::optional<std::string> layout;
+struct DumpOptions : DumpParts {
   /// Of a command that asks about something: what follows DUMP.
   std::vector<std::string> words;
 
@@ -29,7 +26,6 @@ struct DumpOptions {
   /// --map describes all words are these. splitWords() after parsing.
   void addWithWords(OptionParser &parser, const char *name, const char *help);
   void splitWords();
-  llvm::Error apply(Request &request) const;
 
 private:
   /// What else says where the memory is.
@@ -37,16 +33,7 @@ private:
 };
 
 /// What the dump does not tell of its kernel, or tells wrongly.
-struct KernelOptions {
-  std::optional<std::string> arch;
-  std::optional<uint64_t> root;
-  std::optional<uint64_t> levels;
-  std::optional<uint64_t> vaBits;
-  std::optional<uint64_t> granule;
-  std::optional<uint64_t> physBase;
-  std::optional<std::string> vmcoreinfo;
-  bool force = false;
-
+struct KernelOptions : KernelParts {
   void add(OptionParser &parser);
   /// For a command whose --root is another table.
   void addWithoutRoot(OptionParser &parser);
@@ -56,32 +43,18 @@ struct KernelOptions {
   void addArch(OptionParser &parser);
   /// For a command that wants VMCOREINFO alone.
   void addVmcoreinfo(OptionParser &parser);
-  llvm::Error apply(Request &request) const;
 
 private:
   void addSizes(OptionParser &parser);
 };
 
 /// Symbols and struct layouts.
-struct SymbolOptions {
-  std::optional<std::string> vmlinux;
-  std::optional<std::string> systemMap;
-  std::optional<std::string> btf;
-  bool forceVmlinux = false;
-  std::vector<std::string> symbols; ///< "NAME=ADDRESS"
-  std::vector<std::string> offsets; ///< "STRUCT.MEMBER=OFFSET[:SIZE]"
-
+struct SymbolOptions : SymbolParts {
   void add(OptionParser &parser);
-  llvm::Error apply(Request &request) const;
 };
 
 /// Which task: one of these.
-struct TaskOptions {
-  std::optional<uint64_t> pid;
-  std::optional<std::string> comm;
-  std::optional<uint64_t> mm;
-  bool all = false;
-
+struct TaskOptions : TaskChoice {
   void add(OptionParser &parser);
   /// A UsageError unless exactly one is given. \p command and \p root, whether
   /// the command's own --root is: nothing if it has none.
@@ -90,10 +63,7 @@ struct TaskOptions {
 };
 
 /// Whose tables: without an option the kernel's.
-struct SpaceOptions {
-  std::optional<uint64_t> pid;
-  std::optional<uint64_t> root;
-
+struct SpaceOptions : SpaceChoice {
   void add(OptionParser &parser);
   /// A UsageError if both are given.
   llvm::Error check() const;
@@ -112,19 +82,13 @@ struct OutputOptions {
 
 /// Which lines of a page-table listing, what they show, and how many there may
 /// be.
-struct ListingOptions {
-  std::vector<std::string> ranges;   ///< "A-B"
-  std::vector<std::string> sections; ///< Titles.
-  std::vector<std::string> only;     ///< "wx", "user,huge"
-  bool hasPhysical = false;
-  bool hasNames = false;
-  std::optional<uint64_t> maxLines;
+struct ListingOptions : ListingChoice {
+  std::vector<std::string> rangeWords; ///< "A-B"
+  std::vector<std::string> only;       ///< "wx", "user,huge"
 
   void add(OptionParser &parser);
-  /// A UsageError for what is wrong whatever the dump is.
-  llvm::Error check() const;
-  /// Adds --range and --only to \p selection; a UsageError as in check().
-  llvm::Error readConditions(LineSelection &selection) const;
+  /// Reads the words; a UsageError for what is wrong whatever the dump is.
+  llvm::Error check();
 };
 
 /// The file that a command writes.

@@ -72,8 +72,4 @@ private:
   std::unique_ptr<Parser> parser_;
 };
 
-/// "; did you mean 'kernel'?" for a word that is nearly one of \p known: one or
-/// two letters differ, and not more than a third of them. Else empty.
-std::string suggest(llvm::StringRef word, llvm::ArrayRef<std::string> known);
-
 } // namespace vmpt

@@ -1,6 +1,6 @@
 //===- Pages.cpp - vmpt pages: page-types and /proc/PID/pagemap -----------===//
 #include "cli/Commands.h"
-#include "cli/PageSession.h"
+#include "reports/PageSession.h"
 #include "views/PageTypes.h"
 #include "views/Pagemap.h"
 

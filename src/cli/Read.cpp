@@ -1,7 +1,7 @@
 //===- Read.cpp - vmpt read: bytes of memory ------------------------------===//
 #include "cli/AddressWords.h"
 #include "cli/Commands.h"
-#include "cli/SpaceChoice.h"
+#include "reports/SpaceChoice.h"
 #include "support/Text.h"
 #include "views/Bytes.h"
 #include "views/Translate.h"

@@ -1,8 +1,8 @@
 //===- ReverseMap.cpp - vmpt rmap: who maps a physical address ------------===//
-#include "views/ReverseMap.h"
 #include "cli/AddressWords.h"
 #include "cli/Commands.h"
 #include "cli/KernelReport.h"
+#include "reports/Reports.h"
 #include "support/Text.h"
 
 namespace vmpt {
@@ -40,12 +40,12 @@ public:
   }
   llvm::Error check(RecordWriter &) override;
   llvm::Error write(Session &session, const Kernel &kernel,
-                    RecordWriter &writer) override;
+                    RecordWriter &writer) override {
+    reportMappings(session, kernel, targets_, maxLines_, writer);
+    return llvm::Error::success();
+  }
 
 private:
-  void print(Session &session, const Kernel &kernel, const TaskList &tasks,
-             RecordWriter &writer) const;
-
   std::vector<PhysicalRange> targets_;
   bool duplicates_ = false;
   std::optional<uint64_t> maxLines_;
@@ -62,46 +62,6 @@ llvm::Error ReverseMapCommand::check(RecordWriter &) {
     targets_.push_back(*range);
   }
   targets_ = mergeRanges(std::move(targets_));
-  return llvm::Error::success();
-}
-
-void ReverseMapCommand::print(Session &session, const Kernel &kernel,
-                              const TaskList &tasks,
-                              RecordWriter &writer) const {
-  constexpr uint64_t defaultMaxLines = 20'000'000;
-  const uint64_t limit = maxLines_.value_or(defaultMaxLines);
-  ReverseMap map(kernel, tasks);
-  const std::vector<PhysicalRange> targets =
-      duplicates_ ? map.findDuplicates() : targets_;
-  ReverseMapView view(writer);
-  map.find(targets, limit,
-           [&](const ReverseMapOwner &owner, const Mapping &mapping) {
-             view.add(owner, mapping);
-           });
-  view.finish();
-  for (const std::string &problem : map.problems())
-    session.gap("tables-absent", problem);
-  if (map.isCut())
-    session.gap("listing-cut", "the output was ended after " +
-                                   llvm::Twine(limit) +
-                                   " mappings; --max-lines sets the limit");
-  if (map.hasExcludedTables())
-    session.warn("tables-excluded", "tables that were excluded, as pages of "
-                                    "zeros are, were read as empty");
-}
-
-llvm::Error ReverseMapCommand::write(Session &session, const Kernel &kernel,
-                                     RecordWriter &writer) {
-  // Without tasks the kernel's own mappings are still to be had.
-  llvm::Expected<TaskList> tasks =
-      session.readTasks(kernel, {/*withThreads=*/true});
-  TaskList none;
-  if (!tasks)
-    session.gap("task-list", tasks.takeError());
-  else
-    for (const std::string &problem : tasks->problems)
-      session.gap("task-list", problem);
-  print(session, kernel, tasks ? *tasks : none, writer);
   return llvm::Error::success();
 }
 

@@ -1,8 +1,8 @@
 //===- Tree.cpp - vmpt tree: tables as they are ---------------------------===//
 #include "cli/Commands.h"
 #include "cli/KernelReport.h"
-#include "cli/SpaceChoice.h"
 #include "kernel/find/KernelArch.h"
+#include "reports/SpaceChoice.h"
 #include "views/TableTree.h"
 
 namespace vmpt {

@@ -4,6 +4,7 @@
 #include "debuginfo/DwarfTypes.h"
 #include "debuginfo/ElfSymbols.h"
 #include "debuginfo/SystemMap.h"
+#include "dump/storage/FileAccess.h"
 
 #include "llvm/ADT/StringExtras.h"
 
@@ -75,22 +76,24 @@ bool isHex(llvm::StringRef text) {
 
 llvm::Expected<DebugFile> openDebugFile(const std::string &path,
                                         std::optional<VirtAddr> stext) {
-  auto mapped = MappedFile::open(path);
-  if (!mapped)
-    return mapped.takeError();
-  Bytes bytes = (*mapped)->bytes();
-  if (bytes.clip(0, 4).text() == "\x7f"
-                                 "ELF")
+  // Of an ELF file, which may be large, the parts that are wanted are read.
+  auto source = openSource(path, FileAccess::Read, [](Bytes) { return false; });
+  if (!source)
+    return source.takeError();
+  if ((*source)->borrow(0, 4).bytes().text() == "\x7f"
+                                                "ELF")
     return openElf(path, stext);
+  auto whole = readWhole(path);
+  if (!whole)
+    return whole.takeError();
+  const Bytes bytes(*whole);
 
   const std::string name = baseName(path).str();
   DebugFile result;
   result.path = path;
   if (getBtfSize(bytes)) {
     result.kind = "BTF";
-    auto types = BtfTypes::create(
-        std::vector<uint8_t>(bytes.data(), bytes.data() + bytes.size()),
-        "BTF file " + name);
+    auto types = BtfTypes::create(std::move(*whole), "BTF file " + name);
     if (!types)
       return types.takeError();
     result.types.push_back(std::move(*types));
@@ -98,7 +101,7 @@ llvm::Expected<DebugFile> openDebugFile(const std::string &path,
   }
   if (SystemMap::looksRight(bytes.text())) {
     result.kind = "System.map";
-    auto symbols = SystemMap::create(std::move(*mapped), name);
+    auto symbols = SystemMap::create(std::move(*whole), name);
     if (!symbols)
       return symbols.takeError();
     result.symbols = relocated(std::move(*symbols), stext);

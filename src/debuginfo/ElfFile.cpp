@@ -16,7 +16,8 @@ ElfFile::open(const std::string &path) {
   if (file < 0)
     return llvm::make_error<FormatError>("cannot be opened: " +
                                          std::string(std::strerror(errno)));
-  Elf *elf = elf_begin(file, ELF_C_READ_MMAP, nullptr);
+  // Not mapped: a file that gets shorter is an error, and no signal.
+  Elf *elf = elf_begin(file, ELF_C_READ, nullptr);
   std::shared_ptr<ElfFile> result(new ElfFile(path, file, elf));
   if (!elf || elf_kind(elf) != ELF_K_ELF)
     return llvm::make_error<FormatError>("not an ELF file");

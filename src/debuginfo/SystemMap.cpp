@@ -33,8 +33,8 @@ bool SystemMap::looksRight(llvm::StringRef text) {
 }
 
 llvm::Expected<std::unique_ptr<SystemMap>>
-SystemMap::create(std::unique_ptr<MappedFile> file, std::string description) {
-  if (!looksRight(file->bytes().text()))
+SystemMap::create(std::vector<uint8_t> file, std::string description) {
+  if (!looksRight(Bytes(file).text()))
     return llvm::make_error<FormatError>(
         "the first line is not 'ADDRESS TYPE NAME'; is it a System.map?");
   std::unique_ptr<SystemMap> result(new SystemMap);
@@ -46,7 +46,7 @@ SystemMap::create(std::unique_ptr<MappedFile> file, std::string description) {
 std::vector<std::optional<Symbol>>
 SystemMap::findAll(llvm::ArrayRef<llvm::StringRef> names) const {
   SymbolQuery query(names);
-  llvm::StringRef rest = file_->bytes().text();
+  llvm::StringRef rest = this->text();
   while (!rest.empty() && !query.done()) {
     llvm::StringRef text;
     std::tie(text, rest) = rest.split('\n');

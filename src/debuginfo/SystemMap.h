@@ -6,7 +6,7 @@
 #pragma once
 
 #include "debuginfo/Symbols.h"
-#include "dump/storage/MappedFile.h"
+#include "support/Bytes.h"
 
 namespace vmpt {
 
@@ -15,7 +15,7 @@ public:
   /// Fails if the first line is none of a map. Symbols of modules, and lines
   /// that are no symbols, are passed over.
   static llvm::Expected<std::unique_ptr<SystemMap>>
-  create(std::unique_ptr<MappedFile> file, std::string description);
+  create(std::vector<uint8_t> file, std::string description);
   /// True if the text starts with a line of a map.
   static bool looksRight(llvm::StringRef text);
 
@@ -29,7 +29,9 @@ public:
 private:
   SystemMap() = default;
 
-  std::unique_ptr<MappedFile> file_;
+  llvm::StringRef text() const { return Bytes(file_).text(); }
+
+  std::vector<uint8_t> file_;
   std::string description_;
   uint64_t relocation_ = 0;
 };

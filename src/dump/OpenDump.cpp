@@ -155,8 +155,8 @@ llvm::Error readDump(Sources files, const OpenOptions &options, Dump &dump) {
 }
 
 /// A file that says itself what it is cannot be a piece of memory besides.
-llvm::Error checkIsRaw(const std::string &path) {
-  auto file = FileSource::open(path);
+llvm::Error checkIsRaw(const std::string &path, FileAccess access) {
+  auto file = openSource(path, access, wantsMapping);
   if (!file)
     return file.takeError();
   Dump dump;
@@ -211,18 +211,24 @@ llvm::Expected<Dump> openDump(const std::string &path,
     std::vector<RawMapping> mappings = options.mappings;
     // The dump's own file is memory too: from its base, else from 0.
     if (!path.empty())
-      if (llvm::Error error = checkIsRaw(path))
+      if (llvm::Error error = checkIsRaw(path, options.access))
         return error;
     if (!path.empty())
       mappings.insert(mappings.begin(),
                       {path, options.rawBase.value_or(PhysAddr()), {}, 0});
-    if (llvm::Error error = readMappings(mappings, dump))
+    if (llvm::Error error = readMappings(mappings, options.access, dump))
       return error;
     return dump;
   }
   Sources files;
   auto add = [&](const std::string &name) -> llvm::Error {
-    llvm::Expected<std::shared_ptr<FileSource>> file = FileSource::open(name);
+    // The reader of a VMware state wants its .vmem mapped, too.
+    const bool isOfVmware =
+        !files.empty() && isVmware(files.front()->borrow(0, 4).bytes());
+    llvm::Expected<std::shared_ptr<FileSource>> file =
+        openSource(name, options.access, [&](Bytes start) {
+          return isOfVmware || wantsMapping(start);
+        });
     if (!file)
       return file.takeError();
     files.push_back(std::move(*file));

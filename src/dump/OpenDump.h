@@ -23,6 +23,7 @@ struct OpenOptions {
   /// Where the pieces of a raw image lie, if not all from one address on; see
   /// findRawLayout in dump/formats/RawLayout.h.
   const RawLayout *rawLayout = nullptr;
+  FileAccess access = FileAccess::Map;
   /// Why a raw image lies where it does, for Dump::quirks; an image with such a
   /// reason is not an unplaced one.
   std::string rawReason;

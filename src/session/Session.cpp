@@ -29,7 +29,7 @@ llvm::Error Session::openFiles() {
     return llvm::make_error<UsageError>(
         "no dump is named; give DUMP, or --map for raw pieces of memory");
   llvm::Expected<Dump> dump =
-      openDump(request_.path, request_.open, diagnostics_);
+      openDump(request_.path, request_.open, *diagnostics_);
   if (!dump)
     return withFileName(dump.takeError());
   dump_ = std::move(*dump);
@@ -41,7 +41,8 @@ llvm::Error Session::openFiles() {
 
 /// Where a raw image lies, its kernel knows.
 llvm::Error Session::placeRaw() {
-  std::optional<RawPlacement> placement = findRawPlacement(dump_, diagnostics_);
+  std::optional<RawPlacement> placement =
+      findRawPlacement(dump_, *diagnostics_);
   if (!placement)
     return llvm::Error::success();
   OpenOptions placed = request_.open;
@@ -102,11 +103,12 @@ void Session::reportLoss() {
   const uint64_t lost = dump_.memory->truncatedBytes();
   if (!lost)
     return;
-  diagnostics_.report({"truncated",
-                       "the file is truncated: " + hex(lost) +
-                           " bytes of memory that it should have are missing",
-                       {},
-                       request_.lossIsGap ? Severity::Gap : Severity::Warning});
+  diagnostics_->report(
+      {"truncated",
+       "the file is truncated: " + hex(lost) +
+           " bytes of memory that it should have are missing",
+       {},
+       request_.lossIsGap ? Severity::Gap : Severity::Warning});
 }
 
 /// A file without a map of RAM cannot tell that it was cut off; its kernel can.
@@ -157,7 +159,7 @@ TopTables Session::findTopTables() {
   for (Arch one : allArchs)
     if (!arch || *arch == one)
       llvm::append_range(modes, getModes(one));
-  return vmpt::findTopTables(memory(), modes, diagnostics_);
+  return vmpt::findTopTables(memory(), modes, *diagnostics_);
 }
 
 llvm::Error Session::findKernelBy(PhysAddr root) {
@@ -247,7 +249,7 @@ std::string Session::takeMessage(llvm::Error error) const {
 void Session::warn(llvm::StringRef kind, const llvm::Twine &sentence,
                    Subject subject) {
   subject.file = fileName();
-  diagnostics_.warn(kind, sentence, std::move(subject));
+  diagnostics_->warn(kind, sentence, std::move(subject));
 }
 
 /// 7.1 changed how a tail page names its head. A makedumpfile that does not
@@ -272,7 +274,7 @@ void Session::gap(llvm::StringRef kind, const llvm::Twine &sentence,
                   Subject subject) {
   explainFilter(sentence.str());
   subject.file = fileName();
-  diagnostics_.gap(kind, sentence, std::move(subject));
+  diagnostics_->gap(kind, sentence, std::move(subject));
 }
 
 void Session::gap(llvm::StringRef kind, llvm::Error error, Subject subject) {
@@ -281,7 +283,7 @@ void Session::gap(llvm::StringRef kind, llvm::Error error, Subject subject) {
 
 llvm::Expected<KernelImage> Session::findKernel(const PhysicalMemory &memory) {
   llvm::Expected<KernelImage> image =
-      vmpt::findKernel(dump_, memory, request_.kernel, diagnostics_, &tried_);
+      vmpt::findKernel(dump_, memory, request_.kernel, *diagnostics_, &tried_);
   if (!image)
     return withFileName(image.takeError());
   return image;
@@ -290,7 +292,7 @@ llvm::Expected<KernelImage> Session::findKernel(const PhysicalMemory &memory) {
 llvm::Expected<std::unique_ptr<Kernel>>
 Session::createKernel(const KernelImage &image, const PhysicalMemory &memory) {
   llvm::Expected<std::unique_ptr<Kernel>> kernel =
-      Kernel::create(image, memory, request_.debug, diagnostics_);
+      Kernel::create(image, memory, request_.debug, *diagnostics_);
   if (!kernel)
     return withFileName(kernel.takeError());
   learnStructs(**kernel);

@@ -31,7 +31,13 @@ public:
 
   /// Where results go.
   llvm::raw_ostream &out() { return out_; }
-  Diagnostics &diagnostics() { return diagnostics_; }
+  Diagnostics &diagnostics() { return *diagnostics_; }
+  /// What was found so far is passed on again when it is found again: for who
+  /// asks several questions.
+  void forgetFindings() {
+    diagnostics_.emplace(onFinding_, onProgress_);
+    diagnostics_->setFile(fileName());
+  }
   const Request &request() const { return request_; }
   const Dump &dump() const { return dump_; }
   /// The same after all of the file was looked at, which may take its time.
@@ -93,8 +99,8 @@ private:
           Diagnostics::Handler onFinding,
           Diagnostics::ProgressHandler onProgress)
       : request_(std::move(request)), out_(out),
-        diagnostics_(std::move(onFinding), std::move(onProgress)) {
-    diagnostics_.setFile(fileName());
+        onFinding_(std::move(onFinding)), onProgress_(std::move(onProgress)) {
+    forgetFindings();
   }
   llvm::Error openFiles();
   void explainFilter(llvm::StringRef sentence);
@@ -107,7 +113,9 @@ private:
 
   Request request_;
   llvm::raw_ostream &out_;
-  Diagnostics diagnostics_;
+  const Diagnostics::Handler onFinding_;
+  const Diagnostics::ProgressHandler onProgress_;
+  std::optional<Diagnostics> diagnostics_; ///< Always there.
   Dump dump_;
   Evidence tried_;
   std::unique_ptr<KernelImage> image_;

@@ -27,8 +27,8 @@ RANKS = [
     ["listing"],
     ["analysis"],
     ["session", "views"],
-    ["fleet"],
-    ["cli", "api", "python"],
+    ["fleet", "reports"],
+    ["cli", "lib"],
     ["."],  # main.cpp
 ]
 RANK_OF = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}

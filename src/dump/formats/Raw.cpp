@@ -18,11 +18,12 @@ void readRawImage(const FileImage &file, PhysAddr base, Dump &dump) {
                         "architecture, registers or memory map");
 }
 
-llvm::Error readMappings(llvm::ArrayRef<RawMapping> mappings, Dump &dump) {
+llvm::Error readMappings(llvm::ArrayRef<RawMapping> mappings, FileAccess access,
+                         Dump &dump) {
   auto memory = std::make_unique<ExtentMemory>();
   for (const RawMapping &mapping : mappings) {
     llvm::Expected<std::shared_ptr<FileSource>> file =
-        FileSource::open(mapping.path);
+        openSource(mapping.path, access, [](Bytes) { return false; });
     if (!file)
       return llvm::createFileError(mapping.path, file.takeError());
     const PlainImage all(*file);

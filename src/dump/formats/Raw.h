@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dump/formats/Dump.h"
+#include "dump/storage/FileAccess.h"
 
 namespace vmpt {
 
@@ -18,7 +19,8 @@ void readRawImage(const FileImage &file, PhysAddr base, Dump &dump);
 
 /// Opens the files of `--map FILE@PHYS[:LENGTH[:FILE_OFFSET]]` and makes their
 /// pieces the memory of \p dump.
-llvm::Error readMappings(llvm::ArrayRef<RawMapping> mappings, Dump &dump);
+llvm::Error readMappings(llvm::ArrayRef<RawMapping> mappings, FileAccess access,
+                         Dump &dump);
 
 /// Parses the text of one `--map` option. Numbers take 0x and the suffixes
 /// K, M, G, T. A file name may contain '@': the last one counts.

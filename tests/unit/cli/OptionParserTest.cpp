@@ -1,6 +1,7 @@
 #include "cli/OptionParser.h"
 
 #include "support/Expected.h"
+#include "support/Suggest.h"
 
 #include "gmock/gmock.h"
 

@@ -6,6 +6,7 @@
 #include "debuginfo/DwarfTypes.h"
 #include "debuginfo/ElfSymbols.h"
 #include "debuginfo/SystemMap.h"
+#include "dump/storage/FileAccess.h"
 #include "support/BtfBuilder.h"
 #include "support/Expected.h"
 
@@ -172,7 +173,7 @@ const char *const mapText = "0000000000000000 A __per_cpu_start\n"
 
 std::unique_ptr<SystemMap> openMap(const std::string &text) {
   auto path = writeFile("System.map", text);
-  return valueOf(SystemMap::create(valueOf(MappedFile::open(path)), "map"));
+  return valueOf(SystemMap::create(valueOf(readWhole(path)), "map"));
 }
 
 TEST(SystemMap, FindsNamesAndMovesOnlyKernelAddresses) {

@@ -1,6 +1,7 @@
-#include "cli/ListingOutput.h"
+#include "reports/ListingOutput.h"
 
-#include "cli/TaskChoice.h"
+#include "reports/TaskChoice.h"
+#include "support/Suggest.h"
 #include "support/Text.h"
 #include "views/Listing.h"
 
@@ -67,8 +68,8 @@ llvm::Error ListingOutput::prepareNames() {
 llvm::Error ListingOutput::prepare(const ListingPlan &plan) {
   selection_ = LineSelection();
   selection_.hasPhysical = options_.hasPhysical;
-  if (llvm::Error error = options_.readConditions(selection_))
-    return error;
+  selection_.ranges = options_.ranges;
+  selection_.properties = options_.properties;
   for (const LineProperty *property : selection_.properties)
     if (!property->holds(plan.wording, Run()))
       return llvm::make_error<UnsupportedError>(
@@ -162,7 +163,7 @@ void ListingOutput::reportGaps(const ListingResult &result) {
             " excluded, as pages of zeros are, and read as empty");
 }
 
-llvm::Error writeListing(Session &session, const ListingOptions &options,
+llvm::Error writeListing(Session &session, const ListingChoice &options,
                          const ListingPlan &plan, RecordWriter &writer) {
   ListingOutput output(session, options, writer);
   if (llvm::Error error = output.prepare(plan))

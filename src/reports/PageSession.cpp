@@ -1,9 +1,9 @@
-#include "cli/PageSession.h"
+#include "reports/PageSession.h"
 
-#include "cli/TaskChoice.h"
 #include "kernel/areas/VmaList.h"
 #include "kernel/find/KernelArch.h"
 #include "memory/ScanProgress.h"
+#include "reports/TaskChoice.h"
 
 namespace vmpt {
 

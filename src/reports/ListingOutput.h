@@ -2,20 +2,32 @@
 #pragma once
 
 #include "analysis/RangeNamer.h"
-#include "cli/OptionGroups.h"
 #include "kernel/tasks/TaskList.h"
+#include "listing/LineFilter.h"
+#include "listing/Plan.h"
 #include "output/RecordWriter.h"
 #include "session/Session.h"
 
 namespace vmpt {
 
-/// Writes the listings that one command prints of the session's dump, by its
+/// Which lines of a page-table listing, what they show, and how many there may
+/// be.
+struct ListingChoice {
+  std::vector<LineSelection::Range> ranges;
+  std::vector<std::string> sections; ///< Titles.
+  std::vector<const LineProperty *> properties;
+  bool hasPhysical = false;
+  bool hasNames = false;
+  std::optional<uint64_t> maxLines;
+};
+
+/// Writes the listings that one question asks of the session's dump, by its
 /// options. What is missing in them is told to the session. No error names the
 /// file.
 class ListingOutput {
 public:
   /// All must outlive the object.
-  ListingOutput(Session &session, const ListingOptions &options,
+  ListingOutput(Session &session, const ListingChoice &options,
                 RecordWriter &writer)
       : session_(session), options_(options), writer_(writer) {}
   ListingOutput(const ListingOutput &) = delete;
@@ -38,7 +50,7 @@ private:
   void reportGaps(const ListingResult &result);
 
   Session &session_;
-  const ListingOptions &options_;
+  const ListingChoice &options_;
   RecordWriter &writer_;
   LineSelection selection_;
   std::unique_ptr<RangeNamer> namer_;
@@ -50,7 +62,7 @@ private:
 };
 
 /// All of that for one listing.
-llvm::Error writeListing(Session &session, const ListingOptions &options,
+llvm::Error writeListing(Session &session, const ListingChoice &options,
                          const ListingPlan &plan, RecordWriter &writer);
 
 } // namespace vmpt

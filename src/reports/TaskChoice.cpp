@@ -1,4 +1,4 @@
-#include "cli/TaskChoice.h"
+#include "reports/TaskChoice.h"
 
 #include "support/Text.h"
 
@@ -41,12 +41,12 @@ llvm::Expected<TaskList> readTaskList(Session &session, const Kernel &kernel,
   return list;
 }
 
-llvm::Expected<std::vector<const Task *>>
-chooseTasks(const TaskOptions &options, const TaskList &list) {
+llvm::Expected<std::vector<const Task *>> chooseTasks(const TaskChoice &choice,
+                                                      const TaskList &list) {
   std::vector<const Task *> chosen;
   for (const Task &task : list.tasks) {
-    if (options.pid) {
-      if (task.pid == *options.pid)
+    if (choice.pid) {
+      if (task.pid == *choice.pid)
         chosen.push_back(&task);
       continue;
     }
@@ -54,22 +54,22 @@ chooseTasks(const TaskOptions &options, const TaskList &list) {
       continue;
     // Of a process whose first thread has exited, a thread stands for it.
     const Task *holder = task.memoryHolder();
-    if (options.comm
-            ? task.comm == *options.comm
-            : holder && (options.all || (holder->mm == VirtAddr(*options.mm) &&
-                                         !holder->isKernelThread)))
+    if (choice.comm
+            ? task.comm == *choice.comm
+            : holder && (choice.all || (holder->mm == VirtAddr(*choice.mm) &&
+                                        !holder->isKernelThread)))
       chosen.push_back(holder ? holder : &task);
   }
   if (chosen.empty())
     return llvm::make_error<LookupError>(
-        options.all   ? "no process has page tables of its own"
-        : options.pid ? "no task has pid " + std::to_string(*options.pid) +
-                            "; vmpt tasks --threads lists them"
-        : options.mm ? "no process has an mm_struct at " + hex(*options.mm)
-                     : "no process is called '" + *options.comm +
-                           "'; vmpt tasks lists them");
+        choice.all   ? "no process has page tables of its own"
+        : choice.pid ? "no task has pid " + std::to_string(*choice.pid) +
+                           "; vmpt tasks --threads lists them"
+        : choice.mm ? "no process has an mm_struct at " + hex(*choice.mm)
+                    : "no process is called '" + *choice.comm +
+                          "'; vmpt tasks lists them");
   // Processes that share an mm have one listing.
-  if (options.mm)
+  if (choice.mm)
     chosen.erase(chosen.begin() + 1, chosen.end());
   return chosen;
 }

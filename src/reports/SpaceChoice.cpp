@@ -1,6 +1,6 @@
-#include "cli/SpaceChoice.h"
+#include "reports/SpaceChoice.h"
 
-#include "cli/TaskChoice.h"
+#include "reports/TaskChoice.h"
 
 namespace vmpt {
 
@@ -10,9 +10,9 @@ static llvm::Expected<ChosenSpace> chooseTask(uint64_t pid, Session &session,
       readTaskList(session, kernel, /*withThreads=*/true);
   if (!list)
     return list.takeError();
-  TaskOptions options;
-  options.pid = pid;
-  llvm::Expected<std::vector<const Task *>> tasks = chooseTasks(options, *list);
+  TaskChoice choice;
+  choice.pid = pid;
+  llvm::Expected<std::vector<const Task *>> tasks = chooseTasks(choice, *list);
   if (!tasks)
     return tasks.takeError();
   const Task &task = *tasks->front();
@@ -22,19 +22,19 @@ static llvm::Expected<ChosenSpace> chooseTask(uint64_t pid, Session &session,
   return ChosenSpace{Translator::ofTask(kernel, *task.root), task};
 }
 
-llvm::Expected<ChosenSpace> chooseSpace(const SpaceOptions &options,
+llvm::Expected<ChosenSpace> chooseSpace(const SpaceChoice &choice,
                                         Session &session) {
   llvm::Expected<const Kernel &> kernel = session.kernel();
   if (!kernel)
     return kernel.takeError();
-  if (options.pid)
-    return chooseTask(*options.pid, session, *kernel);
-  if (options.root)
+  if (choice.pid)
+    return chooseTask(*choice.pid, session, *kernel);
+  if (choice.root)
     if (llvm::Error error =
-            session.checkRoot(kernel->image(), PhysAddr(*options.root)))
+            session.checkRoot(kernel->image(), PhysAddr(*choice.root)))
       return error;
-  if (options.root)
-    return ChosenSpace{Translator::ofRoot(*kernel, PhysAddr(*options.root)),
+  if (choice.root)
+    return ChosenSpace{Translator::ofRoot(*kernel, PhysAddr(*choice.root)),
                        std::nullopt};
   return ChosenSpace{Translator::ofKernel(*kernel), std::nullopt};
 }

@@ -1,11 +1,18 @@
-//===- TaskChoice.h - the tasks that options choose -----------------------===//
+//===- TaskChoice.h - the tasks that a user chooses ----------------------===//
 #pragma once
 
-#include "cli/OptionGroups.h"
 #include "kernel/tasks/TaskList.h"
 #include "session/Session.h"
 
 namespace vmpt {
+
+/// Which task: one of these.
+struct TaskChoice {
+  std::optional<uint64_t> pid;
+  std::optional<std::string> comm;
+  std::optional<uint64_t> mm;
+  bool all = false;
+};
 
 /// "pid 120 (demo-basic)", on one line whatever the name is.
 std::string nameOf(const Task &task);
@@ -21,8 +28,8 @@ std::string explainNoRoot(const Task &task);
 llvm::Expected<TaskList> readTaskList(Session &session, const Kernel &kernel,
                                       bool withThreads);
 
-/// Those of \p list that --pid, --comm, --mm or --all chooses; at least one.
-llvm::Expected<std::vector<const Task *>>
-chooseTasks(const TaskOptions &options, const TaskList &list);
+/// Those of \p list that \p choice names; at least one.
+llvm::Expected<std::vector<const Task *>> chooseTasks(const TaskChoice &choice,
+                                                      const TaskList &list);
 
 } // namespace vmpt

@@ -1,0 +1,92 @@
+//===- Info.cpp - the dump, and how that is known -------------------------===//
+#include "views/Info.h"
+#include "analysis/CpuNumbers.h"
+#include "reports/Reports.h"
+
+namespace vmpt {
+
+namespace {
+
+/// Crash notes do not say their CPUs; the kernel does.
+Machine numberCpus(Session &session) {
+  Machine machine = session.dump().machine;
+  for (size_t i = 0; i < machine.cpus.size(); ++i) {
+    if (machine.cpuNumber(i))
+      continue;
+    // Without a kernel the notes are counted; writeKernel() says why.
+    llvm::Expected<const Kernel &> kernel = session.kernel();
+    if (kernel)
+      findCpuNumbers(*kernel, machine);
+    else
+      llvm::consumeError(kernel.takeError());
+    break;
+  }
+  return machine;
+}
+
+void verify(Session &session, RecordWriter &writer) {
+  const Dump &dump = session.dump();
+  const VerifiedBytes bytes =
+      verifyBytes(*dump.memory, findPageBytes(dump), session.diagnostics());
+  writeVerified(writer, dump, bytes);
+  if (bytes.present != dump.memory->presentBytes())
+    session.gap("pages-unreadable",
+                "pages that the file should have cannot be read");
+}
+
+void writeDump(Session &session, const InfoParts &parts, RecordWriter &writer) {
+  const Dump &dump = session.wholeDump();
+  writeTrimmed(writer, dump);
+  writeContainer(writer, dump);
+  writeMemory(writer, dump);
+  if (parts.verify)
+    verify(session, writer);
+  writeBlocks(writer, dump);
+  writeCpus(writer, numberCpus(session));
+}
+
+/// What the container says stays worth having.
+void reportFailure(Session &session, llvm::Error failure,
+                   const InfoParts &parts, RecordWriter &writer) {
+  session.gap("no-kernel", std::move(failure));
+  if (parts.evidence)
+    writeKernelFacts(writer, session.tried());
+}
+
+llvm::Error writeKernel(Session &session, const KernelImage &image,
+                        const InfoParts &parts, RecordWriter &writer) {
+  writeKernelFacts(writer, image.evidence);
+  writeSections(writer, image.markers, image.wordBytes());
+  if (!parts.sources && !parts.evidence)
+    return llvm::Error::success();
+  llvm::Expected<const Kernel &> kernel = session.kernel();
+  if (!kernel)
+    return kernel.takeError();
+  writeSymbolFacts(writer, kernel->evidence());
+  return llvm::Error::success();
+}
+
+} // namespace
+
+llvm::Error reportInfo(Session &session, const InfoParts &parts,
+                       RecordWriter &writer) {
+  if (session.dump().isTrimmed)
+    session.warn("trimmed",
+                 "cut by vmpt trim: it holds few pages, and what is said "
+                 "of the container is said of the whole dump");
+  // First: it may tell that the file was cut off.
+  llvm::Expected<const KernelImage &> image = session.image();
+  llvm::Error failure = image.takeError();
+  if (Session::isUsageError(failure))
+    return failure;
+  writeDump(session, parts, writer);
+  if (failure)
+    reportFailure(session, std::move(failure), parts, writer);
+  else if (llvm::Error error = writeKernel(session, *image, parts, writer))
+    return error;
+  if (parts.evidence)
+    writeMessages(writer, session.diagnostics().findings());
+  return llvm::Error::success();
+}
+
+} // namespace vmpt

@@ -1,0 +1,131 @@
+//===- TaskListing.cpp - page-table listings ------------------------------===//
+#include "kernel/find/KernelArch.h"
+#include "reports/Reports.h"
+#include "views/Listing.h"
+
+namespace vmpt {
+
+namespace {
+
+/// The listings that one choice names.
+class TaskListing {
+public:
+  TaskListing(Session &session, const Kernel &kernel, const TableChoice &tables,
+              ListingOutput &output, RecordWriter &writer)
+      : session_(session), kernel_(kernel), tables_(tables), output_(output),
+        writer_(writer) {}
+  llvm::Error list() { return tables_.root ? listGiven() : listTasks(); }
+
+private:
+  llvm::Error listGiven();
+  llvm::Error listRoot(PhysAddr root, const Task *task);
+  llvm::Error listOne(const Task &task);
+  llvm::Error listTasks();
+  void listSeveral(llvm::ArrayRef<const Task *> tasks);
+
+  Session &session_;
+  const Kernel &kernel_;
+  const TableChoice &tables_;
+  ListingOutput &output_;
+  RecordWriter &writer_;
+};
+
+llvm::Error TaskListing::listRoot(PhysAddr root, const Task *task) {
+  auto userRoot = kernel_.image().arch->userRoot;
+  if (tables_.userPgd && userRoot)
+    root = userRoot(kernel_, root);
+  llvm::Expected<ListingPlan> plan =
+      planTaskListing(kernel_.image(), root, tables_.userOnly);
+  if (!plan)
+    return plan.takeError();
+  return output_.write(*plan, task);
+}
+
+llvm::Error TaskListing::listGiven() {
+  const PhysAddr root(*tables_.root);
+  if (llvm::Error error = session_.checkRoot(kernel_.image(), root))
+    return error;
+  return listRoot(root, nullptr);
+}
+
+llvm::Error TaskListing::listOne(const Task &task) {
+  writer_.context("pid", task.pid);
+  writer_.context("comm", task.comm);
+  if (hasNoMm(task)) {
+    // As the kernel does: page_tables/current_kernel is empty then.
+    session_.warn("no-mm", nameOf(task) + ": " + explainNoMm(task));
+    writeNoListing(writer_);
+    return llvm::Error::success();
+  }
+  if (task.root)
+    return listRoot(*task.root, &task);
+  return llvm::make_error<LookupError>(nameOf(task) + ": " +
+                                       explainNoRoot(task));
+}
+
+void TaskListing::listSeveral(llvm::ArrayRef<const Task *> tasks) {
+  size_t done = 0;
+  writer_.beginList({"processes", "process"});
+  for (const Task *task : tasks) {
+    writer_.beginGroup(nameOf(*task));
+    Subject subject;
+    subject.pid = task->pid;
+    if (llvm::Error error = listOne(*task)) {
+      session_.gap("root-of-task", std::move(error), subject);
+      writeNoListing(writer_);
+    }
+    writer_.endGroup();
+    session_.diagnostics().progress("listings", ++done, tasks.size());
+  }
+  writer_.endList();
+}
+
+llvm::Error TaskListing::listTasks() {
+  const bool threads = tables_.task.pid.has_value();
+  llvm::Expected<TaskList> list = readTaskList(session_, kernel_, threads);
+  if (!list)
+    return list.takeError();
+  llvm::Expected<std::vector<const Task *>> tasks =
+      chooseTasks(tables_.task, *list);
+  if (!tasks)
+    return tasks.takeError();
+  if (tasks->size() == 1)
+    return listOne(*tasks->front());
+  listSeveral(*tasks);
+  return llvm::Error::success();
+}
+
+} // namespace
+
+llvm::Error reportKernelListing(Session &session, const ListingChoice &lines,
+                                RecordWriter &writer) {
+  // The text alone needs no symbols and types.
+  llvm::Expected<const KernelImage &> kernel = session.image();
+  if (!kernel)
+    return kernel.takeError();
+  llvm::Expected<ListingPlan> plan = planKernelListing(*kernel);
+  if (!plan)
+    return plan.takeError();
+  return writeListing(session, lines, *plan, writer);
+}
+
+llvm::Error reportTaskListing(Session &session, const Kernel &kernel,
+                              const TableChoice &tables,
+                              const ListingChoice &lines,
+                              RecordWriter &writer) {
+  ListingOutput output(session, lines, writer);
+  // Listings of all tasks have the same sections.
+  llvm::Expected<ListingPlan> plan =
+      planTaskListing(kernel.image(), PhysAddr(0), tables.userOnly);
+  if (!plan)
+    return plan.takeError();
+  if (llvm::Error error = output.prepare(*plan))
+    return error;
+  if (llvm::Error error =
+          TaskListing(session, kernel, tables, output, writer).list())
+    return error;
+  output.finish();
+  return llvm::Error::success();
+}
+
+} // namespace vmpt

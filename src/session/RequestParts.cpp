@@ -1,0 +1,89 @@
+#include "session/RequestParts.h"
+
+#include "dump/formats/RawLayout.h"
+#include "dump/storage/FileAccess.h"
+
+namespace vmpt {
+
+llvm::Error DumpParts::apply(Request &request) const {
+  if (!files.empty()) {
+    request.path = files.front();
+    request.open.parts.assign(files.begin() + 1, files.end());
+  }
+  llvm::append_range(request.open.parts, parts);
+  if (rawBase)
+    request.open.rawBase = PhysAddr(*rawBase);
+  if (layout) {
+    if (rawBase || !maps.empty())
+      return llvm::make_error<UsageError>(
+          "--layout says where all of a raw image lies; leave out --raw-base "
+          "and --map");
+    llvm::Expected<const RawLayout *> found = findRawLayout(*layout);
+    if (!found)
+      return found.takeError();
+    request.open.rawLayout = *found;
+  }
+  for (const std::string &text : maps) {
+    llvm::Expected<RawMapping> mapping = parseMapping(text);
+    if (!mapping)
+      return mapping.takeError();
+    request.open.mappings.push_back(std::move(*mapping));
+  }
+  return llvm::Error::success();
+}
+
+/// Text that has what each VMCOREINFO has (linux kernel/vmcore_info.c).
+static llvm::Error checkVmcoreinfo(const std::string &text) {
+  const Vmcoreinfo info = Vmcoreinfo::parse(text);
+  if (info.release() && info.has("PAGESIZE"))
+    return llvm::Error::success();
+  return llvm::make_error<UsageError>(
+      "no VMCOREINFO text: it has no lines OSRELEASE= and PAGESIZE=");
+}
+
+llvm::Error KernelParts::apply(Request &request) const {
+  KernelOverrides &overrides = request.kernel;
+  if (arch) {
+    overrides.arch = parseArch(*arch);
+    if (!overrides.arch)
+      return llvm::make_error<UsageError>("--arch '" + *arch +
+                                          "' is not one of " + listArchNames());
+  }
+  if (root)
+    overrides.root = PhysAddr(*root);
+  if (levels)
+    overrides.levels = unsigned(std::min<uint64_t>(*levels, ~0u));
+  if (vaBits)
+    overrides.virtualBits = unsigned(std::min<uint64_t>(*vaBits, ~0u));
+  overrides.granule = granule;
+  overrides.force = force;
+  request.debug.force |= force;
+  overrides.physBase = physBase;
+  if (vmcoreinfo) {
+    llvm::Expected<std::vector<uint8_t>> file = readWhole(*vmcoreinfo);
+    if (!file)
+      return llvm::createFileError(*vmcoreinfo, file.takeError());
+    overrides.vmcoreinfoText = Bytes(*file).text().str();
+    if (llvm::Error error = checkVmcoreinfo(*overrides.vmcoreinfoText))
+      return llvm::createFileError(*vmcoreinfo, std::move(error));
+    request.vmcoreinfo = vmcoreinfo;
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error SymbolParts::apply(Request &request) const {
+  DebugInputs &inputs = request.debug;
+  for (const std::string &text : symbols)
+    if (llvm::Error error = inputs.symbols.add(text))
+      return error;
+  for (const std::string &text : offsets)
+    if (llvm::Error error = inputs.places.add(text))
+      return error;
+  inputs.vmlinux = vmlinux;
+  inputs.systemMap = systemMap;
+  inputs.btf = btf;
+  inputs.force |= forceVmlinux;
+  return llvm::Error::success();
+}
+
+} // namespace vmpt

@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""Runs the tests of the Python module with pytest, and prints TAP.
+
+The package is put together in a folder of its own: the sources, and the
+extension as it was built.
+Usage: run.py VMPT SOURCE_ROOT EXTENSION [PYTEST_ARGUMENT...]
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from tap import Tap
+
+
+def main():
+    vmpt, root, extension = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve(), Path(sys.argv[3]).resolve()
+    tap = Tap()
+    try:
+        import pytest  # noqa: F401
+    except ImportError:
+        tap.skip("Python module", "pytest is not installed (python3-pytest)")
+        return tap.end()
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(root / "python/vmpt", Path(folder) / "vmpt")
+        shutil.copy(extension, Path(folder) / "vmpt")
+        library = extension.parent.parent / "src/lib"
+        environment = {**os.environ, "PYTHONPATH": folder, "LD_LIBRARY_PATH": str(library), "VMPT": str(vmpt),
+                       "VMPT_SOURCE": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
+        result = subprocess.run([sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "--tb=short",
+                                 root / "tests/python", *sys.argv[4:]], env=environment, capture_output=True, text=True)
+        report(tap, result)
+        check_types(tap, folder, environment)
+    tap.end()
+
+
+def report(tap, result):
+    found = re.findall(r"^(PASSED|FAILED|ERROR) (\S+)|^SKIPPED \[\d+\] (.*)$", result.stdout, re.M)
+    for outcome, name, skipped in found:
+        name = name.rsplit("/", 1)[-1]
+        if skipped:
+            tap.skip("pytest", skipped)
+        else:
+            tap.report(result.stdout if outcome != "PASSED" else None, name)
+    if not found:
+        tap.report(result.stdout + result.stderr, "pytest")
+
+
+def check_types(tap, folder, environment):
+    if not shutil.which("mypy"):
+        return tap.skip("types", "mypy is not installed")
+    result = subprocess.run(["mypy", "--strict", "--python-executable", sys.executable, "--cache-dir", f"{folder}/cache",
+                             "--ignore-missing-imports", "-p", "vmpt"], cwd=folder, env={**environment, "MYPYPATH": folder},
+                            capture_output=True, text=True)
+    tap.report(result.stdout + result.stderr if result.returncode else None, "mypy --strict")
+
+
+main()
