@@ -29,9 +29,10 @@ std::optional<bool> Wording::means(llvm::StringRef word,
                                    const RunState &state) const {
   std::optional<bool> isSo;
   for (const AttributeMeaning &meaning : meanings)
-    if (meaning.word == word && meaning.levels >> state.level & 1)
+    if (meaning.word == word)
       isSo = isSo.value_or(false) ||
-             (state.attributes & meaning.mask) == meaning.value;
+             (meaning.appliesTo(state.level) &&
+              (state.attributes & meaning.mask) == meaning.value);
   return isSo;
 }
 

@@ -29,8 +29,9 @@ struct AttributeField {
 struct AttributeMeaning {
   llvm::StringLiteral word = "";
   uint64_t mask = 0, value = 0;
-  /// As AttributeField::levels; at others the row says nothing.
+  /// As AttributeField::levels; at others the row does not hold.
   uint8_t levels = 0b11111;
+  bool appliesTo(int level) const { return level >= 0 && levels >> level & 1; }
 };
 
 struct Wording {
