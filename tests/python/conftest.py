@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(os.environ["VMPT_SOURCE"])
 sys.path.insert(0, str(ROOT / "tests/support"))
-from cases import find_cases, find_dumps, unpack  # noqa: E402
+from cases import find_cases, unpack  # noqa: E402
 
 KERNELS = {case.name: case for case in find_cases(ROOT / "testdata/kernels")}
 TASKS = {case.name: case for case in find_cases(ROOT / "testdata/tasks")}
@@ -28,14 +28,13 @@ class Case:
         return json.loads(result.stdout)
 
 
-def make_case(folder, workspace):
-    """A folder for each: many dumps have the same name."""
-    workspace = workspace / folder.name
-    workspace.mkdir(exist_ok=True)
-    name, dump = next(find_dumps(folder, workspace))
-    if not dump.exists():  # find_dumps() lends unpacked ones for a turn
-        dump = unpack(folder / name, workspace)
-    return Case(folder, dump)
+def make_case(folder, workspace, name=None):
+    """The dump of that name, or the first. A folder for each: many have the same names."""
+    workspace = workspace / folder.parent.name / folder.name
+    workspace.mkdir(parents=True, exist_ok=True)
+    name = name or json.loads((folder / "case.json").read_text())["dumps"][0]
+    unpacked = workspace / Path(name).stem
+    return Case(folder, unpacked if unpacked.exists() else unpack(folder / name, workspace))
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ def find_full(workspace):
     truth = Path(os.environ.get("VMPT_TRUTH") or ROOT.parent / "shared/truth") / NAME
     if not truth.is_dir():
         pytest.skip(f"no full dump at {truth} (VMPT_TRUTH)")
-    return make_case(truth, workspace).dump
+    return make_case(truth, workspace, "dump.elf.zst").dump
 
 
 @pytest.fixture(scope="module", params=["elf", "lime", "raw"])
