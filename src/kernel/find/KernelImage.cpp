@@ -33,14 +33,16 @@ std::optional<KernelRegion> findImageRegion(const KernelImage &image) {
   return region;
 }
 
+/// To those that the architecture knows of by itself.
 void addRegions(KernelImage &image) {
   std::string source;
   for (const Fact &fact : image.evidence.facts())
     if (fact.name == "address markers")
       source = fact.source;
   const VirtAddr top(lowBits(8 * image.wordBytes()));
-  image.regions =
-      makeRegions(image.markers, image.arch->regionMarkers, top, source);
+  llvm::append_range(
+      image.regions,
+      makeRegions(image.markers, image.arch->regionMarkers, top, source));
   if (!image.findRegion(Region::KernelImage))
     if (std::optional<KernelRegion> region = findImageRegion(image))
       image.regions.push_back(std::move(*region));

@@ -82,6 +82,8 @@ TEST_P(TreeOfEveryMode, TheVisitorEndsCircles) {
   const VirtAddr first = mode.coverage.first();
   const uint64_t self = tables.encode(tables.tableOf(first, 1)) |
                         mode.levels[0].entries.plain(EntryMeaning::Table)->bits;
+  if (mode.lastLevel() == 1 && mode.isHole(self, 1))
+    GTEST_SKIP() << "what leads to a table is no page on the last level";
   for (unsigned i = 0; i < mode.entryCount(1); ++i)
     tables.setEntry(first + i * mode.entrySpan(1), 1, self);
   EXPECT_EQ(visit(maxLevels, 20).size(), 20u);

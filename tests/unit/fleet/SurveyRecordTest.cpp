@@ -90,8 +90,9 @@ TEST(SurveyRecordTest, WhatWasSaidBeforeTheLimitStays) {
   WorkLimits limits;
   limits.time = std::chrono::milliseconds(1500);
   // Up to the middle of a line.
-  const Record record =
-      recordOf(resultOf(whole.take_front(110), WorkResult::End::Time), limits);
+  const Record record = recordOf(
+      resultOf(whole.take_front(whole.find("severity")), WorkResult::End::Time),
+      limits);
   EXPECT_EQ(getText(record, "status"), "timeout");
   EXPECT_EQ(getText(record, "error"),
             "took longer than 1500ms; pass a larger --time-limit, with "

@@ -28,7 +28,7 @@ BuiltListing built(const PagingMode &mode, llvm::StringRef release = "6.12.0") {
 
 std::string columnsOf(BuiltListing &listing, uint64_t address = at) {
   std::string line = listing.lines(address, address);
-  return line.empty() ? line : line.substr(34, line.find('\n') - 34);
+  return line.empty() ? line : line.substr(35, line.find('\n') - 35);
 }
 
 std::string shortPage(uint64_t bits, llvm::StringRef release = "6.12.0") {
@@ -116,9 +116,9 @@ TEST(ArmListing, OlderKernelsHaveFewerColumns) {
 
 TEST(ArmListing, TheKernelsOwnTextsGoBeforeItsVersion) {
   BuiltListing listing = built(arm::shortDescriptors, "5.15.0");
-  listing.tables.setEntry(VirtAddr(at), 1, 0x41234000 | page);
+  listing.tables.setEntry(VirtAddr(at), 1, 0x41234000 | page | noExecute);
   listing.image.dumper = KernelDumper{.wordsLevel = true, .wordsDomain = false};
-  EXPECT_EQ(columnsOf(listing), "PTE     RW x      SO/UNCACHED");
+  EXPECT_EQ(columnsOf(listing), "PTE     RW NX     SO/UNCACHED");
 }
 
 TEST(ArmListing, LongPages) {
@@ -148,7 +148,8 @@ TEST(ArmListing, HeadersComeWithTheFirstNoteBehindTheirStart) {
                              {0xffff2000, "Vectors End"}};
     const unsigned last = mode->lastLevel();
     listing.tables.setEntry(VirtAddr(0xffff0000), last,
-                            0x41234000 | (last == 1 ? page : 0x703));
+                            0x41234000 |
+                                (last == 1 ? page | noExecute : 0x703));
     std::string text = listing.text();
     EXPECT_EQ(text.find("---[ Modules ]---\n---[ Vectors ]---\n0xffff0000"), 0u)
         << text;

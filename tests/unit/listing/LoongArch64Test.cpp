@@ -18,7 +18,7 @@ std::string columnsOf(uint64_t entry, unsigned level = 2) {
   const size_t line = all.find("0x");
   return line == std::string::npos
              ? ""
-             : all.substr(line + 50, all.find('\n', line) - line - 50);
+             : all.substr(line + 51, all.find('\n', line) - line - 51);
 }
 
 TEST(LoongArch64Listing, EachColumn) {

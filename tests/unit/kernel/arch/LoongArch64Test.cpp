@@ -120,8 +120,8 @@ TEST(LoongArch64Kernel, DirectWindowsNeedNoTable) {
 TEST(LoongArch64Kernel, SwapEntries) {
   const PagingMode &mode = loongarch64::page16K3;
   const NonPresentRules rules = getNonPresentRules(mode, {6, 12});
-  const NonPresentEntry swapped =
-      decodeNonPresent(rules, mode, 0x105 << 24 | bit(23) | 3 << 16, 2);
+  const NonPresentEntry swapped = decodeNonPresent(
+      rules, mode, uint64_t(0x105) << 24 | bit(23) | 3 << 16, 2);
   EXPECT_EQ(swapped.kind, EntryKind::Swapped);
   EXPECT_EQ(swapped.swapOffset, 0x105u);
   EXPECT_EQ(swapped.swapType, 3u);

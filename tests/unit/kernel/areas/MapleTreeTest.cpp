@@ -13,7 +13,7 @@ using ::testing::IsEmpty;
 namespace {
 
 // linux include/linux/maple_tree.h
-enum NodeType { leaf64 = 1, range64 = 2, arange64 = 3 };
+enum NodeType : uint8_t { leaf64 = 1, range64 = 2, arange64 = 3 };
 
 class MapleTreeTest : public ::testing::Test {
 protected:
