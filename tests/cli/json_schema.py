@@ -103,6 +103,9 @@ def listing_problem(text, ranges):
 
 def means(record, words):
     """Do the words of the columns say what the truths do?"""
+    if "present" not in record:  # arm
+        return (record["writable"], record["executable"], record["user"]) == (
+            "RW" in words, "x" in words, "USR" in words)
     if record["level"] and "V" in words or "D" in words and "x" not in words and "NX" not in words:  # riscv64
         expected = {"present": "V" in words, "writable": "W" in words, "executable": "X" in words,
                     "user": "U" in words, "global": "G" in words, "accessed": "A" in words, "dirty": "D" in words}

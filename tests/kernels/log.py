@@ -133,7 +133,7 @@ def check_dump(tap, vmpt, name, dump, types, case):
 
 
 def check_truth(tap, vmpt, source, words):
-    for case, folder, types, why in judged_cases(truth_cases(tap, source), words):
+    for case, folder, types, why in judged_cases(truth_cases(tap, source, machines=False), words):
         for dump_name, dump in find_dumps(case, folder):
             name = f"{case.parent.name}/{case.name} {dump_name}"
             # Of the log of these guests nothing was kept; it must be whole.

@@ -193,7 +193,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         small = find_cases(source / "testdata/kernels")
-        for case in small + truth_cases(tap, source):
+        for case in small + truth_cases(tap, source, machines=False):
             if words and not any(word in case.name for word in words):
                 continue
             described = json.loads((case / "case.json").read_text())

@@ -125,11 +125,15 @@ def find_machine_cases(source):
             if json.loads((case / "case.json").read_text())["arch"] in known]
 
 
-def truth_cases(tap, source):
-    """The full cases, or none and the reason said as a result."""
+def truth_cases(tap, source, machines=True):
+    """The full cases, or none and the reason said as a result.
+
+    Without `machines` those of the first four architectures alone: what the
+    judge asks is not right on the others yet (docs/support.md).
+    """
     named = os.environ.get("VMPT_TRUTH")
     full = find_cases(captured(source, "truth"))
-    full += find_machine_cases(source) if full else []
+    full += find_machine_cases(source) if full and machines else []
     if not full and named:
         tap.report(f"VMPT_TRUTH={named} has no case", "full dumps")
     elif not full:

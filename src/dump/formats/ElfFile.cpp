@@ -24,16 +24,20 @@ llvm::Expected<ElfHandle> openElf(Bytes file) {
   if (!elf)
     return makeLibelfError("not a sound ELF file");
   // libelf also knows no file whose tables begin behind its end.
+  const Bytes ordered = file.withOrder(file.at<uint8_t>(EI_DATA) == ELFDATA2MSB
+                                           ? ByteOrder::big
+                                           : ByteOrder::little);
   const uint64_t tables =
+      isNarrow ? 0 : ordered.at<uint64_t>(offsetof(Elf64_Ehdr, e_phoff));
+  const uint64_t tableBytes =
       isNarrow ? 0
-               : file.withOrder(file.at<uint8_t>(EI_DATA) == ELFDATA2MSB
-                                    ? ByteOrder::big
-                                    : ByteOrder::little)
-                     .at<uint64_t>(offsetof(Elf64_Ehdr, e_phoff));
-  if (elf_kind(elf.get()) != ELF_K_ELF && tables >= file.size())
+               : ordered.at<uint16_t>(offsetof(Elf64_Ehdr, e_phnum)) *
+                     sizeof(Elf64_Phdr);
+  if (elf_kind(elf.get()) != ELF_K_ELF &&
+      (tables > file.size() || tableBytes > file.size() - tables))
     return llvm::make_error<FormatError>(
-        "ELF program headers at offset " + hex(tables) + " lie " +
-        describeOverrun(tables, 1, file.size()));
+        "ELF program headers at offset " + hex(tables) + " run " +
+        describeOverrun(tables, tableBytes, file.size()));
   if (elf_kind(elf.get()) != ELF_K_ELF)
     return llvm::make_error<FormatError>(
         "ELF identification is broken (class, byte order or version)");
