@@ -287,8 +287,13 @@ CheckResult checkTable(Specimen &specimen, Random &random, bool isWhole) {
   const Target &target = random.pick(targets);
   const KnownTable &table = *specimen.findTable(target.offset);
   const PagingMode &mode = specimen.image().mode;
-  const uint64_t index = (target.offset - table.offset) / mode.entryBytes;
-  const uint64_t span = mode.entrySpan(table.level);
+  // The first of two short descriptors of 32-bit Arm decides for both.
+  const unsigned together =
+      mode.arch == Arch::Arm && mode.entryBytes == 4 && table.level == 0 ? 2
+                                                                         : 1;
+  const uint64_t index =
+      (target.offset - table.offset) / mode.entryBytes / together * together;
+  const uint64_t span = mode.entrySpan(table.level) * together;
   std::vector<Span> spans;
   for (VirtAddr base : table.bases) {
     const VirtAddr first = base + (index << mode.levels[table.level].shift);
