@@ -173,8 +173,11 @@ public:
         known_(known ? *known : own_) {}
 
   /// Visits [first, last], both inclusive, so that the top of the address
-  /// space can be named. \p root spans the 2^virtualBits bytes around first.
+  /// space can be named; none if \p last is below \p first. \p root spans the
+  /// 2^virtualBits bytes around first.
   void walk(PhysAddr root, VirtAddr first, VirtAddr last, uint64_t inherited) {
+    if (last < first)
+      return;
     VirtAddr base(mode_.virtualBits >= 64
                       ? 0
                       : alignDown(first.value, bit(mode_.virtualBits)));

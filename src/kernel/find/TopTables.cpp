@@ -39,8 +39,8 @@ bool translatesBothHalves(const PagingMode &mode) {
 VirtAddr firstShared(const PagingMode &mode) {
   if (mode.virtualBits == 32)
     return VirtAddr(0xc0000000);
-  return VirtAddr(~lowBits(translatesBothHalves(mode) ? mode.virtualBits - 1
-                                                      : mode.virtualBits));
+  return translatesBothHalves(mode) ? VirtAddr(~lowBits(mode.virtualBits - 1))
+                                    : mode.coverage.first();
 }
 
 class Finder {

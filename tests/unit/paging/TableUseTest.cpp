@@ -44,6 +44,12 @@ TEST_F(TableUseTest, PagesAndTheTablesAboveThem) {
   EXPECT_EQ(use.absentTables, 0u);
 }
 
+TEST_F(TableUseTest, NoAddressIsBetweenLastAndFirst) {
+  tables.mapRange(start, PhysAddr(0x200000), tables.leafBits(3), 3, 3);
+  EXPECT_EQ(count(start + hugePage, start).mappedBytes, 0u);
+  EXPECT_EQ(count(lastUser, VirtAddr(0)).tables, 0u);
+}
+
 TEST_F(TableUseTest, EqualNeighboursAreNotJoined) {
   tables.mapRange(start, PhysAddr(0x200000), tables.leafBits(3), 3, 512);
   tables.mapRange(start + hugePage, PhysAddr(0x200000), tables.leafBits(3), 3,
