@@ -45,6 +45,30 @@ public:
   }
   llvm::Expected<std::unique_ptr<Session>> openRequest(Request request) const;
 
+  /// A dump, and where \p command writes: the output is judged before the dump
+  /// is opened.
+  struct DumpAndOutput {
+    std::unique_ptr<Session> session;
+    Output output;
+  };
+  template <class... Groups>
+  llvm::Expected<DumpAndOutput> openForOutput(llvm::StringRef command,
+                                              const FileOptions &file,
+                                              const Groups &...groups) const {
+    if (llvm::Error error = file.check(command))
+      return error;
+    llvm::Expected<Request> request = makeRequest(groups...);
+    if (!request)
+      return request.takeError();
+    llvm::Expected<Output> output = file.create(*request);
+    if (!output)
+      return output.takeError();
+    auto session = openRequest(std::move(*request));
+    if (!session)
+      return session.takeError();
+    return DumpAndOutput{std::move(*session), std::move(*output)};
+  }
+
 private:
   llvm::raw_ostream &out_;
   Messages &messages_;

@@ -15,18 +15,10 @@ public:
   }
 
   llvm::Error run(const CommandContext &context) override {
-    if (llvm::Error error = file_.check("convert"))
-      return error;
-    llvm::Expected<Request> request = makeRequest(dump_, kernel_);
-    if (!request)
-      return request.takeError();
-    llvm::Expected<Output> output = file_.create(*request);
-    if (!output)
-      return output.takeError();
-    auto session = context.openRequest(std::move(*request));
-    if (!session)
-      return session.takeError();
-    return convertDump(**session, *output);
+    auto opened = context.openForOutput("convert", file_, dump_, kernel_);
+    if (!opened)
+      return opened.takeError();
+    return convertDump(*opened->session, opened->output);
   }
 
 private:

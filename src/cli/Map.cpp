@@ -129,22 +129,15 @@ llvm::Error MapCommand::write(Session &session, const Kernel &kernel,
 }
 
 llvm::Error MapCommand::run(const CommandContext &context) {
-  if (llvm::Error error = file_.check("map"))
-    return error;
-  llvm::Expected<Request> request = makeRequest(dump_, kernel_, symbols_);
-  if (!request)
-    return request.takeError();
-  llvm::Expected<Output> output = file_.create(*request);
-  if (!output)
-    return output.takeError();
-  auto session = context.openRequest(std::move(*request));
-  if (!session)
-    return session.takeError();
-  llvm::Expected<const Kernel &> kernel = (*session)->kernel();
+  auto opened = context.openForOutput("map", file_, dump_, kernel_, symbols_);
+  if (!opened)
+    return opened.takeError();
+  Session &session = *opened->session;
+  llvm::Expected<const Kernel &> kernel = session.kernel();
   if (!kernel)
     return kernel.takeError();
-  if (llvm::Error error = write(**session, *kernel, *output))
-    return (*session)->withFileName(std::move(error));
+  if (llvm::Error error = write(session, *kernel, opened->output))
+    return session.withFileName(std::move(error));
   return llvm::Error::success();
 }
 

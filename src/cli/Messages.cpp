@@ -1,6 +1,7 @@
 #include "cli/Messages.h"
 
 #include "support/Text.h"
+#include "support/Utf8.h"
 
 #include <cerrno>
 #include <csignal>
@@ -81,9 +82,7 @@ static std::string shorten(std::string line, size_t kept) {
   size_t end = line.rfind(' ', room);
   if (end == std::string::npos || end <= kept)
     end = std::max(room, kept);
-  while (end && (uint8_t(line[end]) & 0xC0) == 0x80) // inside a character
-    --end;
-  return line.substr(0, end) + gap.str() + advice;
+  return line.substr(0, startOfCharacter(line, end)) + gap.str() + advice;
 }
 
 void Messages::report(const Finding &finding) {

@@ -23,18 +23,11 @@ public:
   }
 
   llvm::Error run(const CommandContext &context) override {
-    if (llvm::Error error = file_.check("trim"))
-      return error;
-    llvm::Expected<Request> request = makeRequest(dump_, kernel_, symbols_);
-    if (!request)
-      return request.takeError();
-    llvm::Expected<Output> output = file_.create(*request);
-    if (!output)
-      return output.takeError();
-    auto session = context.openRequest(std::move(*request));
-    if (!session)
-      return session.takeError();
-    return trimDump(**session, *output, trim_);
+    auto opened =
+        context.openForOutput("trim", file_, dump_, kernel_, symbols_);
+    if (!opened)
+      return opened.takeError();
+    return trimDump(*opened->session, opened->output, trim_);
   }
 
 private:

@@ -10,6 +10,7 @@
 #include "views/Audit.h"
 #include "views/Explain.h"
 #include "views/Info.h"
+#include "views/Words.h"
 
 #include <cerrno>
 #include <map>
@@ -21,10 +22,6 @@ namespace {
 
 /// Of a hostile dump there is no end; how many more there are is said.
 constexpr size_t maxListed = 1000;
-
-Value textOrNull(llvm::StringRef text) {
-  return text.empty() ? Value() : Value(text);
-}
 
 class DumpSurvey {
 public:

@@ -160,8 +160,8 @@ std::string TextPrinter::wordsFor(const RunState &state) const {
 }
 
 Style TextPrinter::styleOf(const RunState &state) const {
-  if (!wording_.hasFields(state) || !wording_.means("executable", state) ||
-      !*wording_.means("executable", state))
+  if (!wording_.hasFields(state) ||
+      !wording_.means("executable", state).value_or(false))
     return Style::Plain;
   return wording_.means("writable", state).value_or(false) ? Style::Danger
                                                            : Style::Added;

@@ -3,6 +3,7 @@
 
 #include "support/Styles.h"
 #include "support/Text.h"
+#include "support/Utf8.h"
 
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Unicode.h"
@@ -54,10 +55,7 @@ std::string fit(std::string line, size_t width) {
   if (!width || widthOf(line) <= width)
     return line;
   do {
-    size_t end = line.size() - 1;
-    while (end && (uint8_t(line[end]) & 0xC0) == 0x80) // inside a character
-      --end;
-    line.resize(end);
+    line.resize(startOfCharacter(line, line.size() - 1));
   } while (widthOf(line) >= width && !line.empty());
   return line + "…";
 }

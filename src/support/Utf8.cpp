@@ -65,4 +65,11 @@ Utf8Character firstCharacter(llvm::StringRef text) {
   return {value, unsigned(next - begin), /*isValid=*/true, isSeen(value)};
 }
 
+size_t startOfCharacter(llvm::StringRef text, size_t at) {
+  constexpr uint8_t continuationMask = 0xC0, continuation = 0x80;
+  while (at && (uint8_t(text[at]) & continuationMask) == continuation)
+    --at;
+  return at;
+}
+
 } // namespace vmpt

@@ -22,4 +22,7 @@ struct Utf8Character {
 /// The character that \p text, which is not empty, begins with.
 Utf8Character firstCharacter(llvm::StringRef text);
 
+/// Where the character begins that the byte at \p at, inside of \p text, is of.
+size_t startOfCharacter(llvm::StringRef text, size_t at);
+
 } // namespace vmpt

@@ -175,10 +175,6 @@ void printText(llvm::raw_ostream &os, const Crash &crash) {
     os << "  " << printable(missing.sentence) << '\n';
 }
 
-Value textOrNull(const std::string &text) {
-  return text.empty() ? Value() : Value(text);
-}
-
 Array makeWalk(const Crash &crash) {
   Array steps;
   if (!crash.walk)

@@ -8,6 +8,10 @@ llvm::StringRef getReasonWord(Absence absence) {
   return getAbsenceName(absence);
 }
 
+Value textOrNull(llvm::StringRef text) {
+  return text.empty() ? Value() : Value(text);
+}
+
 llvm::StringRef getStateWord(PageFacts::State state) {
   switch (state) {
   case PageFacts::State::NoPage:

@@ -33,6 +33,9 @@ void addRights(Record &record, const PageRights &rights);
 /// "writable, not executable, kernel"
 std::string describe(const PageRights &rights);
 
+/// Null where nothing is known.
+Value textOrNull(llvm::StringRef text);
+
 /// 0x200000 -> "2M".
 std::string describeSize(uint64_t bytes);
 
