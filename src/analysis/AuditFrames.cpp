@@ -220,7 +220,7 @@ void FrameAudit::checkUserAliases() {
         add(frame);
   if (targets.empty())
     return;
-  ReverseMap map(scene_.kernel, scene_.tasks);
+  ReverseMap map(scene_.kernel, scene_.tasks, scene_.threads);
   map.find(
       mergeRanges(std::move(targets)), maxAliases,
       [&](const ReverseMapOwner &owner, const Mapping &mapping) {
@@ -328,7 +328,7 @@ void FrameAudit::reportTooOften() {
     targets.push_back({first, first + (scene_.pageBytes - 1)});
     counted[frame] = count;
   }
-  ReverseMap map(scene_.kernel, scene_.tasks);
+  ReverseMap map(scene_.kernel, scene_.tasks, scene_.threads);
   map.find(mergeRanges(std::move(targets)), maxAliases,
            [&](const ReverseMapOwner &owner, const Mapping &mapping) {
              if (!owner.task)

@@ -61,6 +61,7 @@ public:
   const PagingMode &mode;
   const uint64_t pageBytes;
   const VirtAddr lastUser;
+  unsigned threads = 1; ///< That may work.
 
   TaskList tasks;
   std::string tasksProblem; ///< Why there are none.

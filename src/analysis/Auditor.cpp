@@ -124,9 +124,10 @@ void auditMachine(AuditScene &scene, AuditReport &report) {
   addAbsences(run);
 }
 
-std::vector<AuditFinding> auditKernel(const Kernel &kernel,
-                                      AuditReport &report) {
+std::vector<AuditFinding> auditKernel(const Kernel &kernel, AuditReport &report,
+                                      unsigned threads) {
   const std::unique_ptr<AuditScene> scene = AuditScene::read(kernel);
+  scene->threads = threads;
   auditMachine(*scene, report);
   std::vector<AuditFinding> findings = report.takeFindings();
   llvm::stable_sort(findings, [](const AuditFinding &a, const AuditFinding &b) {

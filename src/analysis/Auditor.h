@@ -11,8 +11,9 @@ namespace vmpt {
 /// half once for all.
 void auditMachine(AuditScene &scene, AuditReport &report);
 
-/// The same with all that the dump has; the findings, the most severe first.
-std::vector<AuditFinding> auditKernel(const Kernel &kernel,
-                                      AuditReport &report);
+/// The same with all that the dump has, by \p threads; the findings, the most
+/// severe first.
+std::vector<AuditFinding> auditKernel(const Kernel &kernel, AuditReport &report,
+                                      unsigned threads);
 
 } // namespace vmpt

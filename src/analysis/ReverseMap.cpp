@@ -3,6 +3,7 @@
 #include "kernel/find/KernelArch.h"
 #include "kernel/pages/NonPresentEntry.h"
 #include "paging/Walker.h"
+#include "support/Parallel.h"
 
 #include <set>
 
@@ -120,8 +121,10 @@ std::vector<PhysicalRange> mergeRanges(std::vector<PhysicalRange> ranges) {
   return merged;
 }
 
-ReverseMap::ReverseMap(const Kernel &kernel, const TaskList &tasks)
-    : kernel_(kernel), tasks_(tasks), rules_(findNonPresentRules(kernel)) {
+ReverseMap::ReverseMap(const Kernel &kernel, const TaskList &tasks,
+                       unsigned threads)
+    : kernel_(kernel), tasks_(tasks), threads_(threads),
+      rules_(findNonPresentRules(kernel)) {
   const PagingMode &mode = kernel.memory().mode();
   Space own{{ReverseMapOwner()}, kernel.memory().root(), mode, {}, false};
   for (std::optional<VirtAddr> at = mode.coverage.firstFrom(VirtAddr(0)); at;) {
@@ -166,19 +169,25 @@ void ReverseMap::addTasks() {
   }
 }
 
-void ReverseMap::reportTable(const Space &space, PhysAddr table,
-                             AbsentByte absent) {
+void ReverseMap::report(const Space &space, const Missing &missing) {
   constexpr size_t maxProblems = 1000;
-  if (problems_.size() >= maxProblems)
-    return;
   const ReverseMapOwner &owner = space.owners.front();
-  problems_.push_back(
-      (owner.task ? "pid " + std::to_string(owner.pid) : "the kernel") +
-      ": page table at physical " + hex(table) + " is not in the dump (" +
-      getAbsenceName(absent.absence).str() + ")");
+  const std::string name =
+      owner.task ? "pid " + std::to_string(owner.pid) : "the kernel";
+  for (const auto &[table, absent] : missing.tables)
+    if (problems_.size() < maxProblems)
+      problems_.push_back(name + ": page table at physical " + hex(table) +
+                          " is not in the dump (" +
+                          getAbsenceName(absent.absence).str() + ")");
+  hasExcludedTables_ |= missing.hasExcluded;
+  if (missing.isExhausted)
+    problems_.push_back("the page tables under " + hex(space.root) +
+                        " have more entries than there is memory: they lead "
+                        "in circles");
 }
 
-template <class Sink> void ReverseMap::walk(const Space &space, Sink &sink) {
+template <class Sink>
+void ReverseMap::walk(const Space &space, Sink &sink) const {
   Walker<Sink, HardwareRules> walker(kernel_.memory().physical(), space.mode,
                                      HardwareRules(space.mode), sink);
   for (auto [first, last] : space.spans) {
@@ -186,13 +195,6 @@ template <class Sink> void ReverseMap::walk(const Space &space, Sink &sink) {
     if (!sink.isFull())
       sink.close(last);
   }
-  for (const auto &absent : sink.absentTables())
-    reportTable(space, absent.table, absent.absent);
-  hasExcludedTables_ |= sink.hasExcluded();
-  if (sink.isExhausted())
-    problems_.push_back("the page tables under " + hex(space.root) +
-                        " have more entries than there is memory: they lead "
-                        "in circles");
 }
 
 static uint64_t countEntries(const PhysicalMemory &memory,
@@ -200,15 +202,70 @@ static uint64_t countEntries(const PhysicalMemory &memory,
   return memory.presentBytes() / mode.entryBytes + 1;
 }
 
-void ReverseMap::find(llvm::ArrayRef<PhysicalRange> targets, uint64_t limit,
-                      const Visit &visit) {
+/// Hands each mapping of \p targets to \p give, until that says false.
+ReverseMap::Missing ReverseMap::look(const Space &space,
+                                     llvm::ArrayRef<PhysicalRange> targets,
+                                     Give give) const {
   auto wanted = [&](const PhysicalRange &page) {
     const PhysicalRange *range = findFrom(targets, page.first);
     return range != targets.end() && range->first <= page.last;
   };
-  for (const Space &space : spaces_) {
-    const PagingMode &mode = space.mode;
-    std::vector<Mapping> found;
+  const PagingMode &mode = space.mode;
+  auto onRun = [&](VirtAddr first, VirtAddr last, const PageState &state) {
+    const uint64_t span = mode.entrySpan(state.level);
+    Mapping mapping;
+    mapping.pageBytes = bit(state.pageShift);
+    mapping.isProtNone = state.isProtNone;
+    mapping.rights = PageRights::without(state.denied);
+    for (VirtAddr at = first;; at += span) {
+      const PhysAddr start = state.base + (at.value & lowBits(state.pageShift));
+      const PhysAddr end = start + (span - 1);
+      for (const PhysicalRange *range = findFrom(targets, start);
+           range != targets.end() && range->first <= end; ++range)
+        for (PhysAddr page = std::max(start, range->first);;) {
+          mapping.physical = page;
+          mapping.at = at + (page - start);
+          if (!give(mapping))
+            return false;
+          const PhysAddr next(alignDown(page.value, bit(mode.pageShift)) +
+                              bit(mode.pageShift));
+          if (next > std::min(end, range->last) || next < page)
+            break;
+          page = next;
+        }
+      if (last - at < span)
+        return true;
+    }
+  };
+  PageSink sink(mode, space.isUser ? &rules_ : nullptr,
+                countEntries(kernel_.memory().physical(), mode), wanted, onRun);
+  walk(space, sink);
+  Missing missing{{}, sink.hasExcluded(), sink.isExhausted()};
+  for (const auto &[table, absent] : sink.absentTables())
+    missing.tables.push_back({table, absent});
+  return missing;
+}
+
+/// A space with many mappings is not kept, but looked through again in its
+/// turn.
+void ReverseMap::find(llvm::ArrayRef<PhysicalRange> targets, uint64_t limit,
+                      const Visit &visit) {
+  constexpr size_t mostKept = 1 << 16;
+  const uint64_t mostUsed = std::min<uint64_t>(limit, mostKept);
+  auto make = [&](unsigned, size_t index, Found &found) {
+    if (threads_ < 2)
+      return;
+    found.isWhole = true;
+    found.missing = look(spaces_[index], targets, [&](const Mapping &mapping) {
+      found.isWhole = found.mappings.size() < mostUsed;
+      if (found.isWhole)
+        found.mappings.push_back(mapping);
+      return found.isWhole;
+    });
+  };
+  auto take = [&](size_t index, const Found &found) {
+    const Space &space = spaces_[index];
+    std::vector<Mapping> given;
     // Several owners repeat what the first has; one is streamed.
     auto give = [&](const Mapping &mapping) {
       if (!limit) {
@@ -218,45 +275,23 @@ void ReverseMap::find(llvm::ArrayRef<PhysicalRange> targets, uint64_t limit,
       --limit;
       visit(space.owners.front(), mapping);
       if (space.owners.size() > 1)
-        found.push_back(mapping);
+        given.push_back(mapping);
       return true;
     };
-    auto onRun = [&](VirtAddr first, VirtAddr last, const PageState &state) {
-      const uint64_t span = mode.entrySpan(state.level);
-      Mapping mapping;
-      mapping.pageBytes = bit(state.pageShift);
-      mapping.isProtNone = state.isProtNone;
-      mapping.rights = PageRights::without(state.denied);
-      for (VirtAddr at = first;; at += span) {
-        const PhysAddr start =
-            state.base + (at.value & lowBits(state.pageShift));
-        const PhysAddr end = start + (span - 1);
-        for (const PhysicalRange *range = findFrom(targets, start);
-             range != targets.end() && range->first <= end; ++range)
-          for (PhysAddr page = std::max(start, range->first);;) {
-            mapping.physical = page;
-            mapping.at = at + (page - start);
-            if (!give(mapping))
-              return false;
-            const PhysAddr next(alignDown(page.value, bit(mode.pageShift)) +
-                                bit(mode.pageShift));
-            if (next > std::min(end, range->last) || next < page)
-              break;
-            page = next;
-          }
-        if (last - at < span)
-          return true;
-      }
-    };
-    PageSink sink(mode, space.isUser ? &rules_ : nullptr,
-                  countEntries(kernel_.memory().physical(), mode), wanted,
-                  onRun);
-    walk(space, sink);
+    if (found.isWhole && found.mappings.size() <= limit) {
+      for (const Mapping &mapping : found.mappings)
+        give(mapping);
+      report(space, found.missing);
+    } else {
+      report(space, look(space, targets, give));
+    }
     for (const ReverseMapOwner &owner :
          llvm::ArrayRef<ReverseMapOwner>(space.owners).drop_front())
-      for (const Mapping &mapping : found)
+      for (const Mapping &mapping : given)
         visit(owner, mapping);
-  }
+    return true;
+  };
+  countInOrder<Found>(spaces_.size(), threads_, make, take);
 }
 
 Translation ReverseMap::wayTo(const ReverseMapOwner &owner, VirtAddr at) const {
@@ -296,23 +331,27 @@ std::vector<PhysicalRange> findMixed(llvm::ArrayRef<PhysicalRange> ranges,
 }
 
 std::vector<PhysicalRange> ReverseMap::findDuplicates() {
-  const size_t known = problems_.size();
-  std::vector<PhysicalRange> ranges;
-  std::vector<uint8_t> kinds;
-  auto add = [&](PhysicalRange range, uint8_t kind) {
-    if (!ranges.empty() && kinds.back() == kind &&
-        ranges.back().last + 1 == range.first) {
-      ranges.back().last = range.last;
-      return;
+  struct Ranges {
+    std::vector<PhysicalRange> ranges;
+    std::vector<uint8_t> kinds;
+    void add(PhysicalRange range, uint8_t kind) {
+      if (!ranges.empty() && kinds.back() == kind &&
+          ranges.back().last + 1 == range.first) {
+        ranges.back().last = range.last;
+        return;
+      }
+      ranges.push_back(range);
+      kinds.push_back(kind);
     }
-    ranges.push_back(range);
-    kinds.push_back(kind);
-  };
-  for (const Space &space : spaces_) {
+  } all;
+  // What is lost, find() says.
+  auto make = [&](unsigned, size_t index, Ranges &found) {
+    const Space &space = spaces_[index];
     // The same page again and again is one run.
     auto onRun = [&](VirtAddr, VirtAddr, const PageState &state) {
       const PageRights rights = PageRights::without(state.denied);
-      add({state.base, state.base + lowBits(state.pageShift)},
+      found.add(
+          {state.base, state.base + lowBits(state.pageShift)},
           uint8_t(rights.writable | rights.executable << 1 | rights.user << 2));
       return true;
     };
@@ -321,9 +360,14 @@ std::vector<PhysicalRange> ReverseMap::findDuplicates() {
                   countEntries(kernel_.memory().physical(), space.mode), wanted,
                   onRun);
     walk(space, sink);
-  }
-  problems_.resize(known); // find() says the others again
-  return findMixed(ranges, kinds);
+  };
+  countInOrder<Ranges>(spaces_.size(), threads_, make,
+                       [&](size_t, const Ranges &found) {
+                         for (size_t i = 0; i < found.ranges.size(); ++i)
+                           all.add(found.ranges[i], found.kinds[i]);
+                         return true;
+                       });
+  return findMixed(all.ranges, all.kinds);
 }
 
 } // namespace vmpt

@@ -42,8 +42,8 @@ class ReverseMap {
 public:
   using Visit = std::function<void(const ReverseMapOwner &, const Mapping &)>;
 
-  /// Both must outlive the object.
-  ReverseMap(const Kernel &kernel, const TaskList &tasks);
+  /// Both must outlive the object. \p threads look through tables.
+  ReverseMap(const Kernel &kernel, const TaskList &tasks, unsigned threads);
 
   /// Each mapping of \p targets (merged), ascending by owner and address, but
   /// at most \p limit.
@@ -71,12 +71,32 @@ private:
     std::vector<std::pair<VirtAddr, VirtAddr>> spans;
     bool isUser = false;
   };
+  /// What a walk through the tables of a space could not look into.
+  struct Missing {
+    struct Table {
+      PhysAddr table;
+      AbsentByte absent;
+    };
+    std::vector<Table> tables;
+    bool hasExcluded = false, isExhausted = false;
+  };
+  /// Of a space, where another thread has found them.
+  struct Found {
+    std::vector<Mapping> mappings;
+    Missing missing;
+    bool isWhole = false;
+  };
+  using Give = llvm::function_ref<bool(const Mapping &)>;
+
   void addTasks();
-  template <class Sink> void walk(const Space &space, Sink &sink);
-  void reportTable(const Space &space, PhysAddr table, AbsentByte absent);
+  template <class Sink> void walk(const Space &space, Sink &sink) const;
+  Missing look(const Space &space, llvm::ArrayRef<PhysicalRange> targets,
+               Give give) const;
+  void report(const Space &space, const Missing &missing);
 
   const Kernel &kernel_;
   const TaskList &tasks_;
+  const unsigned threads_;
   NonPresentRules rules_;
   std::vector<Space> spaces_;
   std::vector<std::string> problems_;

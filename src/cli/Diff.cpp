@@ -34,6 +34,7 @@ public:
     parser.addFlag("--targets",
                    "of two boots, too, compare where all pages lie",
                    options_.allTargets);
+    work_.add(parser);
     output_.add(parser);
   }
   llvm::Error run(const CommandContext &context) override;
@@ -49,6 +50,7 @@ private:
   std::vector<std::string> words_;
   KernelOptions kernel_;
   SymbolOptions symbols_;
+  WorkOptions work_;
   OutputOptions output_;
   DiffOptions options_;
 };
@@ -92,7 +94,7 @@ llvm::Error DiffCommand::open(const CommandContext &context, Side &side) const {
   side.listing = std::move(*listing);
   if (side.listing)
     return llvm::Error::success();
-  llvm::Expected<Request> request = makeRequest(kernel_, symbols_);
+  llvm::Expected<Request> request = makeRequest(kernel_, symbols_, work_);
   if (!request)
     return request.takeError();
   request->path = side.path;

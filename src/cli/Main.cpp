@@ -6,10 +6,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define VMPT_IS_SANITIZED true
 #elif defined(__has_feature)
-#define VMPT_IS_SANITIZED __has_feature(address_sanitizer)
+#define VMPT_IS_SANITIZED                                                      \
+  (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
 #else
 #define VMPT_IS_SANITIZED false
 #endif

@@ -109,7 +109,8 @@ llvm::Error MapCommand::write(Session &session, const Kernel &kernel,
   const Crash crash = explainCrash(kernel, session.dump().machine);
   reportGaps(session, crash);
   AuditReport report;
-  std::vector<AuditFinding> findings = auditKernel(kernel, report);
+  std::vector<AuditFinding> findings =
+      auditKernel(kernel, report, session.diagnostics().threads());
   reportGaps(session, report);
   cutFindings(session, findings);
   if (kernel.symbols().empty() || !kernel.kallsyms())

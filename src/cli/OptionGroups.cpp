@@ -8,16 +8,26 @@
 
 namespace vmpt {
 
-void DumpOptions::add(OptionParser &parser) {
+void WorkOptions::add(OptionParser &parser, const char *names) {
+  parser.addNumber(names, "N", "threads that may work (all cores)", threads);
+}
+
+llvm::Error DumpOptions::apply(Request &request) const {
+  if (llvm::Error error = DumpParts::apply(request))
+    return error;
+  return work.apply(request);
+}
+
+void DumpOptions::add(OptionParser &parser, const char *threadNames) {
   parser.addWords(
       "DUMP", "the memory dump; of a split one, all parts in any order", files);
-  addPlaces(parser);
+  addPlaces(parser, threadNames);
 }
 
 void DumpOptions::addWithWords(OptionParser &parser, const char *name,
                                const char *help) {
   parser.addWords(name, help, words);
-  addPlaces(parser);
+  addPlaces(parser, WorkOptions::usualNames);
 }
 
 void DumpOptions::splitWords() {
@@ -27,7 +37,7 @@ void DumpOptions::splitWords() {
   words.erase(words.begin());
 }
 
-void DumpOptions::addPlaces(OptionParser &parser) {
+void DumpOptions::addPlaces(OptionParser &parser, const char *threadNames) {
   parser.addTexts("--part", "FILE",
                   "a further file of the same dump (repeatable)", parts);
   parser.addTexts("--map", "FILE@PHYS[:LENGTH[:OFFSET]]",
@@ -41,6 +51,7 @@ void DumpOptions::addPlaces(OptionParser &parser) {
   for (const RawLayout &known : rawLayouts())
     layouts.push_back(known.name.str());
   parser.offer("--layout", std::move(layouts));
+  work.add(parser, threadNames);
 }
 
 void KernelOptions::add(OptionParser &parser) {

@@ -16,20 +16,32 @@
 
 namespace vmpt {
 
+/// How long work is done. Every command with a dump has it.
+struct WorkOptions : WorkParts {
+  static constexpr char usualNames[] = "-j,--threads";
+
+  /// \p names are others where --threads is something else.
+  void add(OptionParser &parser, const char *names = usualNames);
+};
+
 /// What the dump is. Every command has it.
 struct DumpOptions : DumpParts {
   /// Of a command that asks about something: what follows DUMP.
   std::vector<std::string> words;
+  WorkOptions work;
 
-  void add(OptionParser &parser);
+  /// \p threadNames as for WorkOptions.
+  void add(OptionParser &parser,
+           const char *threadNames = WorkOptions::usualNames);
   /// DUMP is one word, \p name and \p help those behind it; of a dump that
   /// --map describes all words are these. splitWords() after parsing.
   void addWithWords(OptionParser &parser, const char *name, const char *help);
   void splitWords();
+  llvm::Error apply(Request &request) const;
 
 private:
   /// What else says where the memory is.
-  void addPlaces(OptionParser &parser);
+  void addPlaces(OptionParser &parser, const char *threadNames);
 };
 
 /// What the dump does not tell of its kernel, or tells wrongly.

@@ -11,6 +11,9 @@ class TasksCommand final : public KernelReport {
 public:
   TasksCommand() : KernelReport("tasks") {}
 
+  void addDumpOptions(DumpOptions &dump, OptionParser &parser) override {
+    dump.add(parser, "-j"); // --threads lists threads
+  }
   void addOwnOptions(OptionParser &parser) override {
     parser.addFlag("--threads", "threads, too", options_.withThreads);
     parser.addFlag("--idle", "idle tasks, too, that do not run",

@@ -87,7 +87,8 @@ void DumpSurvey::writeCrash(const Kernel &kernel) {
 
 void DumpSurvey::writeAudit(const Kernel &kernel) {
   AuditReport report;
-  const std::vector<AuditFinding> findings = auditKernel(kernel, report);
+  const std::vector<AuditFinding> findings =
+      auditKernel(kernel, report, /*threads=*/1);
   reportGaps(*session_, report);
   std::map<AuditRule, uint64_t> counts;
   for (const AuditFinding &finding : findings)
@@ -120,6 +121,7 @@ void DumpSurvey::writeAudit(const Kernel &kernel) {
 llvm::Error DumpSurvey::ask() {
   Request request;
   request.path = path_;
+  request.threads = 1; // others survey other dumps
   auto session = Session::open(std::move(request), llvm::nulls());
   if (!session)
     return session.takeError();

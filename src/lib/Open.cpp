@@ -12,16 +12,19 @@ struct vmpt_options {
   DumpParts dump;
   KernelParts kernel;
   SymbolParts symbols;
+  WorkParts work;
 };
 
 namespace vmpt {
 
 namespace {
 
-/// Files are read: see vmpt.h.
-struct AccessPart {
+/// Files are read, and no thread is started unless an option says so: see
+/// vmpt.h.
+struct LibraryPart {
   llvm::Error apply(Request &request) const {
     request.open.access = FileAccess::Read;
+    request.threads = 1;
     return llvm::Error::success();
   }
 };
@@ -59,6 +62,7 @@ std::vector<OptionTarget> listTargets(vmpt_options &to) {
   add("btf").text = &to.symbols.btf;
   add("symbol").texts = &to.symbols.symbols;
   add("offset").texts = &to.symbols.offsets;
+  add("threads").number = &to.work.threads;
   return all;
 }
 
@@ -131,8 +135,8 @@ int vmpt_open(const char *path, const vmpt_options *options, vmpt_dump **dump,
     DumpParts parts = given.dump;
     if (path)
       parts.files.push_back(path);
-    llvm::Expected<Request> request =
-        makeRequest(AccessPart(), parts, given.kernel, given.symbols);
+    llvm::Expected<Request> request = makeRequest(
+        LibraryPart(), parts, given.kernel, given.symbols, given.work);
     if (!request)
       return request.takeError();
     llvm::Expected<std::shared_ptr<OpenedDump>> opened =

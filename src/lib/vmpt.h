@@ -20,7 +20,8 @@
  * time, and freeing is for whoever used it last.
  *
  * The library writes to no stream, handles no signal, and reads files instead
- * of mapping them. No exception leaves it.
+ * of mapping them. It starts threads only where the option "threads" says so,
+ * and none outlives the call. No exception leaves it.
  */
 #ifndef VMPT_H
 #define VMPT_H
@@ -99,9 +100,10 @@ VMPT_API void vmpt_options_free(vmpt_options **options);
 /* Names and values are those of the program's options, without dashes:
  * "part", "map", "raw-base", "layout"; "arch", "root", "levels", "va-bits",
  * "granule", "phys-base", "vmcoreinfo", "force"; "vmlinux", "force-vmlinux",
- * "system-map", "btf", "symbol", "offset". "part", "map", "symbol" and
- * "offset" may be set several times. The value of "force" and "force-vmlinux"
- * is "yes" or "no". */
+ * "system-map", "btf", "symbol", "offset"; "threads". "part", "map", "symbol"
+ * and "offset" may be set several times. The value of "force" and
+ * "force-vmlinux" is "yes" or "no". "threads" is how many may work at a
+ * question that takes long, the one that asked among them: 1, unless set. */
 VMPT_API int vmpt_options_set(vmpt_options *options, const char *name,
                               const char *value, vmpt_error **error);
 

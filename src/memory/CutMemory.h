@@ -29,6 +29,12 @@ public:
   }
   bool knowsRam() const override { return memory_->knowsRam(); }
   uint64_t knownZeroBytes() const override { return memory_->knownZeroBytes(); }
+  MemoryRange nextStored(PhysAddr at, uint64_t size) const override {
+    return memory_->nextStored(at, size);
+  }
+  void forget(PhysAddr at, uint64_t size) const override {
+    memory_->forget(at, size);
+  }
 
 private:
   std::unique_ptr<PhysicalMemory> memory_;

@@ -114,6 +114,16 @@ public:
   /// How many bytes ranges() says are there.
   uint64_t presentBytes() const;
 
+  /// The first stretch of [at, at + size), all of which is there, that may
+  /// hold other bytes than zeros; its size is 0 if none does. Holes of a file
+  /// cost nothing.
+  virtual MemoryRange nextStored(PhysAddr at, uint64_t size) const {
+    return {at, size, std::nullopt};
+  }
+  /// [at, at + size) was looked at and will not be soon again: what it takes of
+  /// the memory of this machine may go. Views stay valid.
+  virtual void forget(PhysAddr, uint64_t) const {}
+
   /// The same memory for looking through much of it. Reads through it do not
   /// count as use where use is recorded (RecordingMemory).
   virtual const PhysicalMemory &forScanning() const { return *this; }

@@ -30,6 +30,12 @@ public:
   uint64_t truncatedBytes() const override { return memory_.truncatedBytes(); }
   uint64_t knownZeroBytes() const override { return memory_.knownZeroBytes(); }
   const PhysicalMemory &forScanning() const override { return memory_; }
+  MemoryRange nextStored(PhysAddr at, uint64_t size) const override {
+    return memory_.nextStored(at, size);
+  }
+  void forget(PhysAddr at, uint64_t size) const override {
+    memory_.forget(at, size);
+  }
 
   /// Start addresses of the pages read so far, ascending.
   std::vector<PhysAddr> getPages() const;

@@ -17,8 +17,9 @@ public:
   ScanProgress(const ScanProgress &) = delete;
   ScanProgress &operator=(const ScanProgress &) = delete;
 
-  void advance(uint64_t bytes) {
-    done_ += bytes;
+  void advance(uint64_t bytes) { reach(done_ + bytes); }
+  void reach(uint64_t done) {
+    done_ = done;
     if (done_ - said_ < step)
       return;
     said_ = done_;

@@ -166,17 +166,34 @@ OutputFile::~OutputFile() {
 }
 
 llvm::Error OutputFile::write(llvm::ArrayRef<uint8_t> bytes) {
-  constexpr size_t bufferBytes = 1 << 20;
-  buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
-  if (buffer_.size() >= bufferBytes)
-    return flush();
-  return llvm::Error::success();
+  constexpr size_t bufferBytes = 64 << 10;
+  if (buffer_.size() + bytes.size() <= bufferBytes) {
+    buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+    return llvm::Error::success();
+  }
+  if (llvm::Error error = flush())
+    return error;
+  return writeOut(bytes);
 }
 
 llvm::Error OutputFile::flush() {
-  for (size_t done = 0; done < buffer_.size();) {
-    const uint8_t *from = buffer_.data() + done;
-    const size_t size = buffer_.size() - done;
+  llvm::Error error = writeOut(buffer_);
+  buffer_.clear();
+  return error;
+}
+
+llvm::Error OutputFile::restart() {
+  buffer_.clear();
+  position_ = 0;
+  if (::ftruncate(fd_, 0) != 0)
+    return systemError("cannot set the size");
+  return llvm::Error::success();
+}
+
+llvm::Error OutputFile::writeOut(llvm::ArrayRef<uint8_t> bytes) {
+  for (size_t done = 0; done < bytes.size();) {
+    const uint8_t *from = bytes.data() + done;
+    const size_t size = bytes.size() - done;
     ssize_t count = kind_ == Kind::Stream
                         ? ::write(fd_, from, size)
                         : ::pwrite(fd_, from, size, off_t(position_ + done));
@@ -186,8 +203,7 @@ llvm::Error OutputFile::flush() {
       return systemError("cannot write");
     done += size_t(count);
   }
-  position_ += buffer_.size();
-  buffer_.clear();
+  position_ += bytes.size();
   return llvm::Error::success();
 }
 

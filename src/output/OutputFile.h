@@ -41,6 +41,9 @@ public:
   llvm::Error write(llvm::ArrayRef<uint8_t> bytes);
   /// \p count zero bytes, as a hole where the file system can.
   llvm::Error skip(uint64_t count);
+  /// Can all that was written be taken back? Not from a stream.
+  bool canRestart() const { return kind_ != Kind::Stream; }
+  llvm::Error restart();
   uint64_t position() const { return position_ + buffer_.size(); }
   /// Makes the file appear under its name, and replaces what was there if that
   /// was asked for.
@@ -54,6 +57,7 @@ private:
   static llvm::Expected<std::unique_ptr<OutputFile>>
   createFile(std::string path, mode_t mode, Kind kind);
   llvm::Error flush();
+  llvm::Error writeOut(llvm::ArrayRef<uint8_t> bytes);
   llvm::Error giveName();
   llvm::Error moveIntoPlace();
 

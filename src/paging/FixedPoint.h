@@ -11,6 +11,8 @@
 #include "paging/PagingMode.h"
 #include "support/Diagnostics.h"
 
+#include "llvm/ADT/STLFunctionalExtras.h"
+
 namespace vmpt {
 
 /// Does \p root map \p self, its own virtual address, to itself?
@@ -26,10 +28,13 @@ struct FixedPoint {
 };
 
 /// Every fixed point among the pages that are present, in each of \p modes.
-/// Reads one entry of each page; what fits is followed.
-std::vector<FixedPoint>
-findFixedPoints(const PhysicalMemory &memory,
-                llvm::ArrayRef<const PagingMode *> modes, VirtAddr self,
-                Diagnostics &diagnostics);
+/// Reads one entry of each page; what fits is followed. Looks no further than
+/// to one of which \p isProven says so; votes are not yet known to it.
+std::vector<FixedPoint> findFixedPoints(
+    const PhysicalMemory &memory, llvm::ArrayRef<const PagingMode *> modes,
+    VirtAddr self, Diagnostics &diagnostics,
+    llvm::function_ref<bool(const FixedPoint &)> isProven = [](auto &) {
+      return false;
+    });
 
 } // namespace vmpt

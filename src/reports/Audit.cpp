@@ -12,7 +12,8 @@ std::vector<AuditFinding> reportAudit(Session &session, const Kernel &kernel,
   AuditReport report;
   if (!rules.empty())
     report.select(rules);
-  std::vector<AuditFinding> findings = auditKernel(kernel, report);
+  std::vector<AuditFinding> findings =
+      auditKernel(kernel, report, session.diagnostics().threads());
   writeAudit(writer, report, findings);
   reportGaps(session, report);
   return findings;

@@ -30,7 +30,8 @@ void findMappings(PageSession &pages, uint64_t limit,
     targets.push_back({first, first + lowBits(shift)});
     byFrame.insert({page.facts.frame, &page});
   }
-  ReverseMap map(pages.kernel(), tasks ? *tasks : none);
+  ReverseMap map(pages.kernel(), tasks ? *tasks : none,
+                 session.diagnostics().threads());
   map.find(mergeRanges(std::move(targets)), limit,
            [&](const ReverseMapOwner &owner, const Mapping &mapping) {
              auto [first, end] =

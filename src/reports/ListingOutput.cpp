@@ -15,6 +15,47 @@ constexpr uint64_t defaultMaxLines = 20'000'000;
 
 std::string quote(llvm::StringRef word) { return "'" + printable(word) + "'"; }
 
+/// Keeps what a listing consists of.
+class PartKeeper final : public RunSink {
+public:
+  explicit PartKeeper(std::vector<MadeListing::Part> &parts) : parts_(parts) {}
+
+  void section(llvm::StringRef name) override {
+    parts_.push_back({Part::Section, name.str(), {}, {}});
+  }
+  void run(const Run &run) override {
+    parts_.push_back({Part::Line, {}, run, {}});
+  }
+  void annotated(const Run &run, const RunNotes &notes) override {
+    parts_.push_back({Part::Annotated, {}, run, notes});
+  }
+  void skipped(uint64_t count) override {
+    parts_.push_back({Part::Skipped, {}, {}, {}, count});
+  }
+
+  static void replay(llvm::ArrayRef<MadeListing::Part> parts, RunSink &sink) {
+    for (const Part &part : parts)
+      switch (part.kind) {
+      case Part::Section:
+        sink.section(part.section);
+        break;
+      case Part::Line:
+        sink.run(part.run);
+        break;
+      case Part::Annotated:
+        sink.annotated(part.run, part.notes);
+        break;
+      case Part::Skipped:
+        sink.skipped(part.count);
+        break;
+      }
+  }
+
+private:
+  using Part = MadeListing::Part;
+  std::vector<Part> &parts_;
+};
+
 } // namespace
 
 /// Titles are those of the kernel, in any case of letters.
@@ -80,27 +121,44 @@ llvm::Error ListingOutput::prepare(const ListingPlan &plan) {
   return options_.hasNames ? prepareNames() : llvm::Error::success();
 }
 
-llvm::Expected<ListingResult> ListingOutput::list(const ListingPlan &plan,
-                                                  RunSink &sink) {
-  const uint64_t maxLines = options_.maxLines.value_or(defaultMaxLines);
-  if (selection_.isAll()) {
-    if (!known_)
-      known_.emplace();
-    llvm::Expected<ListingResult> result =
-        runListing(plan, session_.memory(), sink, maxLines, &*known_);
-    if (result && result->emptyTableCount)
-      known_.reset();
-    return result;
-  }
-  llvm::Expected<SelectedResult> result =
-      runSelectedListing(plan, session_.memory(), selection_, sink, maxLines);
-  if (!result)
-    return result.takeError();
-  lineCount_ += result->lineCount;
-  return *result;
+uint64_t ListingOutput::maxLines() const {
+  return options_.maxLines.value_or(defaultMaxLines);
 }
 
-llvm::Error ListingOutput::write(const ListingPlan &plan, const Task *task) {
+llvm::Expected<SelectedResult>
+ListingOutput::list(const ListingPlan &plan, RunSink &sink, uint64_t maxLines,
+                    std::optional<ListedTables> &known) const {
+  if (!selection_.isAll())
+    return runSelectedListing(plan, session_.memory(), selection_, sink,
+                              maxLines);
+  if (!known)
+    known.emplace();
+  llvm::Expected<ListingResult> result =
+      runListing(plan, session_.memory(), sink, maxLines, &*known);
+  if (!result)
+    return result.takeError();
+  if (result->emptyTableCount)
+    known.reset();
+  return SelectedResult{std::move(*result)};
+}
+
+void ListingOutput::make(const ListingPlan &plan, uint64_t mostLines,
+                         std::optional<ListedTables> &known,
+                         MadeListing &made) const {
+  const uint64_t limit = std::min(mostLines, maxLines());
+  llvm::raw_string_ostream os(made.text);
+  TextPrinter text(plan.wording, plan.context, os);
+  PartKeeper parts(made.parts);
+  RunSink &sink = writer_.text() ? static_cast<RunSink &>(text) : parts;
+  llvm::Expected<SelectedResult> result = list(plan, sink, limit, known);
+  if (!result)
+    return llvm::consumeError(result.takeError()); // as it will be in its turn
+  made.isWhole = !result->isCut || limit == maxLines();
+  made.result = std::move(*result);
+}
+
+llvm::Error ListingOutput::write(const ListingPlan &plan, const Task *task,
+                                 const MadeListing *made) {
   if (namer_) {
     namer_->forgetAreas();
     if (task && task->mm.value && !task->isKernelThread)
@@ -111,22 +169,32 @@ llvm::Error ListingOutput::write(const ListingPlan &plan, const Task *task) {
   TextPrinter text(plan.wording, plan.context, os ? *os : llvm::nulls());
   ListingRecords records(plan.wording, plan.context, writer_);
   RunSink &sink = os ? static_cast<RunSink &>(text) : records;
-  llvm::Expected<ListingResult> result = list(plan, sink);
-  if (!result)
-    return result.takeError();
+  SelectedResult result;
+  if (made && made->isWhole) {
+    if (os)
+      *os << made->text;
+    PartKeeper::replay(made->parts, sink);
+    result = made->result;
+  } else {
+    llvm::Expected<SelectedResult> listed =
+        list(plan, sink, maxLines(), known_);
+    if (!listed)
+      return listed.takeError();
+    result = std::move(*listed);
+  }
   hasWritten_ = true;
+  lineCount_ += result.lineCount;
   if (!os)
     records.finish();
-  if (result->isCut) {
-    const uint64_t maxLines = options_.maxLines.value_or(defaultMaxLines);
+  if (result.isCut) {
     if (os)
-      *os << "--- the listing ends here: " << maxLines
+      *os << "--- the listing ends here: " << maxLines()
           << " lines, see --max-lines ---\n";
     session_.gap("listing-cut", "the listing was ended after " +
-                                    llvm::Twine(maxLines) +
+                                    llvm::Twine(maxLines()) +
                                     " lines; --max-lines sets the limit");
   }
-  reportGaps(*result);
+  reportGaps(result);
   return llvm::Error::success();
 }
 

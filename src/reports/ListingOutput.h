@@ -10,6 +10,22 @@
 
 namespace vmpt {
 
+/// A listing that another thread has made, as text or as what it consists of.
+struct MadeListing {
+  struct Part {
+    enum Kind : uint8_t { Section, Line, Annotated, Skipped } kind;
+    std::string section;
+    Run run;
+    RunNotes notes;
+    uint64_t count = 0;
+  };
+  std::string text;
+  std::vector<Part> parts;
+  SelectedResult result;
+  /// Else it is still to be made: nothing stands in for a long one.
+  bool isWhole = false;
+};
+
 /// Which lines of a page-table listing, what they show, and how many there may
 /// be.
 struct ListingChoice {
@@ -36,8 +52,16 @@ public:
   /// First of all: whether listings such as \p plan have what is asked for.
   /// A LookupError names the sections that there are.
   llvm::Error prepare(const ListingPlan &plan);
-  /// Of the tables of \p task, or nobody's. After an error nothing is written.
-  llvm::Error write(const ListingPlan &plan, const Task *task = nullptr);
+  /// Of the tables of \p task, or nobody's; \p made of the same, or null. After
+  /// an error nothing is written.
+  llvm::Error write(const ListingPlan &plan, const Task *task = nullptr,
+                    const MadeListing *made = nullptr);
+  /// Can several threads make() listings, each with a \p known of its own? With
+  /// names they cannot.
+  bool canMake() const { return !namer_; }
+  /// As far as it has no more than \p mostLines.
+  void make(const ListingPlan &plan, uint64_t mostLines,
+            std::optional<ListedTables> &known, MadeListing &made) const;
   /// Says if no line was what was asked for.
   void finish();
 
@@ -46,7 +70,10 @@ private:
   llvm::Error prepareNames();
   void reportNames(llvm::StringRef kind, llvm::StringRef what,
                    llvm::Error error);
-  llvm::Expected<ListingResult> list(const ListingPlan &plan, RunSink &sink);
+  llvm::Expected<SelectedResult> list(const ListingPlan &plan, RunSink &sink,
+                                      uint64_t maxLines,
+                                      std::optional<ListedTables> &known) const;
+  uint64_t maxLines() const;
   void reportGaps(const ListingResult &result);
 
   Session &session_;

@@ -23,7 +23,7 @@ void reportMappings(Session &session, const Kernel &kernel,
   const uint64_t limit = maxLines.value_or(defaultMaxLines);
   // Without tasks the kernel's own mappings are still to be had.
   const TaskList tasks = readTasksOrNone(session, kernel);
-  ReverseMap map(kernel, tasks);
+  ReverseMap map(kernel, tasks, session.diagnostics().threads());
   if (targets.empty())
     targets = map.findDuplicates();
   ReverseMapView view(writer);

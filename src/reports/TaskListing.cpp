@@ -1,6 +1,7 @@
 //===- TaskListing.cpp - page-table listings ------------------------------===//
 #include "kernel/find/KernelArch.h"
 #include "reports/Reports.h"
+#include "support/Parallel.h"
 #include "views/Listing.h"
 
 namespace vmpt {
@@ -18,8 +19,10 @@ public:
 
 private:
   llvm::Error listGiven();
-  llvm::Error listRoot(PhysAddr root, const Task *task);
-  llvm::Error listOne(const Task &task);
+  llvm::Expected<ListingPlan> plan(PhysAddr root) const;
+  llvm::Error listRoot(PhysAddr root, const Task *task,
+                       const MadeListing *made = nullptr);
+  llvm::Error listOne(const Task &task, const MadeListing *made = nullptr);
   llvm::Error listTasks();
   void listSeveral(llvm::ArrayRef<const Task *> tasks);
 
@@ -30,15 +33,20 @@ private:
   RecordWriter &writer_;
 };
 
-llvm::Error TaskListing::listRoot(PhysAddr root, const Task *task) {
+llvm::Expected<ListingPlan> TaskListing::plan(PhysAddr root) const {
   auto userRoot = kernel_.image().arch->userRoot;
-  if (tables_.userPgd && userRoot)
-    root = userRoot(kernel_, root);
-  llvm::Expected<ListingPlan> plan =
-      planTaskListing(kernel_.image(), root, tables_.userOnly);
-  if (!plan)
-    return plan.takeError();
-  return output_.write(*plan, task);
+  return planTaskListing(kernel_.image(),
+                         tables_.userPgd && userRoot ? userRoot(kernel_, root)
+                                                     : root,
+                         tables_.userOnly);
+}
+
+llvm::Error TaskListing::listRoot(PhysAddr root, const Task *task,
+                                  const MadeListing *made) {
+  llvm::Expected<ListingPlan> planned = plan(root);
+  if (!planned)
+    return planned.takeError();
+  return output_.write(*planned, task, made);
 }
 
 llvm::Error TaskListing::listGiven() {
@@ -48,7 +56,7 @@ llvm::Error TaskListing::listGiven() {
   return listRoot(root, nullptr);
 }
 
-llvm::Error TaskListing::listOne(const Task &task) {
+llvm::Error TaskListing::listOne(const Task &task, const MadeListing *made) {
   writer_.context("pid", task.pid);
   writer_.context("comm", task.comm);
   if (hasNoMm(task)) {
@@ -58,25 +66,40 @@ llvm::Error TaskListing::listOne(const Task &task) {
     return llvm::Error::success();
   }
   if (task.root)
-    return listRoot(*task.root, &task);
+    return listRoot(*task.root, &task, made);
   return llvm::make_error<LookupError>(nameOf(task) + ": " +
                                        explainNoRoot(task));
 }
 
 void TaskListing::listSeveral(llvm::ArrayRef<const Task *> tasks) {
-  size_t done = 0;
-  writer_.beginList({"processes", "process"});
-  for (const Task *task : tasks) {
-    writer_.beginGroup(nameOf(*task));
+  // What waits for its turn is a few hundred megabytes at most.
+  constexpr uint64_t mostLinesInAll = 2'000'000;
+  const unsigned threads =
+      output_.canMake() ? session_.diagnostics().threads() : 1;
+  std::vector<std::optional<ListedTables>> known(threads);
+  auto make = [&](unsigned worker, size_t i, MadeListing &made) {
+    if (threads < 2 || hasNoMm(*tasks[i]) || !tasks[i]->root)
+      return;
+    if (llvm::Expected<ListingPlan> planned = plan(*tasks[i]->root))
+      output_.make(*planned, mostLinesInAll / (4 * threads), known[worker],
+                   made);
+    else
+      llvm::consumeError(planned.takeError()); // said in its turn
+  };
+  auto write = [&](size_t i, const MadeListing &made) {
+    writer_.beginGroup(nameOf(*tasks[i]));
     Subject subject;
-    subject.pid = task->pid;
-    if (llvm::Error error = listOne(*task)) {
+    subject.pid = tasks[i]->pid;
+    if (llvm::Error error = listOne(*tasks[i], &made)) {
       session_.gap("root-of-task", std::move(error), subject);
       writeNoListing(writer_);
     }
     writer_.endGroup();
-    session_.diagnostics().progress("listings", ++done, tasks.size());
-  }
+    session_.diagnostics().progress("listings", i + 1, tasks.size());
+    return true;
+  };
+  writer_.beginList({"processes", "process"});
+  countInOrder<MadeListing>(tasks.size(), threads, make, write);
   writer_.endList();
 }
 

@@ -2,6 +2,7 @@
 
 #include "dump/formats/TrimNote.h"
 #include "dump/writer/Segments.h"
+#include "dump/writer/VerifiedRanges.h"
 #include "kernel/context/Structs.h"
 #include "kernel/find/KernelArch.h"
 
@@ -117,47 +118,96 @@ uint64_t dropBeyond(std::vector<CoreSegment> &segments, PhysAddr end) {
   return dropped;
 }
 
-llvm::Error convertDump(Session &session, Output &output) {
-  const Dump &dump = session.dump();
+namespace {
+
+/// The new file but for what memory it has.
+struct ConvertPlan {
   CoreContents contents;
-  contents.notes = dump.notes;
-  contents.order = dump.machine.order;
-  std::string vmcoreinfo = dump.vmcoreinfo.value_or("");
+  std::string vmcoreinfo, trimNote; ///< Texts of notes.
   std::optional<DirectMap> directMap;
   std::optional<uint64_t> flatEnd;
-  if (llvm::Error error =
-          describeKernel(session, contents, vmcoreinfo, directMap, flatEnd))
+};
+
+llvm::Error makePlan(Session &session, ConvertPlan &plan) {
+  const Dump &dump = session.dump();
+  CoreContents &contents = plan.contents;
+  contents.notes = dump.notes;
+  contents.order = dump.machine.order;
+  plan.vmcoreinfo = dump.vmcoreinfo.value_or("");
+  if (llvm::Error error = describeKernel(session, contents, plan.vmcoreinfo,
+                                         plan.directMap, plan.flatEnd))
     return error;
   // Every note that was there; VMCOREINFO once, as it is known now.
   llvm::erase_if(contents.notes, [&](const Note &note) {
-    return note.name == "VMCOREINFO" && !vmcoreinfo.empty();
+    return note.name == "VMCOREINFO" && !plan.vmcoreinfo.empty();
   });
-  if (!vmcoreinfo.empty())
-    contents.notes.push_back(makeNote("VMCOREINFO", 0, vmcoreinfo));
-  const std::string trimNote =
-      dump.isTrimmed ? writeTrimNote(dump, dump.isTrimmedWithTasks) : "";
-  if (dump.isTrimmed)
-    contents.notes.push_back(makeNote(trimNoteName, trimNoteType, trimNote));
-  ChosenMemory chosen = chooseSegments(session.memory(), session.diagnostics());
+  if (!plan.vmcoreinfo.empty())
+    contents.notes.push_back(makeNote("VMCOREINFO", 0, plan.vmcoreinfo));
+  if (dump.isTrimmed) {
+    plan.trimNote = writeTrimNote(dump, dump.isTrimmedWithTasks);
+    contents.notes.push_back(
+        makeNote(trimNoteName, trimNoteType, plan.trimNote));
+  }
+  return llvm::Error::success();
+}
+
+/// Writes what \p ranges say of the memory; what is lost is a gap. A
+/// MemoryError if they say too much.
+llvm::Error writeMemory(Session &session, OutputFile &file,
+                        const ConvertPlan &plan,
+                        std::vector<MemoryRange> ranges) {
+  CoreContents contents = plan.contents;
+  ChosenMemory chosen = chooseSegments(session.memory(), std::move(ranges));
   contents.segments = std::move(chosen.segments);
   const std::string convertNote = writeConvertNote(chosen.absent);
   if (!chosen.absent.empty())
     contents.notes.push_back(
         makeNote(trimNoteName, convertNoteType, convertNote));
-  if (uint64_t lost = countLostBytes(session.memory(), contents.segments))
+  const uint64_t lost = countLostBytes(session.memory(), contents.segments);
+  const uint64_t beyond =
+      plan.flatEnd ? dropBeyond(contents.segments, PhysAddr(*plan.flatEnd)) : 0;
+  placeSegments(contents.segments, plan.directMap,
+                session.dump().directMapOffset);
+  if (llvm::Error error =
+          writeElfCore(file, contents, session.memory(), session.diagnostics()))
+    return error;
+  if (lost)
     session.gap("memory-lost",
                 hex(lost) + " bytes are truncated or corrupt; they are in no "
                             "segment of the new file");
-  if (flatEnd)
-    if (uint64_t bytes = dropBeyond(contents.segments, PhysAddr(*flatEnd)))
-      session.warn("not-memory", hex(bytes) + " bytes from " + hex(*flatEnd) +
-                                     " on are left out: the kernel's mem_map "
-                                     "ends there, so they are no RAM");
-  placeSegments(contents.segments, directMap, dump.directMapOffset);
-  if (llvm::Error error = writeElfCore(*output.file, contents, session.memory(),
-                                       session.diagnostics()))
-    return llvm::createFileError(output.path, std::move(error));
+  if (beyond)
+    session.warn("not-memory", hex(beyond) + " bytes from " +
+                                   hex(*plan.flatEnd) +
+                                   " on are left out: the kernel's mem_map "
+                                   "ends there, so they are no RAM");
   return llvm::Error::success();
+}
+
+} // namespace
+
+/// Most dumps have no page that cannot be decoded: such a page is looked for
+/// only once the file cannot be written without it. Not where what is written
+/// cannot be taken back.
+llvm::Error convertDump(Session &session, Output &output) {
+  ConvertPlan plan;
+  if (llvm::Error error = makePlan(session, plan))
+    return error;
+  const PhysicalMemory &memory = session.memory();
+  OutputFile &file = *output.file;
+  auto withName = [&](llvm::Error error) -> llvm::Error {
+    return error ? llvm::createFileError(output.path, std::move(error))
+                 : std::move(error);
+  };
+  if (file.canRestart()) {
+    llvm::Error error = writeMemory(session, file, plan, memory.ranges().vec());
+    if (!error || !error.isA<MemoryError>())
+      return withName(std::move(error));
+    llvm::consumeError(std::move(error));
+    if (llvm::Error failure = file.restart())
+      return withName(std::move(failure));
+  }
+  return withName(writeMemory(session, file, plan,
+                              verifyRanges(memory, session.diagnostics())));
 }
 
 } // namespace vmpt

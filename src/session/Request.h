@@ -3,6 +3,7 @@
 
 #include "dump/OpenDump.h"
 #include "kernel/context/Kernel.h"
+#include "support/Parallel.h"
 
 namespace vmpt {
 
@@ -17,6 +18,8 @@ struct Request {
   /// Does the result lack something where the file was cut off? Not that of a
   /// command which names each byte that it has not.
   bool lossIsGap = true;
+  /// How many may work at what takes long.
+  unsigned threads = countCores();
 };
 
 } // namespace vmpt

@@ -32,6 +32,18 @@ llvm::Error DumpParts::apply(Request &request) const {
   return llvm::Error::success();
 }
 
+llvm::Error WorkParts::apply(Request &request) const {
+  constexpr uint64_t most = 1024;
+  if (!threads)
+    return llvm::Error::success();
+  if (*threads < 1 || *threads > most)
+    return llvm::make_error<UsageError>("from 1 to " + std::to_string(most) +
+                                        " threads may work, not " +
+                                        std::to_string(*threads));
+  request.threads = unsigned(*threads);
+  return llvm::Error::success();
+}
+
 /// Text that has what each VMCOREINFO has (linux kernel/vmcore_info.c).
 static llvm::Error checkVmcoreinfo(const std::string &text) {
   const Vmcoreinfo info = Vmcoreinfo::parse(text);

@@ -21,6 +21,13 @@ struct DumpParts {
   llvm::Error apply(Request &request) const;
 };
 
+/// How long work is done.
+struct WorkParts {
+  std::optional<uint64_t> threads; ///< That may work.
+
+  llvm::Error apply(Request &request) const;
+};
+
 /// What the dump does not tell of its kernel, or tells wrongly.
 struct KernelParts {
   std::optional<std::string> arch;

@@ -61,7 +61,7 @@ llvm::Error Session::judgePlacement() {
   if (!dump_.isRaw || !request_.open.mappings.empty() ||
       !(request_.open.rawBase || request_.open.rawLayout))
     return llvm::Error::success();
-  Diagnostics silent;
+  Diagnostics silent = diagnostics_->makeSilent();
   auto isProven = [&](const Dump &dump) {
     llvm::Expected<KernelImage> kernel =
         vmpt::findKernel(dump, *dump.memory, {}, silent);

@@ -37,6 +37,7 @@ public:
   void forgetFindings() {
     diagnostics_.emplace(onFinding_, onProgress_);
     diagnostics_->setFile(fileName());
+    diagnostics_->setThreads(request_.threads);
   }
   const Request &request() const { return request_; }
   const Dump &dump() const { return dump_; }

@@ -13,6 +13,7 @@
 #include "listing/Plan.h"
 #include "memory/RecordingMemory.h"
 #include "memory/ScanProgress.h"
+#include "support/Parallel.h"
 
 namespace vmpt {
 
@@ -75,16 +76,28 @@ llvm::Error readTasks(Session &session, const Kernel &kernel,
   if (!maps)
     session.warn("no-areas", llvm::toString(maps.takeError()) +
                                  "; the new file has nothing for vmpt maps");
-  size_t done = 0;
+  std::vector<const Task *> holders;
   for (const Task &task : list->tasks) {
-    session.diagnostics().progress("tasks", ++done, list->tasks.size());
     const Task *holder = task.isLeader() ? task.memoryHolder() : nullptr;
-    if (!holder || !holder->root)
-      continue;
-    llvm::consumeError(readTables(kernel, *holder->root, recording));
-    if (maps)
-      readAreas(*maps, *holder);
+    if (holder && holder->root)
+      holders.push_back(holder);
   }
+  // What is read is kept, whoever reads it, and in which order.
+  const unsigned threads = session.diagnostics().threads();
+  std::vector<MapsReader> readers;
+  if (maps)
+    readers.assign(std::min<size_t>(threads, holders.size()), *maps);
+  countInOrder<char>(
+      holders.size(), threads,
+      [&](unsigned worker, size_t i, char &) {
+        llvm::consumeError(readTables(kernel, *holders[i]->root, recording));
+        if (maps)
+          readAreas(readers[worker], *holders[i]);
+      },
+      [&](size_t i, char) {
+        session.diagnostics().progress("tasks", i + 1, holders.size());
+        return true;
+      });
   return llvm::Error::success();
 }
 

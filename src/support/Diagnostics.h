@@ -2,6 +2,7 @@
 //
 // Libraries say what they noticed; whoever made the object decides where it
 // goes. Each finding is passed on once, and kept. Safe from several threads.
+// Long work says how far it is, and asks how many threads may do it.
 //
 #pragma once
 
@@ -31,6 +32,12 @@ public:
   explicit Diagnostics(Handler onFinding, ProgressHandler onProgress = {})
       : onFinding_(std::move(onFinding)), onProgress_(std::move(onProgress)) {}
 
+  /// Keeps what is found for itself; work is done by as many threads.
+  Diagnostics makeSilent() const { return Diagnostics(threads_); }
+  /// How many threads may do long work: one, unless somebody says more.
+  unsigned threads() const { return threads_; }
+  void setThreads(unsigned threads) { threads_ = threads; }
+
   /// What findings without a file of their own are about.
   void setFile(llvm::StringRef name) { file_ = name.str(); }
   void report(Finding finding);
@@ -49,6 +56,9 @@ public:
   bool hasGap() const;
 
 private:
+  explicit Diagnostics(unsigned threads) : threads_(threads) {}
+
+  unsigned threads_ = 1;
   Handler onFinding_;
   ProgressHandler onProgress_;
   std::string file_;

@@ -1,5 +1,7 @@
 #include "dump/formats/KdumpMemory.h"
 
+#include "dump/storage/MappedBytes.h"
+
 #include "llvm/ADT/STLExtras.h"
 
 #include <array>
@@ -258,6 +260,7 @@ void KdumpMemory::lookAtDescriptors() const {
     return std::min({ram.nextSet(pfn).value_or(maxMapnr_),
                      dumped_.nextSet(pfn).value_or(maxMapnr_), maxMapnr_});
   };
+  uint64_t forgotten = 0;
   for (uint64_t pfn = nextKnown(0); pfn < maxMapnr_; pfn = nextKnown(pfn + 1)) {
     const Page page = locate(pfn);
     if (page.absence == Absence::OutsideRam)
@@ -266,7 +269,64 @@ void KdumpMemory::lookAtDescriptors() const {
       zeroBytes_ += blockSize;
     appendRange(ranges_,
                 {PhysAddr(pfn << blockShift_), blockSize, page.absence});
+    constexpr uint64_t framesAtOnce = 1 << 20; // 24 MiB of descriptors
+    if (pfn - forgotten >= framesAtOnce) {
+      forgetDescriptors(forgotten, pfn);
+      forgotten = pfn;
+    }
   }
+}
+
+/// Of the dumped pages among these, as far as they are of one file.
+void KdumpMemory::forgetDescriptors(uint64_t firstPfn, uint64_t endPfn) const {
+  const Part &part = partOf(firstPfn);
+  if (!part.file)
+    return;
+  const uint64_t first = dumped_.rank(firstPfn) - part.firstIndex;
+  const uint64_t end =
+      dumped_.rank(std::min(endPfn, part.endPfn)) - part.firstIndex;
+  constexpr uint64_t size = KdumpHeader::descriptorSize;
+  if (const uint8_t *view = part.file->tryView(descriptorOffset_ + first * size,
+                                               (end - first) * size))
+    forgetMapped(view, (end - first) * size);
+}
+
+/// Pages lie in the file in the order of their frames, more or less; those of
+/// zeros in one place, which all keep.
+void KdumpMemory::forget(PhysAddr at, uint64_t size) const {
+  constexpr uint64_t farAway = 16 << 20;
+  const uint64_t firstPfn = at.value >> blockShift_;
+  if (firstPfn >= maxMapnr_)
+    return;
+  const uint64_t lastPfn =
+      std::min((at.value + (size - 1)) >> blockShift_, maxMapnr_ - 1);
+  const FileImage *file = nullptr;
+  uint64_t first = 0, end = 0;
+  auto flush = [&] {
+    if (const uint8_t *view =
+            file ? file->tryView(first, end - first) : nullptr)
+      forgetMapped(view, end - first);
+    file = nullptr;
+  };
+  for (std::optional<uint64_t> pfn = dumped_.nextSet(firstPfn);
+       pfn && *pfn <= lastPfn; pfn = dumped_.nextSet(*pfn + 1)) {
+    const Page page = locate(*pfn);
+    if (page.absence || isSharedZeroPage(page))
+      continue;
+    const uint64_t pageEnd = page.offset + page.size;
+    if (file == page.part->file && page.offset + farAway > end &&
+        pageEnd < first + farAway) {
+      first = std::min(first, page.offset);
+      end = std::max(end, pageEnd);
+      continue;
+    }
+    flush();
+    file = page.part->file;
+    first = page.offset;
+    end = pageEnd;
+  }
+  flush();
+  forgetDescriptors(firstPfn, lastPfn + 1);
 }
 
 std::optional<PhysAddr> KdumpMemory::findTruncatedTail() const {

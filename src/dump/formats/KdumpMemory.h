@@ -43,6 +43,7 @@ public:
   /// A header of version 0 does not say the dump level.
   bool mayExcludeZeroPages() const override { return mayExcludeZeroPages_; }
   uint64_t knownZeroBytes() const override;
+  void forget(PhysAddr at, uint64_t size) const override;
   /// Looks at all descriptors, but only where the tail is cut off.
   uint64_t truncatedBytes() const override;
 
@@ -81,6 +82,7 @@ private:
   llvm::ArrayRef<uint8_t> decompress(const Page &page) const;
   uint64_t findZeroPage(const Part &part) const;
   void lookAtDescriptors() const;
+  void forgetDescriptors(uint64_t firstPfn, uint64_t endPfn) const;
 
   const uint64_t id_; ///< No two objects ever have the same.
   ByteOrder order_;

@@ -362,6 +362,12 @@ public:
     return whole().mayExcludeZeroPages();
   }
   bool knowsRam() const override { return front_->knowsRam(); }
+  MemoryRange nextStored(PhysAddr at, uint64_t size) const override {
+    return whole().nextStored(at, size);
+  }
+  void forget(PhysAddr at, uint64_t size) const override {
+    whole().forget(at, size);
+  }
   /// What is damaged is said when the file is opened; how much is missing is
   /// known once it was searched.
   uint64_t truncatedBytes() const override {

@@ -1,6 +1,7 @@
 #include "dump/formats/QemuMemory.h"
 
 #include "dump/storage/FileFaults.h"
+#include "dump/storage/MappedBytes.h"
 #include "support/Bits.h"
 
 #include <algorithm>
@@ -120,6 +121,18 @@ uint64_t QemuMemory::knownZeroBytes() const {
       done += count;
     }
   return bytes;
+}
+
+void QemuMemory::forget(PhysAddr at, uint64_t size) const {
+  // Pages were sent in any order.
+  for (uint64_t done = 0; done < size;) {
+    const Found found = find(at + done);
+    if (found.absence || !found.size)
+      return;
+    if (found.data)
+      forgetMapped(found.data, std::min(found.size, size - done));
+    done += found.size;
+  }
 }
 
 const uint8_t *QemuMemory::tryView(PhysAddr at, uint64_t size) const {

@@ -22,6 +22,7 @@ public:
   const uint8_t *tryView(PhysAddr at, uint64_t size) const override;
   llvm::ArrayRef<MemoryRange> ranges() const override { return ranges_; }
   uint64_t knownZeroBytes() const override;
+  void forget(PhysAddr at, uint64_t size) const override;
 
 private:
   struct Piece {

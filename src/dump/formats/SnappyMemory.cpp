@@ -1,6 +1,7 @@
 #include "dump/formats/SnappyMemory.h"
 
 #include "dump/storage/Decompress.h"
+#include "dump/storage/MappedBytes.h"
 
 #include <algorithm>
 
@@ -90,6 +91,17 @@ const uint8_t *SnappyMemory::tryView(PhysAddr at, uint64_t size) const {
       (next != chunks_.end() && next->start - at < size))
     return nullptr;
   return plain_.tryView(at, size);
+}
+
+void SnappyMemory::forget(PhysAddr at, uint64_t size) const {
+  plain_.forget(at, size);
+  auto chunk = firstAbove(at);
+  if (chunk != chunks_.begin())
+    --chunk;
+  for (; chunk != chunks_.end() &&
+         (chunk->start < at || chunk->start - at < size);
+       ++chunk)
+    forgetMapped(chunk->block, chunk->blockSize);
 }
 
 } // namespace vmpt

@@ -35,6 +35,11 @@ public:
   bool mayExcludeZeroPages() const override {
     return plain_.mayExcludeZeroPages();
   }
+  MemoryRange nextStored(PhysAddr at, uint64_t size) const override {
+    return chunks_.empty() ? plain_.nextStored(at, size)
+                           : PhysicalMemory::nextStored(at, size);
+  }
+  void forget(PhysAddr at, uint64_t size) const override;
 
 private:
   struct Chunk {

@@ -1,5 +1,7 @@
 #include "dump/storage/ExtentMemory.h"
 
+#include "dump/storage/MappedBytes.h"
+
 #include "llvm/ADT/STLExtras.h"
 
 #include <algorithm>
@@ -117,7 +119,8 @@ ExtentMemory::fillGaps(std::vector<Extent> placed,
   return merged;
 }
 
-void ExtentMemory::finish() {
+/// Where any two extents overlap, or do not ascend.
+void ExtentMemory::settleOverlaps() {
   std::vector<Extent> wanted = std::move(extents_);
   auto isBefore = [](const Extent &a, const Extent &b) {
     return std::tie(a.kind, a.start) < std::tie(b.kind, b.start);
@@ -132,6 +135,14 @@ void ExtentMemory::finish() {
     extents_ = fillGaps(std::move(extents_), kind);
     rest = rest.drop_front(kind.size());
   }
+}
+
+void ExtentMemory::finish() {
+  bool isSettled = true; // as most files have them
+  for (size_t i = 1; i < extents_.size() && isSettled; ++i)
+    isSettled = extents_[i - 1].last() < extents_[i].start;
+  if (!isSettled)
+    settleOverlaps();
   ranges_.clear();
   for (const Extent &extent : extents_) {
     std::optional<Absence> absence;
@@ -187,6 +198,76 @@ uint64_t ExtentMemory::knownZeroBytes() const {
     if (extent.kind == Kind::Zeros)
       bytes += extent.size;
   return bytes;
+}
+
+/// Small extents are not worth the question.
+std::pair<uint64_t, uint64_t> ExtentMemory::storedIn(const Extent &extent,
+                                                     uint64_t skipped) const {
+  constexpr uint64_t worthAsking = 1 << 20;
+  const uint64_t size = extent.size - skipped;
+  if (extent.kind == Kind::Zeros)
+    return {size, size};
+  if (size < worthAsking || extent.kind == Kind::Absent)
+    return {0, size};
+  std::pair<uint64_t, uint64_t> part(0, size);
+  uint64_t offset = 0;
+  if (extent.kind == Kind::Stored) {
+    offset = extent.offset + skipped;
+    part = sources_[extent.source]->nextStored(offset, offset + size);
+  } else if (auto place = findMappedPlace(extent.data + skipped)) {
+    offset = place->offset;
+    part = findStored(place->fd, offset, offset + size);
+  }
+  return {part.first - offset, part.second - offset};
+}
+
+MemoryRange ExtentMemory::nextStored(PhysAddr at, uint64_t size) const {
+  const PhysAddr last = at + (size - 1);
+  MemoryRange found{last, 0, std::nullopt};
+  for (const Extent *extent = find(at);
+       extent && extent != extents_.data() + extents_.size() &&
+       extent->start <= last;
+       ++extent) {
+    const uint64_t skipped = at < extent->start ? 0 : at - extent->start;
+    auto [from, to] = storedIn(*extent, skipped);
+    if (!found.size && from == to)
+      continue;
+    const PhysAddr start = extent->start + skipped + from;
+    if (found.size && (from == to || start != found.start + found.size))
+      break;
+    if (start > last)
+      break;
+    if (!found.size)
+      found.start = start;
+    found.size = start - found.start + std::min(to - from, last - start + 1);
+    if (skipped + to != extent->size)
+      break; // A hole follows.
+  }
+  return found;
+}
+
+void ExtentMemory::forget(PhysAddr at, uint64_t size) const {
+  // Neighbours in the file go at once.
+  const uint8_t *data = nullptr;
+  uint64_t count = 0;
+  for (const Extent *extent = find(at);
+       extent && extent != extents_.data() + extents_.size() &&
+       (extent->start < at || extent->start - at < size);
+       ++extent) {
+    if (extent->kind != Kind::Data)
+      continue;
+    const uint64_t skipped = at < extent->start ? 0 : at - extent->start;
+    const uint64_t before = at < extent->start ? extent->start - at : 0;
+    const uint64_t part = std::min(extent->size - skipped, size - before);
+    if (count && data + count == extent->data + skipped) {
+      count += part;
+      continue;
+    }
+    forgetMapped(data, count);
+    data = extent->data + skipped;
+    count = part;
+  }
+  forgetMapped(data, count);
 }
 
 const uint8_t *ExtentMemory::tryView(PhysAddr at, uint64_t size) const {

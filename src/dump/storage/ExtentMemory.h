@@ -41,6 +41,8 @@ public:
   bool mayExcludeZeroPages() const override { return mayExcludeZeroPages_; }
   bool knowsRam() const override { return knowsRam_; }
   uint64_t knownZeroBytes() const override;
+  MemoryRange nextStored(PhysAddr at, uint64_t size) const override;
+  void forget(PhysAddr at, uint64_t size) const override;
 
 private:
   enum class Kind : uint8_t { Data, Stored, Zeros, Absent };
@@ -60,12 +62,16 @@ private:
   };
 
   void add(Extent extent);
+  void settleOverlaps();
   static Extent cut(const Extent &extent, PhysAddr first, PhysAddr last);
   static std::vector<Extent> fillGaps(std::vector<Extent> placed,
                                       llvm::ArrayRef<Extent> extents);
   bool copyFrom(const Extent &extent, uint64_t skipped,
                 llvm::MutableArrayRef<uint8_t> out) const;
   const Extent *find(PhysAddr at) const;
+  /// Behind the first \p skipped bytes of \p extent.
+  std::pair<uint64_t, uint64_t> storedIn(const Extent &extent,
+                                         uint64_t skipped) const;
 
   std::vector<Extent> extents_;
   std::vector<const FileSource *> sources_; ///< Files that are read.

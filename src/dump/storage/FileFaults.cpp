@@ -129,6 +129,15 @@ bool faults::wasLostSlow(const uint8_t *data, uint64_t size) {
   return mapping && mapping->isLost(address - mapping->start.load(), size);
 }
 
+std::optional<MappedPlace> findMappedPlace(const uint8_t *data) {
+  const auto address = reinterpret_cast<uintptr_t>(data);
+  const WatchedMapping *mapping = findMapping(address);
+  if (!mapping)
+    return std::nullopt;
+  return MappedPlace{mapping->fd.load(), address - mapping->start.load(),
+                     mapping->size.load()};
+}
+
 MappingWatch::MappingWatch(llvm::ArrayRef<uint8_t> mapping, int fd) {
   static std::once_flag installed;
   std::call_once(installed, installHandler);

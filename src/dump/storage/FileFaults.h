@@ -47,6 +47,15 @@ inline bool isLost(const uint8_t *data, uint64_t size) {
   return wasLost(data, size);
 }
 
+/// The mapping that a byte lies in, and the file behind it.
+struct MappedPlace {
+  int fd = -1;
+  uint64_t offset = 0; ///< Of the byte in the file, and in the mapping.
+  uint64_t size = 0;   ///< Of both.
+};
+/// Nothing for memory that is no mapped file.
+std::optional<MappedPlace> findMappedPlace(const uint8_t *data);
+
 struct WatchedMapping;
 
 /// Watches a mapping of the file \p fd from its start, as long as it lives.

@@ -1,5 +1,6 @@
 #include "dump/storage/FileSource.h"
 
+#include "dump/storage/MappedBytes.h"
 #include "support/Bits.h"
 
 #include <algorithm>
@@ -99,27 +100,21 @@ bool FileSource::tryRead(uint64_t offset,
   return true;
 }
 
+std::pair<uint64_t, uint64_t> FileSource::nextStored(uint64_t offset,
+                                                     uint64_t end) const {
+  const OpenFile *file = this->file();
+  return file ? findStored(file->fd(), offset, end) : std::pair(offset, end);
+}
+
 std::vector<std::pair<uint64_t, uint64_t>>
 FileSource::listData(uint64_t offset, uint64_t size) const {
   std::vector<std::pair<uint64_t, uint64_t>> parts;
   const uint64_t end = offset + size;
-  const OpenFile *file = this->file();
   for (uint64_t at = offset; at < end;) {
-    off_t first = file ? ::lseek(file->fd(), off_t(at), SEEK_DATA) : -1;
-    if (first < 0 && file && errno == ENXIO)
-      break; // a hole to the end
-    if (first < 0) {
-      parts.push_back({at - offset, size});
-      break;
-    }
-    off_t last = ::lseek(file->fd(), first, SEEK_HOLE);
-    const uint64_t start = std::min(uint64_t(first), end),
-                   stop = last < 0 ? end : std::min(uint64_t(last), end);
-    if (start < stop)
-      parts.push_back({start - offset, stop - offset});
-    at = std::max(stop, at + 1);
-    if (start >= end)
-      break;
+    const auto [first, last] = nextStored(at, end);
+    if (first < last)
+      parts.push_back({first - offset, last - offset});
+    at = std::max(last, at + 1);
   }
   return parts;
 }

@@ -62,6 +62,9 @@ public:
   /// offsets from \p offset; the rest are holes, which read as zeros.
   std::vector<std::pair<uint64_t, uint64_t>> listData(uint64_t offset,
                                                       uint64_t size) const;
+  /// The first of these parts in [offset, end), as offsets in the file; both
+  /// are \p end where there is none.
+  std::pair<uint64_t, uint64_t> nextStored(uint64_t offset, uint64_t end) const;
   /// The file as a mapping, from a copy where it is read.
   llvm::Expected<std::shared_ptr<FileSource>> makeMapped() const;
   /// See MappingWatch::describe().

@@ -1,10 +1,11 @@
 #include "dump/writer/ElfCoreWriter.h"
 
+#include "memory/MemoryScan.h"
 #include "support/Bits.h"
-#include "support/Parallel.h"
 
 #include <algorithm>
 #include <elf.h>
+#include <memory>
 #include <optional>
 
 namespace vmpt {
@@ -161,67 +162,125 @@ void putCountingSection(FieldWriter &out, const FileLayout &layout) {
   out.put(uint64_t(0));                  // sh_entsize
 }
 
-/// The bytes that one thread reads, or why they cannot be had.
+/// Of one segment, for one thread.
 struct CopiedPiece {
   PhysAddr start;
-  std::vector<uint8_t> bytes;
-  std::optional<AbsentByte> absent;
+  uint64_t size = 0;
+  bool isZeros = false;
+  uint64_t passed = 0; ///< Bytes up to its end.
 };
 
-llvm::Error writePiece(OutputFile &file, const CopiedPiece &piece) {
+/// What is in it.
+struct CopiedBytes {
+  std::unique_ptr<uint8_t[]> bytes;
+  std::vector<std::pair<uint64_t, bool>> runs; ///< Bytes, and are they zeros?
+  std::optional<AbsentByte> absent;
+
+  void addPage(uint64_t size, bool isZeros) {
+    if (!runs.empty() && runs.back().second == isZeros)
+      runs.back().first += size;
+    else
+      runs.push_back({size, isZeros});
+  }
+};
+
+/// The pieces of all segments, in their order.
+class SegmentPieces {
+public:
+  SegmentPieces(llvm::ArrayRef<CoreSegment> segments,
+                const PhysicalMemory &memory)
+      : segments_(segments), memory_(memory) {}
+
+  bool next(CopiedPiece &piece) {
+    constexpr uint64_t pieceBytes = 1 << 20;
+    while (!segments_.empty() && done_ == segments_.front().storedBytes) {
+      segments_ = segments_.drop_front();
+      done_ = 0;
+    }
+    if (segments_.empty())
+      return false;
+    const CoreSegment &segment = segments_.front();
+    const uint64_t left = segment.storedBytes - done_;
+    piece.start = segment.start + done_;
+    if (!stored_) {
+      const MemoryRange found = memory_.nextStored(piece.start, left);
+      stored_ = found.size;
+      zeros_ =
+          alignDown(found.size ? found.start - piece.start : left, pageBytes);
+      stored_ +=
+          found.size ? found.start - piece.start - zeros_ : left - zeros_;
+    }
+    piece.isZeros = zeros_;
+    uint64_t &rest = zeros_ ? zeros_ : stored_;
+    piece.size = piece.isZeros ? zeros_ : std::min(rest, pieceBytes);
+    rest -= piece.size;
+    done_ += piece.size;
+    piece.passed = passed_ += piece.size;
+    return true;
+  }
+
+private:
+  llvm::ArrayRef<CoreSegment> segments_; ///< The first is copied.
+  const PhysicalMemory &memory_;
+  uint64_t done_ = 0, passed_ = 0;
+  uint64_t zeros_ = 0, stored_ = 0; ///< What comes next.
+};
+
+/// By page: a piece may be in no one piece in the file.
+void readPiece(const PhysicalMemory &memory, const CopiedPiece &piece,
+               CopiedBytes &out) {
+  if (piece.isZeros)
+    return out.addPage(piece.size, true);
+  out.bytes = std::make_unique_for_overwrite<uint8_t[]>(piece.size);
+  for (uint64_t done = 0; done < piece.size && !out.absent;) {
+    const llvm::MutableArrayRef<uint8_t> page(
+        out.bytes.get() + done, std::min(pageBytes, piece.size - done));
+    out.absent = memory.tryRead(piece.start + done, page);
+    out.addPage(page.size(), isZero(page));
+    done += page.size();
+  }
+}
+
+llvm::Error writePiece(OutputFile &file, const CopiedBytes &piece) {
   if (piece.absent)
     return llvm::make_error<MemoryError>(*piece.absent);
-  for (llvm::ArrayRef<uint8_t> rest = piece.bytes; !rest.empty();) {
-    const auto page = rest.take_front(pageBytes);
-    if (llvm::Error error =
-            isZero(page) ? file.skip(page.size()) : file.write(page))
+  uint64_t at = 0;
+  for (auto [size, isZeros] : piece.runs) {
+    if (llvm::Error error = isZeros
+                                ? file.skip(size)
+                                : file.write({piece.bytes.get() + at, size}))
       return error;
-    rest = rest.drop_front(page.size());
+    at += size;
   }
   return llvm::Error::success();
 }
 
-/// Pieces are read by all threads, some at once, and written in their order.
+/// Pieces are read by all threads and written in their order.
 llvm::Error copyMemory(OutputFile &file, const CoreContents &contents,
                        const PhysicalMemory &memory, Diagnostics &diagnostics) {
-  constexpr uint64_t pieceBytes = 1 << 20;
-  const unsigned threads = countCores();
-  uint64_t total = 0, done = 0;
+  uint64_t total = 0;
   for (const CoreSegment &segment : contents.segments)
     total += segment.storedBytes;
-  std::vector<CopiedPiece> pieces(size_t(threads) * 4);
-  size_t count = 0;
-  auto flush = [&]() -> llvm::Error {
-    parallelFor(count, threads, [&](size_t i) {
-      // By page: a piece may be in no one piece in the file.
-      llvm::MutableArrayRef<uint8_t> rest = pieces[i].bytes;
-      pieces[i].absent.reset();
-      for (PhysAddr at = pieces[i].start; !rest.empty() && !pieces[i].absent;) {
-        const size_t size = std::min<size_t>(rest.size(), pageBytes);
-        pieces[i].absent = memory.tryRead(at, rest.take_front(size));
-        rest = rest.drop_front(size);
-        at += size;
-      }
-    });
-    for (size_t i = 0; i < count; ++i) {
-      if (llvm::Error error = writePiece(file, pieces[i]))
-        return error;
-      done += pieces[i].bytes.size();
-    }
-    count = 0;
-    diagnostics.progress("writing memory", done, total);
-    return llvm::Error::success();
-  };
-  for (const CoreSegment &segment : contents.segments)
-    for (uint64_t at = 0; at < segment.storedBytes; at += pieceBytes) {
-      pieces[count].start = segment.start + at;
-      pieces[count].bytes.resize(
-          std::min(pieceBytes, segment.storedBytes - at));
-      if (++count == pieces.size())
-        if (llvm::Error error = flush())
-          return error;
-    }
-  return flush();
+  const bool forgets = isWorthForgetting(memory);
+  SegmentPieces pieces(contents.segments, memory);
+  llvm::Error failure = llvm::Error::success();
+  inOrder<CopiedPiece, CopiedBytes>(
+      diagnostics.threads(),
+      [&](CopiedPiece &piece) { return pieces.next(piece); },
+      [&](unsigned, const CopiedPiece &piece, CopiedBytes &bytes) {
+        readPiece(memory, piece, bytes);
+        if (forgets)
+          memory.forget(piece.start, piece.size);
+      },
+      [&](const CopiedPiece &piece, const CopiedBytes &bytes) {
+        diagnostics.progress("writing memory", piece.passed, total);
+        llvm::Error error = writePiece(file, bytes);
+        if (!error)
+          return true;
+        failure = llvm::joinErrors(std::move(failure), std::move(error));
+        return false;
+      });
+  return failure;
 }
 
 } // namespace

@@ -1,14 +1,12 @@
 #include "dump/writer/Segments.h"
 
-#include "dump/writer/VerifiedRanges.h"
 #include "memory/RecordingMemory.h"
 
 namespace vmpt {
 
 ChosenMemory chooseSegments(const PhysicalMemory &memory,
-                            Diagnostics &diagnostics) {
+                            std::vector<MemoryRange> ranges) {
   ChosenMemory chosen;
-  std::vector<MemoryRange> ranges = verifyRanges(memory, diagnostics);
   llvm::erase_if(ranges, [&](const MemoryRange &range) {
     const bool isLost = range.absence && !memory.mayBeZeros(*range.absence);
     if (isLost && *range.absence != Absence::OutsideRam)

@@ -11,11 +11,12 @@ struct ChosenMemory {
   std::vector<MemoryRange> absent;
 };
 
-/// All of it that can be read. A page that a filter left out because it may
+/// All of it that is there, by \p ranges: those of \p memory, or of
+/// verifyRanges(). A page that a filter left out because it may
 /// have been zeros stays RAM without bytes; every other absent page is in no
 /// segment, so that nobody takes it for zeros.
 ChosenMemory chooseSegments(const PhysicalMemory &memory,
-                            Diagnostics &diagnostics);
+                            std::vector<MemoryRange> ranges);
 
 /// The RAM of the dump, of which only \p pages are stored: each run of pages
 /// is a segment, and what follows it up to the next belongs to it as memory

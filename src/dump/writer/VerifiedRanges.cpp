@@ -1,26 +1,19 @@
 #include "dump/writer/VerifiedRanges.h"
 
+#include "memory/MemoryScan.h"
 #include "support/Bits.h"
-#include "support/Parallel.h"
 
 namespace vmpt {
 
 namespace {
 
-/// A part of a range that one thread looks at.
-struct Piece {
-  PhysAddr start;
-  uint64_t size = 0;
-  std::optional<Absence> absence; ///< Of all of it, by the container's word.
-};
-
 /// Calls \p visit(start, size, bytes, absence) for each page of \p piece, or
-/// part of one: with its bytes, or with why there are none. What is known to be
-/// absent is one visit.
+/// part of one: with its bytes, or with why there are none. What needs no look
+/// is one visit, of zeros with no bytes.
 template <class Visit>
-void visitPages(const PhysicalMemory &memory, const Piece &piece,
+void visitPages(const PhysicalMemory &memory, const MemoryPiece &piece,
                 uint64_t pageBytes, Visit visit) {
-  if (piece.absence)
+  if (piece.absence || piece.isZeros)
     return visit(piece.start, piece.size, nullptr, piece.absence);
   std::vector<uint8_t> page(pageBytes);
   for (uint64_t at = 0; at < piece.size;) {
@@ -41,41 +34,26 @@ void visitPages(const PhysicalMemory &memory, const Piece &piece,
 }
 
 /// Has all threads make a \p Result of each piece of the memory, and hands the
-/// results to \p take in the order of addresses. No page is in two pieces.
+/// results to \p take in the order of addresses.
 template <class Result, class Make, class Take>
-void visitPieces(const PhysicalMemory &memory, uint64_t pageBytes,
-                 Diagnostics &diagnostics, Make make, Take take) {
-  const uint64_t pieceBytes = std::max<uint64_t>(1 << 20, pageBytes);
-  const unsigned threads = countCores();
-  const size_t atOnce = size_t(threads) * 16;
-  const uint64_t total = memory.presentBytes();
-  uint64_t done = 0;
-  std::vector<Piece> pieces;
-  auto run = [&] {
-    std::vector<Result> results(pieces.size());
-    parallelFor(pieces.size(), threads,
-                [&](size_t i) { make(pieces[i], results[i]); });
-    for (size_t i = 0; i < pieces.size(); ++i) {
-      take(results[i]);
-      done += pieces[i].absence ? 0 : pieces[i].size;
-    }
-    pieces.clear();
-    diagnostics.progress("checking pages", done, total);
-  };
-  for (const MemoryRange &range : memory.ranges())
-    for (uint64_t at = 0; at < range.size;) {
-      const PhysAddr start = range.start + at;
-      const uint64_t size =
-          range.absence
-              ? range.size
-              : std::min(range.size - at,
-                         pieceBytes - (start.value & (pieceBytes - 1)));
-      pieces.push_back({start, size, range.absence});
-      at += size;
-      if (pieces.size() == atOnce)
-        run();
-    }
-  run();
+void visitPieces(const PhysicalMemory &memory, Diagnostics &diagnostics,
+                 Make make, Take take) {
+  ScanProgress progress(diagnostics, memory, "checking pages");
+  const bool forgets = isWorthForgetting(memory);
+  MemoryPieces pieces(memory, /*all=*/true);
+  inOrder<MemoryPiece, Result>(
+      diagnostics.threads(),
+      [&](MemoryPiece &piece) { return pieces.next(piece); },
+      [&](unsigned, const MemoryPiece &piece, Result &result) {
+        make(piece, result);
+        if (forgets)
+          memory.forget(piece.start, piece.size);
+      },
+      [&](const MemoryPiece &piece, const Result &result) {
+        progress.reach(piece.passed);
+        take(result);
+        return true;
+      });
 }
 
 } // namespace
@@ -86,8 +64,8 @@ std::vector<MemoryRange> verifyRanges(const PhysicalMemory &memory,
   constexpr uint64_t pageBytes = 4096;
   Ranges result;
   visitPieces<Ranges>(
-      memory, pageBytes, diagnostics,
-      [&](const Piece &piece, Ranges &ranges) {
+      memory, diagnostics,
+      [&](const MemoryPiece &piece, Ranges &ranges) {
         visitPages(memory, piece, pageBytes,
                    [&](PhysAddr start, uint64_t size, const uint8_t *,
                        std::optional<Absence> absence) {
@@ -105,8 +83,8 @@ VerifiedBytes verifyBytes(const PhysicalMemory &memory, uint64_t pageBytes,
                           Diagnostics &diagnostics) {
   VerifiedBytes counts;
   visitPieces<VerifiedBytes>(
-      memory, pageBytes, diagnostics,
-      [&](const Piece &piece, VerifiedBytes &part) {
+      memory, diagnostics,
+      [&](const MemoryPiece &piece, VerifiedBytes &part) {
         visitPages(memory, piece, pageBytes,
                    [&](PhysAddr, uint64_t size, const uint8_t *bytes,
                        std::optional<Absence> absence) {
@@ -115,7 +93,7 @@ VerifiedBytes verifyBytes(const PhysicalMemory &memory, uint64_t pageBytes,
                        return;
                      }
                      part.present += size;
-                     if (isZero({bytes, size}))
+                     if (!bytes || isZero({bytes, size}))
                        part.zero += size;
                    });
       },

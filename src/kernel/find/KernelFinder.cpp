@@ -53,7 +53,13 @@ private:
                       llvm::ArrayRef<ModeChoice> modes,
                       const ImageSymbols &symbols);
   Choice chooseRegister(const NamedVmcoreinfo *text);
+  bool hasRegisters(const KernelArch &arch) const;
+  bool leadsTo(PhysAddr root, const KernelArch &arch, const PagingMode &mode,
+               VirtAddr self) const;
   bool leadsToRunningKernel(const KernelCandidate &candidate) const;
+  bool isConfirmed(PhysAddr root, llvm::ArrayRef<ModeChoice> modes,
+                   const ImageSymbols &symbols) const;
+  bool provesItself(const Vmcoreinfo &info) const;
   std::vector<const KernelArch *> archsFor(const Vmcoreinfo &info) const;
   bool isVouchedFor(const KernelCandidate &candidate,
                     const ImageSymbols &symbols) const;
@@ -134,7 +140,10 @@ llvm::Expected<KernelImage> KernelFinder::find() {
 
 std::vector<NamedVmcoreinfo> KernelFinder::scanForTexts() {
   std::vector<NamedVmcoreinfo> texts;
-  for (FoundVmcoreinfo &hit : scanForVmcoreinfo(memory_, diagnostics_))
+  for (FoundVmcoreinfo &hit :
+       scanForVmcoreinfo(memory_, diagnostics_, [&](const Vmcoreinfo &info) {
+         return provesItself(info);
+       }))
     texts.push_back(
         {std::move(hit.info),
          (hit.isNote ? "VMCOREINFO note found in RAM at physical "
@@ -150,24 +159,62 @@ RootQuery KernelFinder::queryFor(const NamedVmcoreinfo *text) const {
   return {dump_, memory_, overrides_, text ? text->info : none};
 }
 
-/// The CPUs' own tables tell which of several kernels is the running one.
-bool KernelFinder::leadsToRunningKernel(
-    const KernelCandidate &candidate) const {
-  const KernelArch &arch = *candidate.arch;
-  auto symbols =
-      findImageSymbols(arch, VmcoreinfoSymbols(candidate.text->info));
-  if (!symbols || arch.rootRegister.empty())
+bool KernelFinder::hasRegisters(const KernelArch &arch) const {
+  return !arch.rootRegister.empty() &&
+         llvm::any_of(dump_.machine.cpus, [&](const CpuRegisters &cpu) {
+           return cpu.find(arch.rootRegister).has_value();
+         });
+}
+
+/// Does the table of a CPU map \p self to \p root?
+bool KernelFinder::leadsTo(PhysAddr root, const KernelArch &arch,
+                           const PagingMode &mode, VirtAddr self) const {
+  if (arch.rootRegister.empty())
     return false;
-  const PagingMode &mode = candidate.mode.mode;
   for (const CpuRegisters &cpu : dump_.machine.cpus)
     if (auto value = cpu.find(arch.rootRegister))
       for (uint64_t cleared : {uint64_t(0), arch.userHalfBit}) {
-        Translation path =
-            translate(memory_.forScanning(), mode,
-                      mode.rootIn(*value & ~cleared), symbols->self);
-        if (path.isMapped() && path.address == candidate.root)
+        Translation path = translate(memory_.forScanning(), mode,
+                                     mode.rootIn(*value & ~cleared), self);
+        if (path.isMapped() && path.address == root)
           return true;
       }
+  return false;
+}
+
+/// The CPUs' own tables tell which of several kernels is the running one.
+bool KernelFinder::leadsToRunningKernel(
+    const KernelCandidate &candidate) const {
+  auto symbols = findImageSymbols(*candidate.arch,
+                                  VmcoreinfoSymbols(candidate.text->info));
+  return symbols && leadsTo(candidate.root, *candidate.arch,
+                            candidate.mode.mode, symbols->self);
+}
+
+bool KernelFinder::isConfirmed(PhysAddr root, llvm::ArrayRef<ModeChoice> modes,
+                               const ImageSymbols &symbols) const {
+  return llvm::any_of(modes, [&](const ModeChoice &mode) {
+    return judgeRoot(memory_, mode.mode, root, symbols).verdict ==
+           RootVerdict::Confirmed;
+  });
+}
+
+/// Is this the kernel, whatever else is in memory? It has a root that is
+/// confirmed, to which the CPUs' registers lead, where there are any.
+bool KernelFinder::provesItself(const Vmcoreinfo &info) const {
+  const RootQuery query{dump_, memory_, overrides_, info};
+  for (const KernelArch *arch : archsFor(info)) {
+    const auto symbols = findImageSymbols(*arch, VmcoreinfoSymbols(info));
+    if (!symbols)
+      continue;
+    std::string reason;
+    for (const ModeChoice &mode : listModes(*arch, query, reason))
+      for (const RootGuess &guess : arch->guessRoots(query, symbols->self))
+        if (isConfirmed(guess.root, mode, *symbols) &&
+            (!hasRegisters(*arch) ||
+             leadsTo(guess.root, *arch, mode.mode, symbols->self)))
+          return true;
+  }
   return false;
 }
 
@@ -275,7 +322,10 @@ KernelFinder::chooseBy(const KernelArch &arch, const NamedVmcoreinfo &text) {
     return found;
   Choice placed = chooseGuess(
       start, modes,
-      guessRootsByUtsName(memory_, text.info, *symbols, diagnostics_),
+      guessRootsByUtsName(memory_, text.info, *symbols, diagnostics_,
+                          [&](const RootGuess &guess) {
+                            return isConfirmed(guess.root, modes, *symbols);
+                          }),
       *symbols);
   if (placed && placed->doubt.empty())
     return placed;
@@ -286,11 +336,13 @@ KernelFinder::chooseBy(const KernelArch &arch, const NamedVmcoreinfo &text) {
 /// or the place of the kernel's name, lead to it?
 bool KernelFinder::isVouchedFor(const KernelCandidate &candidate,
                                 const ImageSymbols &symbols) const {
+  auto isIt = [&](const RootGuess &guess) {
+    return guess.root == candidate.root;
+  };
   return leadsToRunningKernel(candidate) ||
-         llvm::any_of(
-             guessRootsByUtsName(memory_, candidate.text->info, symbols,
-                                 diagnostics_),
-             [&](auto &guess) { return guess.root == candidate.root; });
+         llvm::any_of(guessRootsByUtsName(memory_, candidate.text->info,
+                                          symbols, diagnostics_, isIt),
+                      isIt);
 }
 
 /// The first guess that is confirmed; else one that nothing speaks against;
@@ -383,8 +435,10 @@ KernelFinder::searchMemory(const KernelCandidate &start,
                            llvm::ArrayRef<ModeChoice> modes,
                            const ImageSymbols &symbols) {
   const std::string symbol = symbols.selfName;
-  const std::vector<FoundRoot> roots =
-      findRoots(memory_, modes, symbols, diagnostics_);
+  const std::vector<FoundRoot> roots = findRoots(
+      memory_, modes, symbols, diagnostics_, [&](const FoundRoot &found) {
+        return leadsTo(found.root, *start.arch, found.mode.mode, symbols.self);
+      });
   if (roots.empty()) {
     attempts_.add("no page maps SYMBOL(" + symbol + ")=" + hex(symbols.self) +
                   " of the " + start.text->source +

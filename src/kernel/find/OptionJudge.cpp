@@ -128,7 +128,9 @@ struct Search {
       : diagnostics(
             {}, [&told](llvm::StringRef what, uint64_t done, uint64_t total) {
               told.progress(what, done, total);
-            }) {}
+            }) {
+    diagnostics.setThreads(told.threads());
+  }
 
   Diagnostics diagnostics;
   Attempts attempts;

@@ -27,8 +27,10 @@ Dump layOut(const FileImage &image, const RawLayout &layout) {
 }
 
 /// Does VMCOREINFO, by the formula of its architecture, name a root that is
-/// believed? Where it has too few numbers for one: is there such a page?
-bool hasRoot(const Dump &dump, const Vmcoreinfo &info) {
+/// believed? Where it has too few numbers for one: is there such a page? Only
+/// with \p diagnostics is all of memory looked at for that.
+bool hasRoot(const Dump &dump, const Vmcoreinfo &info,
+             Diagnostics *diagnostics) {
   static const KernelOverrides overrides;
   RootQuery query{dump, *dump.memory, overrides, info};
   const bool isOwned = llvm::any_of(
@@ -45,12 +47,13 @@ bool hasRoot(const Dump &dump, const Vmcoreinfo &info) {
         if (judgeRoot(*dump.memory, mode.mode, guess.root, *symbols).verdict ==
             RootVerdict::Confirmed)
           return true;
-    Diagnostics silent;
-    if (guesses.empty())
-      for (const FoundRoot &found :
-           findRoots(*dump.memory, modes, *symbols, silent))
-        if (found.doubt.empty())
-          return true;
+    if (!guesses.empty() || !diagnostics)
+      continue;
+    for (const FoundRoot &found :
+         findRoots(*dump.memory, modes, *symbols, *diagnostics,
+                   [](auto &) { return true; }))
+      if (found.doubt.empty())
+        return true;
   }
   return false;
 }
@@ -71,10 +74,9 @@ uint64_t findDirectMapEnd(const KernelImage &kernel,
 }
 
 uint64_t findDirectMapEnd(const Dump &dump, const Vmcoreinfo &info,
-                          uint64_t imageBytes) {
+                          uint64_t imageBytes, Diagnostics &silent) {
   KernelOverrides overrides;
   overrides.vmcoreinfoText = info.text().str();
-  Diagnostics silent;
   Attempts unsaid;
   llvm::Expected<KernelImage> kernel =
       searchKernel(dump, *dump.memory, overrides, silent, unsaid);
@@ -88,9 +90,11 @@ uint64_t findDirectMapEnd(const Dump &dump, const Vmcoreinfo &info,
 /// Firmware keeps the last pages to itself.
 constexpr uint64_t firmwareBytes = 64 << 20;
 
-void checkDirectMap(const FileImage &image, Placement &placement) {
-  placement.directMapEnd = findDirectMapEnd(layOut(image, *placement.layout),
-                                            *placement.kernel, image.size());
+void checkDirectMap(const FileImage &image, Placement &placement,
+                    Diagnostics &silent) {
+  placement.directMapEnd =
+      findDirectMapEnd(layOut(image, *placement.layout), *placement.kernel,
+                       image.size(), silent);
   const RawPiece last = placement.layout->pieces(image.size()).back();
   const uint64_t ramEnd = last.start.value + last.size;
   // An image from 0 on without holes may hold more than RAM.
@@ -112,12 +116,19 @@ std::vector<const RawLayout *> listLayouts(uint64_t imageSize) {
 }
 
 /// A hostile image can have many; none of the texts is looked at twice.
+/// Nor is more of the memory looked at where one is at home in a layout.
 std::vector<Vmcoreinfo> listKernels(const Dump &dump,
                                     Diagnostics &diagnostics) {
   constexpr size_t maxKernels = 4;
+  const FileImage &image = *dump.unplacedImage;
+  auto isAtHome = [&](const Vmcoreinfo &info) {
+    return llvm::any_of(listLayouts(image.size()), [&](auto *layout) {
+      return hasRoot(layOut(image, *layout), info, nullptr);
+    });
+  };
   std::vector<Vmcoreinfo> kernels;
   for (FoundVmcoreinfo &found :
-       scanPagesForVmcoreinfo(*dump.memory, diagnostics))
+       scanPagesForVmcoreinfo(*dump.memory, diagnostics, isAtHome))
     if (kernels.size() < maxKernels &&
         llvm::none_of(kernels, [&](const Vmcoreinfo &known) {
           return known.text() == found.info.text();
@@ -128,18 +139,19 @@ std::vector<Vmcoreinfo> listKernels(const Dump &dump,
 
 /// The direct map is asked only where roots leave a choice.
 std::optional<Placement> findBest(const FileImage &image,
-                                  llvm::ArrayRef<Vmcoreinfo> kernels) {
+                                  llvm::ArrayRef<Vmcoreinfo> kernels,
+                                  Diagnostics &silent) {
   std::vector<Placement> possible;
   for (const RawLayout *layout : listLayouts(image.size()))
     for (const Vmcoreinfo &kernel : kernels)
-      if (hasRoot(layOut(image, *layout), kernel))
+      if (hasRoot(layOut(image, *layout), kernel, &silent))
         possible.push_back({layout, &kernel});
   if (possible.empty())
     return std::nullopt;
   if (possible.front().layout == possible.back().layout)
     return possible.front(); // one layout, perhaps several kernels
   for (Placement &placement : possible) {
-    checkDirectMap(image, placement);
+    checkDirectMap(image, placement, silent);
     if (placement.directMapFits)
       return placement;
   }
@@ -168,7 +180,8 @@ std::optional<RawPlacement> findRawPlacement(const Dump &dump,
     return std::nullopt;
   const FileImage &image = *dump.unplacedImage;
   const std::vector<Vmcoreinfo> kernels = listKernels(dump, diagnostics);
-  const std::optional<Placement> best = findBest(image, kernels);
+  Diagnostics silent = diagnostics.makeSilent();
+  const std::optional<Placement> best = findBest(image, kernels, silent);
   if (!best)
     return std::nullopt;
   if (best->layout == &rawLayouts().front()) {

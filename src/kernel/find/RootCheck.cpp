@@ -236,10 +236,10 @@ std::vector<ModeChoice> listModes(const KernelArch &arch,
   return choices;
 }
 
-std::vector<FoundRoot> findRoots(const PhysicalMemory &memory,
-                                 llvm::ArrayRef<ModeChoice> modes,
-                                 const ImageSymbols &symbols,
-                                 Diagnostics &diagnostics) {
+std::vector<FoundRoot>
+findRoots(const PhysicalMemory &memory, llvm::ArrayRef<ModeChoice> modes,
+          const ImageSymbols &symbols, Diagnostics &diagnostics,
+          llvm::function_ref<bool(const FoundRoot &)> isProven) {
   std::vector<FoundRoot> found, doubtful;
   // One look at all of memory for each mask.
   while (!modes.empty() && found.empty()) {
@@ -249,8 +249,13 @@ std::vector<FoundRoot> findRoots(const PhysicalMemory &memory,
     std::vector<const PagingMode *> tried;
     for (auto mode = modes.begin(); mode != next; ++mode)
       tried.push_back(&mode->mode);
-    for (const FixedPoint &point :
-         findFixedPoints(memory, tried, symbols.self, diagnostics)) {
+    for (const FixedPoint &point : findFixedPoints(
+             memory, tried, symbols.self, diagnostics,
+             [&](const FixedPoint &point) {
+               return judgeRoot(memory, *point.mode, point.root, symbols)
+                              .verdict == RootVerdict::Confirmed &&
+                      isProven({point.root, {*point.mode, mask}, ""});
+             })) {
       const RootJudgement judgement =
           judgeRoot(memory, *point.mode, point.root, symbols);
       if (judgement.verdict == RootVerdict::Refuted)

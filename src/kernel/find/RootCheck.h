@@ -85,10 +85,11 @@ struct FoundRoot {
 };
 
 /// Looks at all of memory for roots that map themselves, the likeliest first.
-/// Where some are confirmed, those alone.
-std::vector<FoundRoot> findRoots(const PhysicalMemory &memory,
-                                 llvm::ArrayRef<ModeChoice> modes,
-                                 const ImageSymbols &symbols,
-                                 Diagnostics &diagnostics);
+/// Where some are confirmed, those alone. Looks no further than to a confirmed
+/// one of which \p isProven says so.
+std::vector<FoundRoot>
+findRoots(const PhysicalMemory &memory, llvm::ArrayRef<ModeChoice> modes,
+          const ImageSymbols &symbols, Diagnostics &diagnostics,
+          llvm::function_ref<bool(const FoundRoot &)> isProven);
 
 } // namespace vmpt

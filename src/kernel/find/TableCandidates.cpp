@@ -1,7 +1,9 @@
 #include "kernel/find/TableCandidates.h"
 
 #include "kernel/find/RootCheck.h"
-#include "memory/ScanProgress.h"
+#include "memory/MemoryScan.h"
+
+#include "llvm/ADT/STLExtras.h"
 
 #include <algorithm>
 
@@ -12,26 +14,6 @@ namespace {
 /// Of that many the rest is not judged.
 constexpr size_t maxCandidates = size_t(1) << 18;
 constexpr uint64_t blockBytes = uint64_t(64) << 10, pageBytes = 4096;
-
-class CandidateScan {
-public:
-  CandidateScan(const PhysicalMemory &memory,
-                llvm::ArrayRef<const PagingMode *> modes)
-      : memory_(memory) {
-    for (const PagingMode *mode : modes)
-      found_.byMode.push_back({mode, {}});
-  }
-
-  void look(const MemoryRange &range, ScanProgress &progress);
-  TableCandidates take() { return std::move(found_); }
-
-private:
-  void lookAt(PhysAddr start, llvm::ArrayRef<uint8_t> bytes);
-
-  const PhysicalMemory &memory_;
-  size_t count_ = 0;
-  TableCandidates found_;
-};
 
 /// Cheap, as each page is asked.
 bool looksLikeTop(const PagingMode &mode, const uint8_t *raw) {
@@ -49,42 +31,41 @@ bool looksLikeTop(const PagingMode &mode, const uint8_t *raw) {
   return isUsed;
 }
 
-void CandidateScan::lookAt(PhysAddr start, llvm::ArrayRef<uint8_t> bytes) {
-  for (auto &[mode, candidates] : found_.byMode) {
+/// The tables in \p bytes, for each of \p modes.
+using Tables = std::vector<std::vector<PhysAddr>>;
+
+void lookAt(const PhysicalMemory &memory,
+            llvm::ArrayRef<const PagingMode *> modes, PhysAddr start,
+            llvm::ArrayRef<uint8_t> bytes, Tables &tables) {
+  for (auto [mode, found] : llvm::zip(modes, tables)) {
     const uint64_t size = mode->tableBytes(0);
     const uint64_t step = std::min(size, bit(mode->pageShift));
     for (uint64_t at = alignUp(start.value, step) - start.value;
-         at + size <= bytes.size(); at += step) {
-      const uint8_t *raw = bytes.data() + at;
-      if (!looksLikeTop(*mode, raw) ||
-          findTableFault(memory_, *mode, start + at))
-        continue;
-      if (count_ >= maxCandidates) {
-        found_.isCut = true;
-        return;
-      }
-      ++count_;
-      candidates.push_back(start + at);
-    }
+         at + size <= bytes.size(); at += step)
+      if (looksLikeTop(*mode, bytes.data() + at) &&
+          !findTableFault(memory, *mode, start + at))
+        found.push_back(start + at);
   }
 }
 
-void CandidateScan::look(const MemoryRange &range, ScanProgress &progress) {
+void lookAtPiece(const PhysicalMemory &memory,
+                 llvm::ArrayRef<const PagingMode *> modes,
+                 const MemoryPiece &piece, Tables &tables) {
+  tables.resize(modes.size());
   std::vector<uint8_t> block;
-  for (uint64_t done = 0; done < range.size;) {
-    const PhysAddr at = range.start + done;
+  for (uint64_t done = 0; done < piece.size;) {
+    const PhysAddr at = piece.start + done;
     uint64_t size =
-        std::min(blockBytes - (at.value & (blockBytes - 1)), range.size - done);
+        std::min(blockBytes - (at.value & (blockBytes - 1)), piece.size - done);
     block.resize(size);
-    if (memory_.tryRead(at, block)) { // one of its pages is corrupt
+    if (memory.tryRead(at, block)) { // one of its pages is corrupt
       size = std::min(pageBytes - (at.value & (pageBytes - 1)), size);
       block.resize(size);
-      if (memory_.tryRead(at, block))
+      if (memory.tryRead(at, block))
         block.clear();
     }
     if (!block.empty())
-      lookAt(at, block);
-    progress.advance(size);
+      lookAt(memory, modes, at, block, tables);
     done += size;
   }
 }
@@ -94,12 +75,27 @@ void CandidateScan::look(const MemoryRange &range, ScanProgress &progress) {
 TableCandidates findTableCandidates(const PhysicalMemory &memory,
                                     llvm::ArrayRef<const PagingMode *> modes,
                                     Diagnostics &diagnostics) {
-  ScanProgress progress(diagnostics, memory, "looking for top tables");
-  CandidateScan scan(memory, modes);
-  for (const MemoryRange &range : memory.ranges())
-    if (!range.absence)
-      scan.look(range, progress);
-  return scan.take();
+  TableCandidates found;
+  for (const PagingMode *mode : modes)
+    found.byMode.push_back({mode, {}});
+  size_t count = 0;
+  scanMemory<Tables>(
+      memory, diagnostics, "looking for top tables",
+      [&](const MemoryPiece &piece, Tables &tables) {
+        lookAtPiece(memory, modes, piece, tables);
+      },
+      [&](const Tables &tables) {
+        for (auto [mode, roots] : llvm::zip(found.byMode, tables))
+          for (PhysAddr root : roots) {
+            found.isCut |= count == maxCandidates;
+            if (found.isCut)
+              return false;
+            mode.second.push_back(root);
+            ++count;
+          }
+        return true;
+      });
+  return found;
 }
 
 } // namespace vmpt

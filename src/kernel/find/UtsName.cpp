@@ -1,6 +1,6 @@
 #include "kernel/find/UtsName.h"
 
-#include "memory/ScanProgress.h"
+#include "memory/MemoryScan.h"
 #include "support/Bits.h"
 
 #include <array>
@@ -44,10 +44,10 @@ private:
 
 } // namespace
 
-std::vector<RootGuess> guessRootsByUtsName(const PhysicalMemory &memory,
-                                           const Vmcoreinfo &info,
-                                           const ImageSymbols &symbols,
-                                           Diagnostics &diagnostics) {
+std::vector<RootGuess>
+guessRootsByUtsName(const PhysicalMemory &memory, const Vmcoreinfo &info,
+                    const ImageSymbols &symbols, Diagnostics &diagnostics,
+                    llvm::function_ref<bool(const RootGuess &)> isProven) {
   constexpr size_t maxGuesses = 4;
   constexpr uint64_t pageBytes = 4096;
   const std::optional<uint64_t> names = info.symbol("init_uts_ns");
@@ -57,24 +57,36 @@ std::vector<RootGuess> guessRootsByUtsName(const PhysicalMemory &memory,
   if (auto offset = info.offset("uts_namespace.name"))
     offsets = {*offset};
   const PhysicalMemory &scanned = memory.forScanning();
-  ScanProgress progress(diagnostics, scanned, "looking for the kernel's name");
   const UtsName name(scanned, *info.release());
   std::vector<RootGuess> guesses;
-  for (const MemoryRange &range : scanned.ranges()) {
-    if (range.absence)
-      continue;
-    for (uint64_t done = 0; done < range.size; done += pageBytes) {
-      const PhysAddr page(alignDown(range.start.value, pageBytes) + done);
-      const PhysAddr at = page + (*names & (pageBytes - 1));
-      progress.advance(pageBytes);
-      for (uint64_t offset : offsets)
-        if (guesses.size() < maxGuesses && name.isAt(at + offset))
+  using Places = llvm::SmallVector<PhysAddr, 0>;
+  scanMemory<Places>(
+      scanned, diagnostics, "looking for the kernel's name",
+      [&](const MemoryPiece &piece, Places &places) {
+        const uint64_t first = alignDown(piece.start.value, pageBytes);
+        for (uint64_t page = first;
+             places.size() < maxGuesses &&
+             page - first < piece.size + (piece.start.value - first);
+             page += pageBytes)
+          for (uint64_t offset : offsets) {
+            const PhysAddr at(page + (*names & (pageBytes - 1)));
+            if (name.isAt(at + offset))
+              places.push_back(at);
+          }
+      },
+      [&](const Places &places) {
+        for (PhysAddr at : places) {
+          if (guesses.size() >= maxGuesses)
+            return false;
           guesses.push_back(
               {at - (*names - symbols.self.value),
                "at its distance from the release in init_uts_ns, physical " +
                    hex(at)});
-    }
-  }
+          if (isProven(guesses.back()))
+            return false;
+        }
+        return true;
+      });
   return guesses;
 }
 

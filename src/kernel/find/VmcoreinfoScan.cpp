@@ -1,7 +1,10 @@
 #include "kernel/find/VmcoreinfoScan.h"
 
-#include "memory/ScanProgress.h"
+#include "memory/MemoryScan.h"
 #include "support/Bits.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallVector.h"
 
 #include <algorithm>
 #include <cstring>
@@ -46,91 +49,130 @@ std::string readText(const PhysicalMemory &memory, PhysAddr at, uint64_t size) {
   return text;
 }
 
+/// Where a text stands, and what is in front of it.
+struct Place {
+  PhysAddr at;
+  uint64_t textOffset = 0; ///< From there; 0: no note.
+  uint64_t textBytes = 0;  ///< At most.
+};
+using Places = llvm::SmallVector<Place, 0>;
+
+FoundVmcoreinfo readAt(const PhysicalMemory &memory, const Place &place) {
+  return {place.at, place.textOffset != 0,
+          Vmcoreinfo::parse(
+              readText(memory, place.at + place.textOffset, place.textBytes))};
+}
+
+void lookForNotes(PhysAddr start, llvm::ArrayRef<uint8_t> bytes,
+                  Places &places) {
+  static constexpr char wanted[] = "VMCOREINFO\0\0OSRELEASE=";
+  constexpr uint64_t wantedBytes = sizeof wanted - 1, nameOffset = 12;
+  for (const uint8_t *at = bytes.data(), *end = at + bytes.size();;) {
+    at = static_cast<const uint8_t *>(
+        ::memmem(at, size_t(end - at), wanted, wantedBytes));
+    if (!at || places.size() >= maxCandidates)
+      return;
+    const uint64_t offset = uint64_t(at++ - bytes.data());
+    if (offset < nameOffset)
+      continue;
+    const PhysAddr note = start + (offset - nameOffset);
+    for (ByteOrder order : {ByteOrder::little, ByteOrder::big})
+      if (auto size =
+              noteTextBytes(bytes.drop_front(offset - nameOffset), order);
+          size && note.value % 4 == 0)
+        places.push_back({note, noteHeaderBytes, *size});
+  }
+}
+
 /// Notes at any multiple of 4: before 4.13 (linux, "kexec: move vmcoreinfo out
 /// of the kernel's .bss section") the note was an array among others.
 std::vector<FoundVmcoreinfo>
-scanForUnalignedNotes(const PhysicalMemory &memory) {
-  static constexpr char wanted[] = "VMCOREINFO\0\0OSRELEASE=";
-  constexpr uint64_t wantedBytes = sizeof wanted - 1, nameOffset = 12;
-  constexpr uint64_t pieceBytes = 256 * 1024;
+scanForUnalignedNotes(const PhysicalMemory &memory, Diagnostics &diagnostics,
+                      llvm::function_ref<bool(const Vmcoreinfo &)> isEnough) {
   const PhysicalMemory &scanned = memory.forScanning();
   std::vector<FoundVmcoreinfo> found;
-  std::vector<uint8_t> piece;
-  auto lookAt = [&](PhysAddr start) {
-    for (const uint8_t *at = piece.data(), *end = at + piece.size();;) {
-      at = static_cast<const uint8_t *>(
-          ::memmem(at, size_t(end - at), wanted, wantedBytes));
-      if (!at || found.size() >= maxCandidates)
-        return;
-      const uint64_t offset = uint64_t(at++ - piece.data());
-      if (offset < nameOffset)
-        continue;
-      const PhysAddr note = start + (offset - nameOffset);
-      for (ByteOrder order : {ByteOrder::little, ByteOrder::big})
-        if (auto size = noteTextBytes(
-                llvm::ArrayRef<uint8_t>(piece).drop_front(offset - nameOffset),
-                order);
-            size && note.value % 4 == 0)
-          found.push_back({note, true,
-                           Vmcoreinfo::parse(readText(
-                               memory, note + noteHeaderBytes, *size))});
-    }
-  };
-  for (const MemoryRange &range : scanned.ranges()) {
-    if (range.absence)
-      continue;
-    // Pieces overlap by what the start of a note takes.
-    constexpr uint64_t overlap = nameOffset + wantedBytes;
-    for (uint64_t done = 0; done + overlap < range.size; done += pieceBytes) {
-      piece.resize(std::min(pieceBytes + overlap, range.size - done));
-      if (!scanned.tryRead(range.start + done, piece))
-        lookAt(range.start + done);
-    }
-  }
-  // A note on the border of two pieces is seen twice.
-  found.erase(
-      std::unique(found.begin(), found.end(),
-                  [](auto &a, auto &b) { return a.address == b.address; }),
-      found.end());
+  scanMemory<Places>(
+      scanned, diagnostics, "looking for VMCOREINFO in all bytes",
+      [&](const MemoryPiece &piece, Places &places) {
+        // What crosses the border of two pieces is seen, once or twice.
+        constexpr uint64_t overlap = 40;
+        std::vector<uint8_t> bytes(piece.size + overlap);
+        const llvm::MutableArrayRef<uint8_t> all(bytes);
+        for (const auto part : {all, all.take_front(piece.size)})
+          if (!scanned.tryRead(piece.start, part))
+            return lookForNotes(piece.start, part, places);
+        bytes.resize(pageBytes);
+        for (uint64_t done = 0, step = 0; done < piece.size; done += step) {
+          const PhysAddr at = piece.start + done;
+          step = std::min(piece.size - done,
+                          pageBytes - (at.value & (pageBytes - 1)));
+          const auto page =
+              llvm::MutableArrayRef<uint8_t>(bytes).take_front(step);
+          if (!scanned.tryRead(at, page))
+            lookForNotes(at, page, places);
+        }
+      },
+      [&](const Places &places) {
+        for (const Place &place : places) {
+          if (found.size() >= maxCandidates)
+            return false;
+          if (!found.empty() && found.back().address == place.at)
+            continue;
+          found.push_back(readAt(memory, place));
+          if (isEnough(found.back().info))
+            return false;
+        }
+        return true;
+      });
   return found;
+}
+
+/// What stands at the start of the pages of \p piece.
+void lookAtPages(const PhysicalMemory &memory, const MemoryPiece &piece,
+                 Places &places) {
+  for (uint64_t at = alignUp(piece.start.value, pageBytes);
+       at - piece.start.value < piece.size && places.size() < maxCandidates;
+       at += pageBytes) {
+    uint8_t start[noteHeaderBytes + textStart.size()];
+    if (memory.tryRead(PhysAddr(at), start))
+      continue;
+    auto is = [&](size_t offset) {
+      return std::memcmp(start + offset, textStart.data(), textStart.size()) ==
+             0;
+    };
+    // Both byte orders: a big-endian kernel's note is one, too.
+    for (ByteOrder order : {ByteOrder::little, ByteOrder::big})
+      if (auto size = noteTextBytes(start, order); size && is(noteHeaderBytes))
+        places.push_back({PhysAddr(at), noteHeaderBytes, *size});
+    if (is(0))
+      places.push_back({PhysAddr(at), 0, maxTextBytes});
+  }
 }
 
 } // namespace
 
 std::vector<FoundVmcoreinfo>
-scanPagesForVmcoreinfo(const PhysicalMemory &memory, Diagnostics &diagnostics) {
+scanPagesForVmcoreinfo(const PhysicalMemory &memory, Diagnostics &diagnostics,
+                       llvm::function_ref<bool(const Vmcoreinfo &)> isEnough) {
   const PhysicalMemory &scanned = memory.forScanning();
-  ScanProgress progress(diagnostics, scanned, "looking for VMCOREINFO");
   std::vector<FoundVmcoreinfo> notes, texts;
-  for (const MemoryRange &range : scanned.ranges()) {
-    if (range.absence)
-      continue;
-    for (uint64_t at = alignUp(range.start.value, pageBytes);
-         at - range.start.value < range.size &&
-         notes.size() + texts.size() < maxCandidates;
-         at += pageBytes) {
-      progress.advance(pageBytes);
-      uint8_t start[noteHeaderBytes + textStart.size()];
-      if (scanned.tryRead(PhysAddr(at), start))
-        continue;
-      auto is = [&](size_t offset) {
-        return std::memcmp(start + offset, textStart.data(),
-                           textStart.size()) == 0;
-      };
-      // Both byte orders: a big-endian kernel's note is one, too.
-      for (ByteOrder order : {ByteOrder::little, ByteOrder::big})
-        if (auto size = noteTextBytes(start, order);
-            size && is(noteHeaderBytes))
-          notes.push_back(
-              {PhysAddr(at), true,
-               Vmcoreinfo::parse(
-                   readText(memory, PhysAddr(at + noteHeaderBytes), *size))});
-      if (is(0))
-        texts.push_back(
-            {PhysAddr(at), false,
-             Vmcoreinfo::parse(readText(memory, PhysAddr(at), maxTextBytes))});
-    }
-  }
+  scanMemory<Places>(
+      scanned, diagnostics, "looking for VMCOREINFO",
+      [&](const MemoryPiece &piece, Places &places) {
+        lookAtPages(scanned, piece, places);
+      },
+      [&](const Places &places) {
+        for (const Place &place : places) {
+          if (notes.size() + texts.size() >= maxCandidates)
+            return false;
+          FoundVmcoreinfo found = readAt(memory, place);
+          const bool isLast = found.isNote && isEnough(found.info);
+          (found.isNote ? notes : texts).push_back(std::move(found));
+          if (isLast)
+            return false;
+        }
+        return true;
+      });
   for (FoundVmcoreinfo &text : texts)
     if (std::none_of(notes.begin(), notes.end(), [&](auto &note) {
           return note.info.text() == text.info.text();
@@ -139,11 +181,13 @@ scanPagesForVmcoreinfo(const PhysicalMemory &memory, Diagnostics &diagnostics) {
   return notes;
 }
 
-std::vector<FoundVmcoreinfo> scanForVmcoreinfo(const PhysicalMemory &memory,
-                                               Diagnostics &diagnostics) {
+std::vector<FoundVmcoreinfo>
+scanForVmcoreinfo(const PhysicalMemory &memory, Diagnostics &diagnostics,
+                  llvm::function_ref<bool(const Vmcoreinfo &)> isEnough) {
   std::vector<FoundVmcoreinfo> found =
-      scanPagesForVmcoreinfo(memory, diagnostics);
-  return found.empty() ? scanForUnalignedNotes(memory) : found;
+      scanPagesForVmcoreinfo(memory, diagnostics, isEnough);
+  return found.empty() ? scanForUnalignedNotes(memory, diagnostics, isEnough)
+                       : found;
 }
 
 } // namespace vmpt

@@ -5,6 +5,8 @@
 #include "memory/PhysicalMemory.h"
 #include "support/Diagnostics.h"
 
+#include "llvm/ADT/STLFunctionalExtras.h"
+
 namespace vmpt {
 
 struct FoundVmcoreinfo {
@@ -17,13 +19,20 @@ struct FoundVmcoreinfo {
 /// page (linux kernel/vmcore_info.c). Looks at the first bytes of each page
 /// that is present. Notes come first in the result, then bare texts that repeat
 /// none of the notes. There can be several: a kdump kernel that waits, a kernel
-/// before kexec, guests in the memory of a host.
-std::vector<FoundVmcoreinfo>
-scanPagesForVmcoreinfo(const PhysicalMemory &memory, Diagnostics &diagnostics);
+/// before kexec, guests in the memory of a host. Looks no further than to a
+/// note of which \p isEnough says so; a text may stand in front of its note.
+std::vector<FoundVmcoreinfo> scanPagesForVmcoreinfo(
+    const PhysicalMemory &memory, Diagnostics &diagnostics,
+    llvm::function_ref<bool(const Vmcoreinfo &)> isEnough = [](auto &) {
+      return false;
+    });
 
 /// The same; if that finds nothing, looks at all bytes, for kernels before
 /// 4.13, whose note stands in the bss.
-std::vector<FoundVmcoreinfo> scanForVmcoreinfo(const PhysicalMemory &memory,
-                                               Diagnostics &diagnostics);
+std::vector<FoundVmcoreinfo> scanForVmcoreinfo(
+    const PhysicalMemory &memory, Diagnostics &diagnostics,
+    llvm::function_ref<bool(const Vmcoreinfo &)> isEnough = [](auto &) {
+      return false;
+    });
 
 } // namespace vmpt

@@ -1,6 +1,7 @@
 #include "kernel/tasks/TaskTables.h"
 
 #include "kernel/find/KernelArch.h"
+#include "support/Parallel.h"
 
 #include <unordered_map>
 
@@ -12,24 +13,31 @@ std::vector<TaskTables> countTaskTables(const TaskList &list,
                                         Diagnostics &diagnostics) {
   std::vector<TaskTables> rows;
   // A thread has its process's mm: each is counted once.
-  std::unordered_map<uint64_t, TableUse> known;
+  std::unordered_map<uint64_t, size_t> known; // Place in `roots`.
+  std::vector<PhysAddr> roots;
   std::unordered_map<uint64_t, unsigned> sharers;
-  const VirtAddr last = kernel.arch->lastUserAddress(kernel);
-  size_t done = 0;
   for (const Task &task : list.tasks) {
-    TaskTables row{&task, std::nullopt};
+    rows.push_back({&task, std::nullopt});
     if (const Task *holder = task.isLeader() ? task.memoryHolder() : nullptr)
       ++sharers[holder->mm.value];
-    if (task.root) {
-      auto [found, isNew] = known.try_emplace(task.mm.value);
-      if (isNew)
-        found->second =
-            countTableUse(memory, kernel.mode, *task.root, VirtAddr(0), last);
-      row.use = found->second;
-    }
-    rows.push_back(row);
-    diagnostics.progress("page tables", ++done, list.tasks.size());
+    if (task.root && known.try_emplace(task.mm.value, roots.size()).second)
+      roots.push_back(*task.root);
   }
+  const VirtAddr last = kernel.arch->lastUserAddress(kernel);
+  std::vector<TableUse> uses;
+  countInOrder<TableUse>(
+      roots.size(), diagnostics.threads(),
+      [&](unsigned, size_t i, TableUse &use) {
+        use = countTableUse(memory, kernel.mode, roots[i], VirtAddr(0), last);
+      },
+      [&](size_t, const TableUse &use) {
+        uses.push_back(use);
+        diagnostics.progress("page tables", uses.size(), roots.size());
+        return true;
+      });
+  for (TaskTables &row : rows)
+    if (row.task->root)
+      row.use = uses[known.at(row.task->mm.value)];
   for (TaskTables &row : rows)
     if (auto found = sharers.find(row.task->mm.value); found != sharers.end())
       row.sharers = found->second;

@@ -32,7 +32,7 @@ protected:
   }
   /// "10 0x400000 rwxu", a line each.
   std::string find(std::vector<PhysicalRange> targets, uint64_t limit = 100) {
-    ReverseMap map(*debug, tasks);
+    ReverseMap map(*debug, tasks, threads);
     std::string text;
     map.find(mergeRanges(std::move(targets)), limit,
              [&](const ReverseMapOwner &owner, const Mapping &mapping) {
@@ -49,6 +49,7 @@ protected:
   }
   std::string find(uint64_t at) { return find({{PhysAddr(at), PhysAddr(at)}}); }
 
+  unsigned threads = 1;
   BuiltKernel built{x86_64::fourLevel, VirtAddr(0xffffffff81000000),
                     PhysAddr(0x1000000)};
   PageTableBuilder first{*built.memory, x86_64::fourLevel, PhysAddr(0x2000000)},
@@ -143,7 +144,7 @@ TEST_F(ReverseMapTest, DuplicatesHaveDifferentRights) {
   second.map(VirtAddr(0x600000), PhysAddr(0x5601000), userText, 3);
   first.map(VirtAddr(0x600000), PhysAddr(0x5601000), userData, 3);
   EXPECT_EQ(
-      ReverseMap(*debug, tasks).findDuplicates(),
+      ReverseMap(*debug, tasks, threads).findDuplicates(),
       (std::vector<PhysicalRange>{{PhysAddr(0x5601000), PhysAddr(0x5601fff)}}));
 }
 
@@ -156,6 +157,28 @@ TEST(FindMixed, IsWhereTwoKindsOverlap) {
       (std::vector<PhysicalRange>{range(50, 99), range(149, 149)}));
   EXPECT_TRUE(findMixed({range(0, 99), range(100, 149)}, {1, 2}).empty());
   EXPECT_TRUE(findMixed({range(0, 99), range(0, 99)}, {1, 1}).empty());
+}
+
+TEST_F(ReverseMapTest, ThreadsChangeNothing) {
+  for (uint64_t page = 0; page < 600; ++page)
+    for (PageTableBuilder *tables : {&first, &second})
+      tables->map(VirtAddr(0x400000 + page * 4096),
+                  PhysAddr(0x2000000 + page * 4096), 0x7, 3);
+  addTask(30, first.root(), 10 * 0x1000); // shares the mm of pid 10
+  const std::vector<PhysicalRange> targets = {
+      {PhysAddr(0x2000000), PhysAddr(0x2000000 + 500 * 4096)}};
+  for (uint64_t limit : {0, 1, 501, 502, 1002, 1003, 5000}) {
+    threads = 1;
+    const std::string text = find(targets, limit);
+    const auto said = problems;
+    const bool wasCut = isCut;
+    for (unsigned count : {2u, 5u}) {
+      threads = count;
+      EXPECT_EQ(find(targets, limit), text) << count << ", limit " << limit;
+      EXPECT_EQ(problems, said);
+      EXPECT_EQ(isCut, wasCut);
+    }
+  }
 }
 
 } // namespace

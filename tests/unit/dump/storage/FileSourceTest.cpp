@@ -6,6 +6,7 @@
 #include "dump/formats/ElfCore.h"
 #include "dump/formats/Flattened.h"
 #include "dump/formats/Kdump.h"
+#include "dump/storage/ExtentMemory.h"
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -169,6 +170,46 @@ TEST(FileSource, HolesAreNoData) {
   }
   EXPECT_TRUE(found);
   EXPECT_LE(stored, uint64_t(60) << 20);
+}
+
+TEST(MappedBytes, HolesArePassedOverAndForgottenBytesComeBack) {
+  TemporaryFile file({});
+  file.truncate(64 << 20);
+  std::ofstream(file.path, std::ios::binary | std::ios::in)
+      .seekp(32 << 20)
+      .write("x", 1);
+  auto source = valueOf(FileSource::open(file.path));
+  const PlainImage image(source);
+  ExtentMemory memory;
+  memory.addImage(PhysAddr(0x100000), image, 0, 64 << 20);
+  memory.addZeros(PhysAddr(0x100000 + (64 << 20)), 8 << 20);
+  memory.finish();
+  const PhysAddr x(0x100000 + (32 << 20));
+  const MemoryRange found = memory.nextStored(PhysAddr(0x100000), 72 << 20);
+  EXPECT_LE(found.start, x);
+  EXPECT_GT(found.start + found.size, x);
+  if (found.start != PhysAddr(0x100000)) { // a file system that tells
+    EXPECT_LE(found.size, uint64_t(1) << 20);
+    EXPECT_EQ(memory.nextStored(found.start + found.size, 16 << 20).size, 0u);
+  }
+  // Zeros by contract need no file system.
+  EXPECT_EQ(memory.nextStored(PhysAddr(0x100000 + (64 << 20)), 8 << 20).size,
+            0u);
+  const uint8_t *view = memory.tryView(x, 1);
+  ASSERT_TRUE(view);
+  memory.forget(PhysAddr(0x100000), 72 << 20);
+  EXPECT_EQ(*view, 'x');
+}
+
+TEST(MappedBytes, WhatIsNoMappingStaysAsItIs) {
+  std::vector<uint8_t> bytes(1 << 20, 7);
+  ExtentMemory memory;
+  memory.addData(PhysAddr(0), bytes);
+  memory.finish();
+  memory.forget(PhysAddr(0), bytes.size());
+  EXPECT_EQ(bytes, std::vector<uint8_t>(1 << 20, 7));
+  EXPECT_EQ(memory.nextStored(PhysAddr(0), bytes.size()),
+            (MemoryRange{PhysAddr(0), bytes.size(), {}}));
 }
 
 //===- readers of files that are not mapped -------------------------------===//

@@ -9,6 +9,7 @@
 
 #include "gtest/gtest.h"
 
+#include <atomic>
 #include <unistd.h>
 
 using namespace vmpt;
@@ -83,6 +84,61 @@ TEST(ElfCoreWriter, WhatIsLeftOutStaysAbsentAndTheRestReadsBack) {
   ASSERT_TRUE(dump.memory->tryRead(PhysAddr(0x2000), byte));
   EXPECT_EQ(dump.memory->tryRead(PhysAddr(0x2fff), byte)->absence,
             Absence::OutsideRam);
+}
+
+/// How often each of its pages was read, or viewed.
+class CountingMemory final : public PhysicalMemory {
+public:
+  static constexpr uint64_t pages = 3000;
+  mutable std::vector<std::atomic<unsigned>> reads =
+      std::vector<std::atomic<unsigned>>(pages);
+
+  std::optional<AbsentByte>
+  tryRead(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const override {
+    const uint64_t page = at.value / 4096;
+    EXPECT_LE((at.value + out.size() - 1) / 4096, page) << "one page at a time";
+    std::fill(out.begin(), out.end(), uint8_t(page % 7));
+    ++reads[page];
+    return std::nullopt;
+  }
+  llvm::ArrayRef<MemoryRange> ranges() const override { return all_; }
+
+private:
+  std::vector<MemoryRange> all_ = {{PhysAddr(0), pages * 4096, {}}};
+};
+
+TEST(ElfCoreWriter, EachPageIsReadOnceByAnyNumberOfThreads) {
+  std::string first;
+  for (unsigned threads : {1u, 2u, 5u}) {
+    CountingMemory memory;
+    CoreContents contents{Arch::X86_64};
+    contents.segments = makeSegments(memory.ranges());
+    Diagnostics diagnostics;
+    diagnostics.setThreads(threads);
+    TemporaryName file;
+    auto output = valueOf(OutputFile::create({.path = file.path}));
+    llvm::Error error = writeElfCore(*output, contents, memory, diagnostics);
+    ASSERT_FALSE(bool(error)) << textOf(std::move(error));
+    for (const std::atomic<unsigned> &count : memory.reads)
+      ASSERT_EQ(count.load(), 1u);
+    auto written = valueOf(MappedFile::open(file.path));
+    if (threads == 1)
+      first = written->bytes().text().str();
+    EXPECT_EQ(written->bytes().text(), llvm::StringRef(first));
+  }
+}
+
+TEST(ElfCoreWriter, AFileCanBeStartedAnew) {
+  TemporaryName file;
+  auto output = valueOf(OutputFile::create({.path = file.path}));
+  ASSERT_TRUE(output->canRestart());
+  ASSERT_FALSE(bool(output->write(std::vector<uint8_t>(200'000, 1))));
+  ASSERT_FALSE(bool(output->restart()));
+  EXPECT_EQ(output->position(), 0u);
+  ASSERT_FALSE(bool(output->write({2, 3})));
+  ASSERT_FALSE(bool(output->commit()));
+  EXPECT_EQ(valueOf(MappedFile::open(file.path))->bytes().text(),
+            llvm::StringRef("\2\3"));
 }
 
 TEST(ElfCoreWriter, AnAliasIsASecondViewOfTheSameBytes) {

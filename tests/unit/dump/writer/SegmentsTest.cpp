@@ -1,4 +1,5 @@
 #include "dump/writer/Segments.h"
+#include "dump/writer/VerifiedRanges.h"
 
 #include "memory/RecordingMemory.h"
 #include "support/SparseMemory.h"
@@ -47,7 +48,7 @@ protected:
   }
   ChosenMemory choose() {
     Diagnostics silent;
-    return chooseSegments(memory, silent);
+    return chooseSegments(memory, verifyRanges(memory, silent));
   }
   SparseMemory memory;
 };
@@ -69,7 +70,7 @@ TEST_F(ChooseTest, WhatCannotBeReadAfterAllIsLost) {
   RangesOnly broken({{PhysAddr(0x1000), 0x2000, {}},
                      {PhysAddr(0x3000), 0x1000, Absence::Excluded}});
   Diagnostics silent;
-  ChosenMemory chosen = chooseSegments(broken, silent);
+  ChosenMemory chosen = chooseSegments(broken, verifyRanges(broken, silent));
   EXPECT_THAT(chosen.segments, IsEmpty());
   EXPECT_EQ(countLostBytes(broken, chosen.segments), 0x2000u);
   ASSERT_EQ(chosen.absent.size(), 2u);
