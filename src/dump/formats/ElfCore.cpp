@@ -45,10 +45,26 @@ llvm::Expected<Bytes> gatherHeaders(const FileImage &image, Buffers &buffers) {
   }
 }
 
+/// In the form of 64-bit files, in which most are: those are looked at where
+/// they lie, as long as \p elf lives. The others are in \p copies.
+llvm::Expected<llvm::ArrayRef<GElf_Phdr>>
+viewProgramHeaders(Elf *elf, size_t count, std::vector<GElf_Phdr> &copies) {
+  if (gelf_getclass(elf) == ELFCLASS64)
+    if (const Elf64_Phdr *all = elf64_getphdr(elf);
+        all && reinterpret_cast<uintptr_t>(all) % alignof(Elf64_Phdr) == 0)
+      return llvm::ArrayRef<GElf_Phdr>(all, count);
+  copies.resize(count);
+  for (size_t i = 0; i < count; ++i)
+    if (!gelf_getphdr(elf, int(i), &copies[i]))
+      return makeLibelfError("cannot read a program header");
+  return llvm::ArrayRef<GElf_Phdr>(copies);
+}
+
 /// Program headers that are not all inside the file end the reading: without
 /// them nothing can be said about the memory.
-llvm::Expected<std::vector<GElf_Phdr>>
-readProgramHeaders(Elf *elf, const GElf_Ehdr &header, Bytes file) {
+llvm::Expected<llvm::ArrayRef<GElf_Phdr>>
+readProgramHeaders(Elf *elf, const GElf_Ehdr &header, Bytes file,
+                   std::vector<GElf_Phdr> &copies) {
   const uint64_t entrySize = gelf_getclass(elf) == ELFCLASS64
                                  ? sizeof(Elf64_Phdr)
                                  : sizeof(Elf32_Phdr);
@@ -71,11 +87,7 @@ readProgramHeaders(Elf *elf, const GElf_Ehdr &header, Bytes file) {
             hex(header.e_phoff) + " run " +
             describeOverrun(header.e_phoff, count * entrySize, file.size()),
         FileOffset(header.e_phoff));
-  std::vector<GElf_Phdr> headers(count);
-  for (size_t i = 0; i < count; ++i)
-    if (!gelf_getphdr(elf, int(i), &headers[i]))
-      return makeLibelfError("cannot read a program header");
-  return headers;
+  return viewProgramHeaders(elf, count, copies);
 }
 
 /// As `uname -m` has it; empty where the header names none.
@@ -162,7 +174,7 @@ void readNoteSegment(const GElf_Phdr &segment, const FileImage &image,
 /// is one more segment there, so the difference that most bytes agree on
 /// counts. kexec-tools has -1 for high memory of i386.
 std::optional<uint64_t>
-findDirectMapOffset(const std::vector<GElf_Phdr> &segments) {
+findDirectMapOffset(llvm::ArrayRef<GElf_Phdr> segments) {
   std::vector<std::pair<uint64_t, uint64_t>> votes;
   for (const GElf_Phdr &segment : segments) {
     if (segment.p_type != PT_LOAD || segment.p_vaddr == segment.p_paddr ||
@@ -199,7 +211,7 @@ bool isKcore(const Dump &dump) {
 
 /// Cores that look like a machine's memory and are not, or not in a way that
 /// could be read.
-llvm::Error refuseOtherCores(const std::vector<GElf_Phdr> &segments,
+llvm::Error refuseOtherCores(llvm::ArrayRef<GElf_Phdr> segments,
                              const Dump &dump) {
   constexpr uint32_t xenCrashInfo = 0x1000001; // xen include/public/elfnote.h
   for (const Note &note : dump.notes)
@@ -325,13 +337,15 @@ llvm::Error readElfCore(const FileImage &image, Dump &dump) {
         " is not a core dump (type 4); vmpt needs a memory dump");
   nameMachine(header, dump);
 
-  llvm::Expected<std::vector<GElf_Phdr>> segments =
-      readProgramHeaders(elf->get(), header, *file);
+  std::vector<GElf_Phdr> copies;
+  llvm::Expected<llvm::ArrayRef<GElf_Phdr>> segments =
+      readProgramHeaders(elf->get(), header, *file, copies);
   if (!segments)
     return segments.takeError();
 
   const int elfClass = gelf_getclass(elf->get());
   auto memory = std::make_unique<ExtentMemory>();
+  memory->expect(segments->size());
   size_t loadCount = 0;
   bool filtered = false;
   for (const GElf_Phdr &segment : *segments) {

@@ -144,6 +144,7 @@ void ExtentMemory::finish() {
   if (!isSettled)
     settleOverlaps();
   ranges_.clear();
+  ranges_.reserve(extents_.size());
   for (const Extent &extent : extents_) {
     std::optional<Absence> absence;
     if (extent.kind == Kind::Absent)

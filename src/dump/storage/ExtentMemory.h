@@ -15,6 +15,8 @@ namespace vmpt {
 
 class ExtentMemory final : public PhysicalMemory {
 public:
+  /// About how many extents will come.
+  void expect(size_t count) { extents_.reserve(count); }
   /// Bytes that are there: all of \p data, from \p start on. The data must
   /// outlive this object.
   void addData(PhysAddr start, llvm::ArrayRef<uint8_t> data);
