@@ -49,8 +49,8 @@ void TextPrinter::skipped(uint64_t count) {
 namespace {
 
 /// Room for all but the words of a line: three addresses, a size of up to 19
-/// digits, and what stands between them.
-constexpr size_t rangeBytes = 96;
+/// digits, what stands between them, and what is copied beyond its end.
+constexpr size_t rangeBytes = 128;
 
 constexpr auto hexPairs = [] {
   std::array<std::array<char, 2>, 256> pairs = {};
@@ -94,6 +94,23 @@ char *writeSize(char *to, uint64_t value) {
   return to + (last - first);
 }
 
+/// As the kernel has it: in the largest unit that leaves no rest.
+char *writeSizeAndUnit(char *to, uint64_t size, bool isInBytes) {
+  const char *unit = "BKMGTPE";
+  if (!isInBytes) {
+    size >>= 10;
+    ++unit;
+  }
+  while (!(size & 1023) && unit[1]) {
+    size >>= 10;
+    ++unit;
+  }
+  to = writeSize(to, size);
+  *to++ = *unit;
+  *to++ = ' ';
+  return to;
+}
+
 size_t hashOf(const RunState &state) {
   uint64_t mixed =
       state.attributes + 3 * state.effective + unsigned(state.level);
@@ -102,10 +119,22 @@ size_t hashOf(const RunState &state) {
 
 } // namespace
 
-char *TextPrinter::writeRange(const Run &run, char *line) const {
-  line = writeHex(line, run.start, wording_.addressDigits);
+/// What is copied is more than what was written: that is faster than to count.
+char *TextPrinter::writeAddress(uint64_t address, char *line) {
+  if (!end_.size || end_.value != address) {
+    char *const last =
+        writeHex(end_.text.data(), address, wording_.addressDigits);
+    end_.value = address;
+    end_.size = unsigned(last - end_.text.data());
+  }
+  std::memcpy(line, end_.text.data(), end_.text.size());
+  return line + end_.size;
+}
+
+char *TextPrinter::writeRange(const Run &run, char *line) {
+  line = writeAddress(run.start, line);
   *line++ = '-';
-  line = writeHex(line, run.end, wording_.addressDigits);
+  line = writeAddress(run.end, line);
   std::memset(line, ' ', 3);
   line += 3;
   if (wording_.physicalColumn) {
@@ -114,23 +143,23 @@ char *TextPrinter::writeRange(const Run &run, char *line) const {
                     wording_.addressDigits);
     *line++ = ' ';
   }
+  return writeSizeOf(run, line);
+}
+
+/// With its unit and the blank behind it.
+char *TextPrinter::writeSizeOf(const Run &run, char *line) {
   // 32-bit kernels compute the size in 32 bits: the last line's end is 0.
   uint64_t size = run.size();
   if (wording_.addressDigits == 8)
     size &= 0xffffffff;
-  const char *unit = "BKMGTPE";
-  if (!wording_.sizeInBytes) {
-    size >>= 10;
-    ++unit;
+  if (!size_.size || size_.value != size) {
+    size_.value = size;
+    size_.size = unsigned(
+        writeSizeAndUnit(size_.text.data(), size, wording_.sizeInBytes) -
+        size_.text.data());
   }
-  while (!(size & 1023) && unit[1]) {
-    size >>= 10;
-    ++unit;
-  }
-  line = writeSize(line, size);
-  *line++ = *unit;
-  *line++ = ' ';
-  return line;
+  std::memcpy(line, size_.text.data(), size_.text.size());
+  return line + size_.size;
 }
 
 std::string TextPrinter::fieldsFor(const RunState &state) const {

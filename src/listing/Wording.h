@@ -122,8 +122,17 @@ private:
     std::string text;
   };
 
-  /// Appends to \p line, which has room; returns the new end.
-  char *writeRange(const Run &run, char *line) const;
+  /// A piece of a line that was written before, and what it says.
+  struct Written {
+    uint64_t value = 0;
+    unsigned size = 0; ///< In characters; 0: none was.
+    std::array<char, 32> text = {};
+  };
+
+  // Append to \p line, which has room; return the new end.
+  char *writeRange(const Run &run, char *line);
+  char *writeAddress(uint64_t address, char *line);
+  char *writeSizeOf(const Run &run, char *line);
   std::string wordsFor(const RunState &state) const;
   std::string wordsForAbsent(const Run &run) const;
   /// Writable and executable at once stands out.
@@ -134,8 +143,10 @@ private:
   const PrintContext context_;
   llvm::raw_ostream &os_;
   /// Listings are long and say few different things: the words of a state
-  /// are put together once.
+  /// are put together once. A line begins where the one before it ended, and
+  /// most are of one size.
   std::array<Words, 64> words_;
+  Written end_, size_;
 };
 
 } // namespace vmpt
