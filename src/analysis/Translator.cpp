@@ -111,14 +111,26 @@ void Translator::explainAbsence(AddressAnswer &answer) const {
       answer.isTableExcluded ? Ending::NoEntry : Ending::TableAbsent;
 }
 
+Translator::Cache &Translator::cacheOf(size_t space) const {
+  if (caches_.empty())
+    caches_.resize(spaces_.size());
+  return caches_[space];
+}
+
+std::optional<PhysAddr> Translator::findPage(VirtAddr at) const {
+  const size_t index = indexOf(at);
+  const AddressSpace &space = spaces_[index];
+  Cache &cache = cacheOf(index);
+  return cache.linear.find(space.physical(), space.mode(), space.root(), at,
+                           cache.ways);
+}
+
 AddressAnswer Translator::ask(VirtAddr at) const {
   const size_t index = indexOf(at);
   const AddressSpace &space = spaces_[index];
-  if (caches_.empty())
-    caches_.resize(spaces_.size());
   AddressAnswer answer;
   answer.address = at;
-  const uint8_t denied = caches_[index].translate(
+  const uint8_t denied = cacheOf(index).ways.translate(
       space.physical(), space.mode(), space.root(), at, answer.translation);
   const Translation &found = answer.translation;
   answer.pageBytes = found.pageBytes;

@@ -4,6 +4,7 @@
 #include "kernel/context/Kernel.h"
 #include "kernel/pages/NonPresentEntry.h"
 #include "kernel/tasks/TaskList.h"
+#include "paging/LinearTranslation.h"
 
 namespace vmpt {
 
@@ -54,6 +55,10 @@ public:
   static Translator ofRoot(const Kernel &kernel, PhysAddr root);
 
   AddressAnswer ask(VirtAddr at) const;
+  /// The byte that ask() answers with a page, and nothing of how it was found:
+  /// for many addresses. Nothing where there is no page, or the CPU does not go
+  /// there.
+  std::optional<PhysAddr> findPage(VirtAddr at) const;
   /// The table that \p at goes through: its mode and root.
   const AddressSpace &spaceOf(VirtAddr at) const;
   const Kernel &kernel() const { return *kernel_; }
@@ -67,7 +72,13 @@ private:
 
   const Kernel *kernel_;
   std::vector<AddressSpace> spaces_; ///< The first that covers an address.
-  mutable std::vector<CachedTranslation> caches_; ///< One for each space.
+  struct Cache {
+    CachedTranslation ways;
+    LinearTranslation linear;
+  };
+  Cache &cacheOf(size_t space) const;
+
+  mutable std::vector<Cache> caches_; ///< One for each space.
   /// x86 PTI: the table that user code runs on. That of the kernel forbids it
   /// to execute anything.
   std::optional<PhysAddr> userRoot_;

@@ -38,6 +38,7 @@ private:
 
   SpaceOptions space_;
   bool brief_ = false;
+  bool isText_ = false; ///< Which says no more of a page than where it is.
 
   const Translator *translator_ = nullptr;
   TranslateView *view_ = nullptr;
@@ -50,6 +51,9 @@ void TranslateCommand::answer(Session &session, VirtAddr at) {
     view_->add(report);
     return reportAbsence(session, *translator_, report.answer);
   }
+  if (isText_)
+    if (const std::optional<PhysAddr> page = translator_->findPage(at))
+      return view_->addBriefPage(at, *page);
   const AddressAnswer answer = translator_->ask(at);
   view_->addBrief(answer, translator_->spaceOf(at).mode());
   reportAbsence(session, *translator_, answer);
@@ -77,6 +81,7 @@ llvm::Error TranslateCommand::write(Session &session, const Kernel &kernel,
   }
   TranslateView view(writer);
   translator_ = &space->translator;
+  isText_ = writer.text() != nullptr;
   view_ = &view;
   for (VirtAddr at : addresses)
     answer(session, at);

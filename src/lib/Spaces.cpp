@@ -321,8 +321,15 @@ int vmpt_translate_many(vmpt_space *space, const uint64_t *addresses,
     std::lock_guard lock(space->mutex);
     bool hasGap = false;
     for (size_t i = 0; i < count; ++i) {
-      const AddressAnswer answer =
-          space->space.translator.ask(VirtAddr(addresses[i]));
+      const Translator &translator = space->space.translator;
+      const VirtAddr at(addresses[i]);
+      if (const std::optional<PhysAddr> page = translator.findPage(at)) {
+        physical[i] = page->value;
+        if (endings)
+          endings[i] = uint8_t(Ending::Page);
+        continue;
+      }
+      const AddressAnswer answer = translator.ask(at);
       physical[i] = answer.physical ? answer.physical->value : ~uint64_t(0);
       if (endings)
         endings[i] = uint8_t(answer.ending);

@@ -241,22 +241,24 @@ void TranslateView::add(const AddressReport &report) {
     writer_.record(makeRecord(report));
 }
 
+void TranslateView::addBriefPage(VirtAddr at, PhysAddr page) {
+  // In one piece: there are millions of them.
+  char line[48];
+  char *end = putHex(line, at.value);
+  *end++ = ' ';
+  end = putHex(end, page.value);
+  *end++ = '\n';
+  writer_.text()->write(line, size_t(end - line));
+}
+
 void TranslateView::addBrief(const AddressAnswer &answer,
                              const PagingMode &mode) {
   llvm::raw_ostream *os = writer_.text();
   if (!os)
     return writer_.record(makeBriefRecord(answer, mode));
-  // In one piece: there are millions of them.
-  char line[48];
-  char *end = putHex(line, answer.address.value);
-  *end++ = ' ';
-  if (answer.ending == Ending::Page) {
-    end = putHex(end, answer.physical->value);
-    *end++ = '\n';
-    os->write(line, size_t(end - line));
-    return;
-  }
-  os->write(line, size_t(end - line));
+  if (answer.ending == Ending::Page)
+    return addBriefPage(answer.address, *answer.physical);
+  *os << hex(answer.address) << ' ';
   if (answer.physical)
     *os << hex(*answer.physical) << " prot-none\n";
   else

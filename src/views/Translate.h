@@ -44,6 +44,8 @@ public:
   void add(const AddressReport &report);
   /// "0xVIRT 0xPHYS", "0xVIRT 0xPHYS prot-none" or "0xVIRT - reason".
   void addBrief(const AddressAnswer &answer, const PagingMode &mode);
+  /// The first of these, where the result is text.
+  void addBriefPage(VirtAddr at, PhysAddr page);
   void finish();
 
 private:

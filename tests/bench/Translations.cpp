@@ -1,11 +1,13 @@
 //===- Translations.cpp - addresses per second, by call and by text -------===//
 //
 // A million addresses, drawn from what the kernel's tables map in vmalloc
-// space, in one file and in one run:
+// space and in the direct map, in one file and in one run:
 //   vmptAsks           Translator::ask(): the page, or why there is none
+//   vmptFinds          Translator::findPage(): the page alone
 //   vmptTranslates     AddressSpace::find(): the tables alone
-//   libkdumpfile       addrxlat_fulladdr_conv(), where it is installed. vmalloc
-//                      space, because it computes others without the tables
+//   libkdumpfile       addrxlat_fulladdr_conv(), where it is installed. It
+//                      computes the direct map without the tables
+//   arithmetic         an addition, where that is right
 //   vmptBrief          a process: `vmpt translate --brief`, text in, text out
 // All give the same sum of physical addresses, or the bench ends with an error.
 // VMPT_BENCH_DUMP names the dump, VMPT_BENCH_PROGRAM the program.
@@ -73,8 +75,9 @@ struct Input {
   std::vector<VirtAddr> addresses;
   uint64_t sum = 0; ///< Of all physical addresses.
   std::string problem;
+  const Region region;
 
-  Input() {
+  explicit Input(Region region) : region(region) {
     const char *path = std::getenv("VMPT_BENCH_DUMP");
     if (!path) {
       problem = "VMPT_BENCH_DUMP names no dump";
@@ -97,7 +100,7 @@ struct Input {
     kernel = &*found;
     draw();
     return addresses.empty()
-               ? llvm::make_error<LookupError>("nothing is mapped in vmalloc")
+               ? llvm::make_error<LookupError>("nothing is mapped there")
                : llvm::Error::success();
   }
 
@@ -107,7 +110,7 @@ struct Input {
     Walker<MappedSink, HardwareRules> walker(
         memory.physical(), memory.mode(), HardwareRules(memory.mode()), sink);
     for (const KernelRegion &region : kernel->regions())
-      if (region.region == Region::Vmalloc) {
+      if (region.region == this->region) {
         walker.walk(memory.root(), region.first, region.last, 0);
         sink.note(region.last + 1, 0, {});
       }
@@ -125,14 +128,14 @@ struct Input {
   }
 };
 
-const Input &getInput() {
-  static const Input input;
-  return input;
+const Input &getInput(Region region = Region::Vmalloc) {
+  static const Input vmalloc(Region::Vmalloc), direct(Region::DirectMap);
+  return region == Region::Vmalloc ? vmalloc : direct;
 }
 
 /// `ask()` gives a physical address.
-template <class Ask> void askAll(benchmark::State &state, Ask ask) {
-  const Input &input = getInput();
+template <class Ask>
+void askAll(benchmark::State &state, const Input &input, Ask ask) {
   for (auto _ : state) {
     uint64_t sum = 0;
     for (VirtAddr at : input.addresses)
@@ -143,41 +146,66 @@ template <class Ask> void askAll(benchmark::State &state, Ask ask) {
   state.SetItemsProcessed(state.iterations() * int64_t(addressCount));
 }
 
-bool isReady(benchmark::State &state) {
-  if (getInput().problem.empty())
+bool isReady(benchmark::State &state, const Input &input) {
+  if (input.problem.empty())
     return true;
-  state.SkipWithError(getInput().problem.c_str());
+  state.SkipWithError(input.problem.c_str());
   return false;
 }
 
-void vmptAsks(benchmark::State &state) {
-  if (!isReady(state))
+void vmptAsks(benchmark::State &state, Region region) {
+  const Input &input = getInput(region);
+  if (!isReady(state, input))
     return;
-  const Translator translator = Translator::ofKernel(*getInput().kernel);
-  askAll(state, [&](VirtAddr at) {
+  const Translator translator = Translator::ofKernel(*input.kernel);
+  askAll(state, input, [&](VirtAddr at) {
     return translator.ask(at).physical.value_or(PhysAddr(0)).value;
   });
 }
 
-void vmptTranslates(benchmark::State &state) {
-  if (!isReady(state))
+void vmptFinds(benchmark::State &state, Region region) {
+  const Input &input = getInput(region);
+  if (!isReady(state, input))
     return;
-  const AddressSpace &memory = getInput().kernel->memory();
-  askAll(state, [&](VirtAddr at) { return memory.find(at).address.value; });
+  const Translator translator = Translator::ofKernel(*input.kernel);
+  askAll(state, input, [&](VirtAddr at) {
+    return translator.findPage(at).value_or(PhysAddr(0)).value;
+  });
 }
 
-void libkdumpfile(benchmark::State &state) {
+void vmptTranslates(benchmark::State &state, Region region) {
+  const Input &input = getInput(region);
+  if (!isReady(state, input))
+    return;
+  const AddressSpace &memory = input.kernel->memory();
+  askAll(state, input,
+         [&](VirtAddr at) { return memory.find(at).address.value; });
+}
+
+void arithmetic(benchmark::State &state) {
+  const Input &input = getInput(Region::DirectMap);
+  if (!isReady(state, input))
+    return;
+  const VirtAddr first = input.addresses.front();
+  const uint64_t distance =
+      llvm::cantFail(input.kernel->memory().translate(first)).value -
+      first.value;
+  askAll(state, input, [&](VirtAddr at) { return at.value + distance; });
+}
+
+void libkdumpfile(benchmark::State &state, Region region) {
 #ifndef VMPT_HAVE_LIBKDUMPFILE
   state.SkipWithError("libkdumpfile was not there when this was built");
 #else
-  if (!isReady(state))
+  const Input &input = getInput(region);
+  if (!isReady(state, input))
     return;
   testing::KdumpFile file(std::getenv("VMPT_BENCH_DUMP"));
   addrxlat_ctx_t *context = nullptr;
   addrxlat_sys_t *system = nullptr;
   if (!file.isOpen() || !file.getTranslation(context, system))
     return state.SkipWithError(file.getError().c_str());
-  askAll(state, [&](VirtAddr at) -> uint64_t {
+  askAll(state, input, [&](VirtAddr at) -> uint64_t {
     addrxlat_fulladdr_t address{at.value, ADDRXLAT_KVADDR};
     if (addrxlat_fulladdr_conv(&address, ADDRXLAT_MACHPHYSADDR, context,
                                system) != ADDRXLAT_OK)
@@ -227,7 +255,7 @@ void vmptBrief(benchmark::State &state) {
   const char *program = std::getenv("VMPT_BENCH_PROGRAM");
   if (!program)
     return state.SkipWithError("VMPT_BENCH_PROGRAM names no program");
-  if (!isReady(state))
+  if (!isReady(state, getInput()))
     return;
   const std::string folder = std::filesystem::temp_directory_path() /
                              ("vmpt-bench-" + std::to_string(::getpid()));
@@ -251,9 +279,16 @@ void vmptBrief(benchmark::State &state) {
   std::filesystem::remove_all(folder);
 }
 
-BENCHMARK(vmptAsks)->Unit(benchmark::kMillisecond);
-BENCHMARK(vmptTranslates)->Unit(benchmark::kMillisecond);
-BENCHMARK(libkdumpfile)->Unit(benchmark::kMillisecond);
+#define ASKED(call)                                                            \
+  BENCHMARK_CAPTURE(call, vmalloc, Region::Vmalloc)                            \
+      ->Unit(benchmark::kMillisecond);                                         \
+  BENCHMARK_CAPTURE(call, direct, Region::DirectMap)                           \
+      ->Unit(benchmark::kMillisecond)
+ASKED(vmptAsks);
+ASKED(vmptFinds);
+ASKED(vmptTranslates);
+ASKED(libkdumpfile);
+BENCHMARK(arithmetic)->Unit(benchmark::kMillisecond);
 BENCHMARK(vmptBrief)->Unit(benchmark::kMillisecond)->UseManualTime();
 
 } // namespace

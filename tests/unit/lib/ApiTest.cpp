@@ -146,6 +146,22 @@ TEST_F(ApiTest, OptionsAreThoseOfTheProgram) {
   EXPECT_EQ(options, nullptr);
 }
 
+TEST_F(ApiTest, ThreadsWorkWhereAnOptionSaysSo) {
+  folder.write("raw", std::string(8192, 'x'));
+  for (const char *count : {"0", "1025", "2"}) {
+    vmpt_options *options = vmpt_options_new();
+    EXPECT_EQ(vmpt_options_set(options, "threads", count, nullptr), VMPT_OK);
+    const bool canBe = std::string(count) == "2";
+    Failure failure;
+    EXPECT_EQ(vmpt_open((folder / "raw").c_str(), options, &dump, &failure) ==
+                  VMPT_FAILED,
+              !canBe);
+    EXPECT_EQ(failure.kind(), canBe ? 0 : VMPT_ERROR_USAGE) << count;
+    vmpt_options_free(&options);
+    vmpt_close(&dump);
+  }
+}
+
 TEST_F(ApiTest, ARawImageWithoutAKernelIsStillMemory) {
   folder.write("raw", std::string(8192, 'x'));
   ASSERT_NE(vmpt_open((folder / "raw").c_str(), nullptr, &dump, nullptr),
