@@ -67,19 +67,22 @@ llvm::Error readVirtual(const Translator &translator, uint64_t address,
     const uint64_t at = address + done;
     const uint64_t size =
         std::min<uint64_t>(out.size() - done, pieceBytes - at % pieceBytes);
-    const AddressAnswer answer = translator.ask(VirtAddr(at));
-    const PagingMode &mode = translator.spaceOf(VirtAddr(at)).mode();
-    if (!answer.physical)
-      return llvm::make_error<AbsenceError>(
-          "virtual address " + hex(at) + ": " + explain(answer, mode),
-          answer.ending == Ending::TableAbsent
-              ? getAbsence(answer.translation.absent.absence)
-              : int(VMPT_ABSENCE_UNMAPPED),
-          at);
+    std::optional<PhysAddr> from = translator.findPage(VirtAddr(at));
+    if (!from) {
+      const AddressAnswer answer = translator.ask(VirtAddr(at));
+      const PagingMode &mode = translator.spaceOf(VirtAddr(at)).mode();
+      from = answer.physical;
+      if (!from)
+        return llvm::make_error<AbsenceError>(
+            "virtual address " + hex(at) + ": " + explain(answer, mode),
+            answer.ending == Ending::TableAbsent
+                ? getAbsence(answer.translation.absent.absence)
+                : int(VMPT_ABSENCE_UNMAPPED),
+            at);
+    }
     std::optional<AbsentByte> absent;
-    const size_t copied =
-        readUpTo(translator.kernel().memory().physical(), *answer.physical,
-                 out.slice(done, size), absent);
+    const size_t copied = readUpTo(translator.kernel().memory().physical(),
+                                   *from, out.slice(done, size), absent);
     done += copied;
     if (absent)
       return llvm::make_error<AbsenceError>(

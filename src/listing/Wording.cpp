@@ -3,6 +3,7 @@
 #include "support/Error.h"
 #include "support/Text.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
 
 #include <cstring>
@@ -120,21 +121,38 @@ size_t hashOf(const RunState &state) {
 } // namespace
 
 /// What is copied is more than what was written: that is faster than to count.
-char *TextPrinter::writeAddress(uint64_t address, char *line) {
-  if (!end_.size || end_.value != address) {
-    char *const last =
-        writeHex(end_.text.data(), address, wording_.addressDigits);
-    end_.value = address;
-    end_.size = unsigned(last - end_.text.data());
-  }
-  std::memcpy(line, end_.text.data(), end_.text.size());
-  return line + end_.size;
+char *TextPrinter::copy(const Written &written, char *line) {
+  std::memcpy(line, written.text.data(), written.text.size());
+  return line + written.size;
+}
+
+void TextPrinter::setAddress(uint64_t address) {
+  // The next address is often near.
+  constexpr unsigned lowDigits = 6;
+  char *const text = address_.text.data();
+  if (address_.size && (address_.value ^ address) >> (4 * lowDigits) == 0)
+    writeDigits<lowDigits>(text + address_.size - lowDigits, address);
+  else
+    address_.size =
+        unsigned(writeHex(text, address, wording_.addressDigits) - text);
+  address_.value = address;
+}
+
+/// With its unit and the blank behind it.
+void TextPrinter::setSize(uint64_t size) {
+  char *const text = size_.text.data();
+  size_.size =
+      unsigned(writeSizeAndUnit(text, size, wording_.sizeInBytes) - text);
+  size_.value = size;
 }
 
 char *TextPrinter::writeRange(const Run &run, char *line) {
-  line = writeAddress(run.start, line);
+  if (!address_.size || address_.value != run.start)
+    setAddress(run.start);
+  line = copy(address_, line);
   *line++ = '-';
-  line = writeAddress(run.end, line);
+  setAddress(run.end);
+  line = copy(address_, line);
   std::memset(line, ' ', 3);
   line += 3;
   if (wording_.physicalColumn) {
@@ -143,23 +161,13 @@ char *TextPrinter::writeRange(const Run &run, char *line) {
                     wording_.addressDigits);
     *line++ = ' ';
   }
-  return writeSizeOf(run, line);
-}
-
-/// With its unit and the blank behind it.
-char *TextPrinter::writeSizeOf(const Run &run, char *line) {
   // 32-bit kernels compute the size in 32 bits: the last line's end is 0.
   uint64_t size = run.size();
   if (wording_.addressDigits == 8)
     size &= 0xffffffff;
-  if (!size_.size || size_.value != size) {
-    size_.value = size;
-    size_.size = unsigned(
-        writeSizeAndUnit(size_.text.data(), size, wording_.sizeInBytes) -
-        size_.text.data());
-  }
-  std::memcpy(line, size_.text.data(), size_.text.size());
-  return line + size_.size;
+  if (!size_.size || size_.value != size)
+    setSize(size);
+  return copy(size_, line);
 }
 
 std::string TextPrinter::fieldsFor(const RunState &state) const {
@@ -206,8 +214,7 @@ std::string TextPrinter::wordsForAbsent(const Run &run) const {
 }
 
 void TextPrinter::run(const Run &run) {
-  constexpr size_t wordsBytes = 160; // more than any wording has
-  char line[rangeBytes + wordsBytes];
+  char line[rangeBytes + sizeof(Words::text)];
   if (run.isAbsent()) {
     os_.write(line, size_t(writeRange(run, line) - line));
     os_ << wordsForAbsent(run);
@@ -216,15 +223,23 @@ void TextPrinter::run(const Run &run) {
   if (!run.state.attributes && !wording_.printsEmptyRuns)
     return;
   Words &words = words_[hashOf(run.state)];
-  if (words.text.empty() || !(words.state == run.state))
-    words = {run.state, wordsFor(run.state)};
   char *end = writeRange(run, line);
-  if (words.text.size() > wordsBytes) {
-    os_.write(line, size_t(end - line)) << words.text;
-    return;
+  if (!words.size || !(words.state == run.state)) {
+    const std::string text = wordsFor(run.state);
+    if (text.size() > words.text.size()) {
+      os_.write(line, size_t(end - line)) << text;
+      return;
+    }
+    words.state = run.state;
+    words.size = text.size();
+    llvm::copy(text, words.text.begin());
   }
-  std::memcpy(end, words.text.data(), words.text.size());
-  os_.write(line, size_t(end - line) + words.text.size());
+  // Most have less: that much is copied without a call.
+  constexpr size_t usual = 64;
+  std::memcpy(end, words.text.data(), usual);
+  if (words.size > usual)
+    std::memcpy(end + usual, words.text.data() + usual, words.size - usual);
+  os_.write(line, size_t(end - line) + words.size);
 }
 
 namespace {

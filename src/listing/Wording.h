@@ -119,7 +119,8 @@ private:
   /// What stands behind the size of a run of this state.
   struct Words {
     RunState state;
-    std::string text;
+    size_t size = 0; ///< In characters; 0: nothing is kept here.
+    std::array<char, 160> text = {}; ///< More than any wording has.
   };
 
   /// A piece of a line that was written before, and what it says.
@@ -129,10 +130,11 @@ private:
     std::array<char, 32> text = {};
   };
 
-  // Append to \p line, which has room; return the new end.
+  /// Appends to \p line, which has room; returns the new end.
   char *writeRange(const Run &run, char *line);
-  char *writeAddress(uint64_t address, char *line);
-  char *writeSizeOf(const Run &run, char *line);
+  static char *copy(const Written &written, char *line);
+  void setAddress(uint64_t address);
+  void setSize(uint64_t size);
   std::string wordsFor(const RunState &state) const;
   std::string wordsForAbsent(const Run &run) const;
   /// Writable and executable at once stands out.
@@ -146,7 +148,7 @@ private:
   /// are put together once. A line begins where the one before it ended, and
   /// most are of one size.
   std::array<Words, 64> words_;
-  Written end_, size_;
+  Written address_, size_;
 };
 
 } // namespace vmpt

@@ -41,9 +41,6 @@ std::optional<PhysAddr> LinearTranslation::find(const PhysicalMemory &memory,
                                                 PhysAddr root, VirtAddr address,
                                                 CachedTranslation &ways) {
   constexpr size_t blockCount = 1024; // A terabyte, with 4K pages.
-  // To look at a table takes as long as to go some sixteenth of the ways there.
-  const uint8_t visitsToProof = uint8_t(
-      std::min<unsigned>(mode.entryCount(mode.lastLevel()) / 16, refuted - 1));
   const unsigned shift = mode.levels[mode.lastLevel() - 1].shift;
   const uint64_t tag = address.value >> (shift + pieceBits);
   if (blocks_.empty())
@@ -62,6 +59,9 @@ std::optional<PhysAddr> LinearTranslation::find(const PhysicalMemory &memory,
     block = std::make_unique<Block>();
     block->tag = tag;
   }
+  // To look at a table takes as long as to go some sixteenth of the ways there.
+  const uint8_t visitsToProof = uint8_t(
+      std::min<unsigned>(mode.entryCount(mode.lastLevel()) / 16, refuted - 1));
   uint8_t &state = block->pieces[piece];
   const bool isOnePage = found.pageBytes >= bit(shift);
   if (state == refuted || (!isOnePage && ++state < visitsToProof))
