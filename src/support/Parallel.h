@@ -25,7 +25,8 @@ inline unsigned countCores() {
 template <class Piece, class Result, class Next, class Make> class OrderedWork {
 public:
   OrderedWork(unsigned threads, Next &next, Make &make)
-      : next_(next), make_(make), slots_(size_t(std::max(1u, threads)) * 4) {
+      : next_(next), make_(make), hasOthers_(threads > 1),
+        slots_(size_t(std::max(1u, threads)) * 4) {
     others_.reserve(threads);
     for (unsigned worker = 1; worker < threads; ++worker)
       try {
@@ -67,7 +68,7 @@ public:
       lock.lock();
       slot.isReady = false;
       ++taken_;
-      if (!others_.empty())
+      if (hasOthers_)
         changed_.notify_all();
     }
   }
@@ -106,13 +107,15 @@ private:
       lock.lock();
     }
     slot.isReady = true;
-    if (!others_.empty())
+    if (hasOthers_)
       changed_.notify_all();
     return true;
   }
 
   Next &next_;
   Make &make_;
+  /// others_ may still grow when the first of them works.
+  const bool hasOthers_;
   std::mutex mutex_; ///< Of all below.
   std::condition_variable changed_;
   std::vector<Slot> slots_; ///< Of piece n: n modulo their number.

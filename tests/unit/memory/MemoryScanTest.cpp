@@ -4,6 +4,7 @@
 #include "gmock/gmock.h"
 
 #include <algorithm>
+#include <atomic>
 
 using namespace vmpt;
 using namespace vmpt::testing;
@@ -16,7 +17,7 @@ constexpr uint64_t mebi = 1 << 20;
 class HoledMemory final : public PhysicalMemory {
 public:
   std::vector<MemoryRange> all, stored;
-  mutable uint64_t forgotten = 0;
+  mutable std::atomic<uint64_t> forgotten = 0; ///< By all threads.
 
   std::optional<AbsentByte>
   tryRead(PhysAddr, llvm::MutableArrayRef<uint8_t> out) const override {
@@ -118,7 +119,7 @@ TEST(MemoryScan, TakesInOrderForgetsAndSaysHowFarItIs) {
     EXPECT_TRUE(std::is_sorted(starts.begin(), starts.end()));
     EXPECT_THAT(told, ::testing::ElementsAre(64, 128, 192, 301, 302))
         << "holes count as looked at";
-    EXPECT_EQ(memory.forgotten, 202 * mebi);
+    EXPECT_EQ(memory.forgotten.load(), 202 * mebi);
   }
 }
 
