@@ -6,6 +6,8 @@
 #include "analysis/KernelWalk.h"
 #include "support/Text.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 namespace vmpt {
 
 namespace {

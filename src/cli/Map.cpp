@@ -7,6 +7,8 @@
 #include "session/AnswerGaps.h"
 #include "views/MapPage.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 #include <map>
 
 namespace vmpt {

@@ -2,6 +2,8 @@
 
 #include "support/Bits.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 namespace vmpt {
 
 namespace {
