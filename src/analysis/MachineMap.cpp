@@ -7,7 +7,6 @@
 #include "kernel/areas/Vmalloc.h"
 #include "kernel/context/Problems.h"
 #include "kernel/find/KernelArch.h"
-#include "kernel/modules/AddressNames.h"
 #include "kernel/pages/NonPresentEntry.h"
 
 #include <algorithm>
@@ -15,6 +14,9 @@
 namespace vmpt {
 
 namespace {
+
+/// A stock kernel's modules have some hundred thousand.
+constexpr size_t maxModuleSymbols = 1 << 20;
 
 /// Of what starts at \p first; a size that wraps is a damaged one.
 VirtAddr lastOf(VirtAddr first, uint64_t sizeBytes) {
@@ -89,6 +91,7 @@ public:
 
   void readKernel();
   void readAreas();
+  void readModules(const ModuleList &modules, AddressNames &names);
   void readTasks(const TaskList &tasks);
 
 private:
@@ -163,6 +166,32 @@ void MapReader::readKernel() {
     map_.image = PhysicalRange{place.imageFirst, place.imageLast};
 }
 
+void MapReader::readModules(const ModuleList &modules, AddressNames &names) {
+  std::vector<ModuleSymbol> &symbols = map_.moduleSymbols;
+  for (const Module &module : modules.modules) {
+    for (const ModuleRange &part : module.ranges)
+      if (part.sizeBytes)
+        map_.kernelAreas.push_back(
+            {part.start, lastOf(part.start, part.sizeBytes), "module",
+             module.name + " " + getModulePartName(part.part).str()});
+    if (symbols.size() >= maxModuleSymbols) {
+      gap("module-symbols", "modules have more symbols than a kernel loads; "
+                            "those of the others are left out");
+      break;
+    }
+    for (const ModuleSymbol &symbol : names.symbolsOf(module))
+      if (module.findRange(symbol.at))
+        symbols.push_back(symbol);
+  }
+  for (const MapArea &area : map_.kernelAreas)
+    if (area.last.value != ~uint64_t(0))
+      symbols.push_back({area.last + 1, ""});
+  // An end behind what starts there.
+  llvm::stable_sort(symbols, [](const ModuleSymbol &a, const ModuleSymbol &b) {
+    return a.at < b.at;
+  });
+}
+
 void MapReader::readAreas() {
   ModuleList modules;
   if (llvm::Expected<ModuleList> list = readModuleList(kernel_))
@@ -173,14 +202,9 @@ void MapReader::readAreas() {
   for (const std::string &problem : modules.problems)
     gap("module-list", problem);
   std::vector<MapArea> &areas = map_.kernelAreas;
-  for (const Module &module : modules.modules)
-    for (const ModuleRange &part : module.ranges)
-      if (part.sizeBytes)
-        areas.push_back(
-            {part.start, lastOf(part.start, part.sizeBytes), "module",
-             module.name + " " + getModulePartName(part.part).str()});
+  AddressNames names(kernel_, modules);
+  readModules(modules, names);
   if (llvm::Expected<VmallocList> list = readVmallocList(kernel_)) {
-    AddressNames names(kernel_, modules);
     for (const VmallocArea &area : list->areas)
       if (area.sizeBytes && area.kind != VmallocArea::None)
         areas.push_back({area.start, lastOf(area.start, area.sizeBytes),

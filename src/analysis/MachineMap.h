@@ -7,6 +7,7 @@
 
 #include "analysis/FrameMap.h"
 #include "analysis/TableStore.h"
+#include "kernel/modules/AddressNames.h"
 #include "kernel/tasks/TaskTables.h"
 
 #include <optional>
@@ -54,6 +55,8 @@ struct MachineMap {
   std::vector<MapSpace> spaces; ///< The kernel's is the first.
   std::vector<MapSection> sections;
   std::vector<MapArea> kernelAreas; ///< Modules and vmalloc; ascending.
+  /// Of modules, ascending. An empty name: the part of the module ends there.
+  std::vector<ModuleSymbol> moduleSymbols;
   FrameMap frames;
   std::vector<FrameOwners::Run> owners; ///< By index of `spaces`.
   std::optional<PhysicalRange> image;

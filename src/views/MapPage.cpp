@@ -11,6 +11,8 @@
 #include "views/PageTypes.h"
 #include "views/Words.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 namespace vmpt {
 
 namespace {
@@ -169,21 +171,33 @@ Record describeFrames(const MapPage &page, PackedBytes &packed) {
   return record;
 }
 
-/// Ascending: distance, type letter, length, name.
-uint64_t packSymbols(const Kernel &kernel, PackedBytes &packed) {
+/// Ascending: distance, length, name; an empty one where the last goes on no
+/// more. Returns how many there are.
+uint64_t packSymbols(const MapPage &page, PackedBytes &packed) {
+  const std::vector<ModuleSymbol> &ofModules = page.map.moduleSymbols;
+  auto module = ofModules.begin();
   uint64_t count = 0, at = 0;
-  if (const Kallsyms *kallsyms = kernel.kallsyms())
+  const auto add = [&](VirtAddr address, llvm::StringRef name) {
+    packed.add(address.value - at);
+    packed.add(name.size());
+    packed.append(llvm::arrayRefFromStringRef(name));
+    at = address.value;
+    ++count;
+  };
+  if (const Kallsyms *kallsyms = page.kernel.kallsyms())
     kallsyms->forEach([&](const Symbol &symbol) {
-      if (symbol.address.value < at)
-        return true;
-      packed.add(symbol.address.value - at);
-      packed.add(uint8_t(symbol.type));
-      packed.add(symbol.name.size());
-      packed.append(llvm::arrayRefFromStringRef(symbol.name));
-      at = symbol.address.value;
-      ++count;
+      for (; module != ofModules.end() && module->at < symbol.address; ++module)
+        add(module->at, module->name);
+      if (symbol.address.value >= at)
+        add(symbol.address, symbol.name);
       return true;
     });
+  // Where the kernel's last one ends is not said.
+  if (at != ~uint64_t(0) && count)
+    add(VirtAddr(at + 1), "");
+  for (; module != ofModules.end(); ++module)
+    if (module->at.value >= at)
+      add(module->at, module->name);
   return count;
 }
 
@@ -243,7 +257,7 @@ void writeMapPage(llvm::raw_ostream &os, const MapPage &page) {
   addFacts(data, page);
   addMap(data, page);
   data.add("frames", describeFrames(page, frames));
-  data.add("symbols", packSymbols(page.kernel, symbols));
+  data.add("symbols", packSymbols(page, symbols));
   writeData(os, "data", toJson(data));
 
   std::string text;

@@ -22,6 +22,7 @@ from tap import Tap, run
 CASES = ["testdata/tasks/x86_64-6.1-lab-4level-pti/dump.elf.zst", "testdata/tasks/*/dump.elf.zst",
          "testdata/kernels/arm64-*-lpa2/dump.elf", "testdata/kernels/i386-*/dump.elf",
          "testdata/kernels/x86_64-6.1-debian-5level-pti/dump.elf"]
+FULL = "x86_64-6.1-debian-4level-pti.dump.elf"
 FIRST_PICTURE_MS = 3000
 COLOURS = """const c = document.getElementById(arguments[0]), seen = new Set();
 const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
@@ -154,6 +155,22 @@ def check_search(tap, page, vmpt, dump, name):
     page.browser.run("document.getElementById('next').click()")
 
 
+def check_module(tap, page, vmpt, dump, name):
+    """A symbol of a module, as the kernel prints it."""
+    data = json.loads(page.browser.run("return document.getElementById('data').textContent"))
+    for part in data["areas"]:
+        if part["kind"] != "module" or not part["name"].endswith(" text"):
+            continue
+        told = json.loads(run(vmpt, "translate", dump, part["first"], "--format", "json").stdout)["addresses"][0]["symbol"]
+        if not told:
+            continue
+        page.search(part["first"])
+        tap.report(None if told in page.text("detail") else f"{told} is not in\n{page.text('detail')}", f"{name}: {told}")
+        results = page.search(told.split("+")[0])
+        tap.report(None if told.split()[1] in results else results, f"{name}: {told} is found by name")
+        return
+
+
 def check_click(tap, page, vmpt, dump, name):
     """Click on what is mapped, in the address space and in memory."""
     browser = page.browser
@@ -200,6 +217,7 @@ def check_page(tap, browser, vmpt, dump, folder, name):
     keep_pictures(page, name)
     check_zoom(tap, page, name)
     check_search(tap, page, vmpt, dump, name)
+    check_module(tap, page, vmpt, dump, name)
     check_click(tap, page, vmpt, dump, name)
     check_theme(tap, page, name)
     check_width(tap, page, name)
@@ -248,10 +266,12 @@ def main():
         tap.skip("the page in Chromium", why)
         return tap.end()
     dumps = list(dict.fromkeys(path for pattern in CASES for path in sorted(source.glob(pattern))))
+    # Cut dumps have no symbols of modules.
+    dumps += sorted(Path(os.environ["VMPT_DUMPS"]).glob(FULL)) if "VMPT_DUMPS" in os.environ else []
     with tempfile.TemporaryDirectory(prefix="vmpt-map-") as name, Browser() as browser:
         folder = Path(name)
         for path in dumps:
-            label = f"{path.parent.parent.name}-{path.parent.name}"
+            label = path.stem if path.name == FULL else f"{path.parent.parent.name}-{path.parent.name}"
             if not wanted or any(word in label for word in wanted):
                 check_page(tap, browser, vmpt, unpack(path, folder), folder, label)
         if not wanted or "hostile" in wanted:

@@ -21,9 +21,16 @@ struct AddressName {
   std::string text() const;
 };
 
+struct ModuleSymbol {
+  VirtAddr at;
+  std::string name;
+};
+
 /// Keeps the symbols of a module once it was asked for one of them.
 class AddressNames {
 public:
+  using ModuleSymbols = std::vector<ModuleSymbol>; ///< Ascending.
+
   /// All must outlive the object. Without \p kallsyms only modules' symbols
   /// are known.
   AddressNames(const SymbolSources &symbols, const TypeSources &types,
@@ -38,15 +45,11 @@ public:
   /// The address that is printed like that, "probe+0x1c/0x80 [virtio_blk]";
   /// nothing where there is none, or several (static functions share names).
   std::optional<VirtAddr> locate(llvm::StringRef printed);
+  /// All of \p module, one of the list. What its table says: addresses may lie
+  /// anywhere.
+  const ModuleSymbols &symbolsOf(const Module &module);
 
 private:
-  struct ModuleSymbol {
-    VirtAddr at;
-    std::string name;
-  };
-  using ModuleSymbols = std::vector<ModuleSymbol>; ///< Ascending.
-
-  const ModuleSymbols &symbolsOf(const Module &module);
   std::optional<AddressName> findInKernel(VirtAddr at) const;
   std::optional<AddressName> findInModule(VirtAddr at, const Module &module);
   ModuleSymbols readSymbols(const Module &module) const;

@@ -350,7 +350,7 @@ class Axis {
     for (let i = Math.max(0, lastWhere(symbols, (symbol) => symbol.address <= first)); i < symbols.length && found.length < 4000; ++i) {
       const {address, name} = symbols[i];
       if (address > last) break;
-      if (address <= this.space.lastUser || symbols[i - 1]?.address === address) continue;
+      if (!name || address <= this.space.lastUser || symbols[i - 1]?.address === address) continue;
       const next = symbols[i + 1]?.address ?? address + 1n;
       found.push({kind: "symbol", name, first: address, last: next > address ? next - 1n : address});
     }

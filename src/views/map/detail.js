@@ -34,7 +34,7 @@ class Detail {
     rows.push(["region", region?.name.replaceAll("_", " ")]);
     rows.push([area?.kind === "area" ? "area" : area?.kind ?? "area",
                area ? `${area.name}${area.rights ? " " + area.rights : ""}, ${hex(area.first)}–${hex(area.last)}` : null]);
-    rows.push(["symbol", symbol ? `${symbol.name}+${hex(symbol.offset)}/${hex(symbol.size)}` : null]);
+    rows.push(["symbol", symbol ? `${symbol.name}+${hex(symbol.offset)}/${hex(symbol.size)}${app.names.moduleMark(address)}` : null]);
     const isMapped = walk.physical !== undefined;
     rows.push(["outcome", isMapped ? `a page of ${sizeText(walk.pageBytes)}` : walk.outcome]);
     if (walk.target !== undefined) rows.push(["its page", this.frameLink(walk.target)]);

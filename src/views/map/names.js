@@ -38,12 +38,17 @@ class Names {
     return this.sections[lastWhere(this.sections, (section) => section.first <= address)] ?? null;
   }
   /** A module, what asked for a part of vmalloc space, or an area of the process. */
-  areaAt(space, address) {
+  areaAt(space, address, isWanted = () => true) {
     for (const areas of [this.areasOf(space), this.kernelAreas]) {
       const at = lastWhere(areas, (area) => area.first <= address);
-      for (let i = at; i >= 0 && i > at - 4; --i) if (areas[i].last >= address) return areas[i];
+      for (let i = at; i >= 0 && i > at - 4; --i) if (areas[i].last >= address && isWanted(areas[i])) return areas[i];
     }
     return null;
+  }
+  /** " [virtio_blk]" in a module, as the kernel prints it behind a symbol. */
+  moduleMark(address) {
+    const part = this.areaAt({isKernel: true}, address, (area) => area.kind === "module");
+    return part ? ` [${part.name.slice(0, part.name.lastIndexOf(" "))}]` : "";
   }
 
   async loadSymbols() {
@@ -53,16 +58,16 @@ class Names {
       let address = 0n;
       for (let i = 0; i < this.symbolCount; ++i) {
         address += reader.big();
-        const type = String.fromCharCode(reader.number()), length = reader.number();
+        const length = reader.number();
         const name = decoder.decode(bytes.subarray(reader.at, reader.at + length));
         reader.at += length;
-        symbols.push({address, type, name});
+        symbols.push({address, name});
       }
       this.symbols = symbols;
     });
     return this.loading;
   }
-  /** {name, offset, size}: the symbol that an address is in. */
+  /** {name, offset, size}: the symbol that an address is in. One without a name only ends the one before it. */
   symbolAt(address) {
     if (!this.symbols || address <= this.lastUser) return null;
     let at = lastWhere(this.symbols, (symbol) => symbol.address <= address);
@@ -70,7 +75,7 @@ class Names {
     const next = this.symbols[at + 1]?.address ?? null;
     while (at > 0 && this.symbols[at - 1].address === this.symbols[at].address) --at;
     const symbol = this.symbols[at], offset = address - symbol.address;
-    if (next === null || offset > 0x1000000n) return null;
+    if (next === null || !symbol.name || offset > 0x1000000n) return null;
     return {name: symbol.name, address: symbol.address, offset, size: next - symbol.address};
   }
 }

@@ -63,13 +63,13 @@ class Search {
     const low = name.toLowerCase(), exact = [], starts = [], others = [];
     for (const symbol of names.symbols) {
       const at = symbol.name.toLowerCase().indexOf(low);
-      if (at < 0) continue;
+      if (at < 0 || !symbol.name) continue;
       if (symbol.name === name) exact.push(symbol);
       else if (at === 0 && starts.length < 10) starts.push(symbol);
       else if (others.length < 10) others.push(symbol);
     }
     return [...exact, ...starts, ...others].slice(0, 10).map((symbol) => ({
-      kind: "symbol", isExact: symbol.name === name, text: symbol.name + (offset && symbol.name === name ? "+" + offset : ""),
+      kind: "symbol", isExact: symbol.name === name, text: symbol.name + (offset && symbol.name === name ? "+" + offset : "") + names.moduleMark(symbol.address),
       go: () => this.app.showAddress(this.app.spaces[0], symbol.address + (symbol.name === name ? BigInt(offset ?? 0) : 0n), true),
     }));
   }
