@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <functional>
 
 namespace vmpt {
@@ -25,6 +26,10 @@ struct Option {
   std::function<llvm::Error(Values)> set;
   Values offered;
 };
+
+/// What stands for a space in "DUMP ADDR": CLI11 2.4 takes none in the
+/// name of words.
+constexpr char wordSpace = '\x7f';
 
 /// The value is missing, or there should be none.
 llvm::Error explainValue(const Option &option) {
@@ -70,9 +75,12 @@ Option &OptionParser::Parser::add(const char *names, const char *valueName,
                                   const char *help,
                                   std::function<llvm::Error(Values)> set,
                                   size_t valuesPerUse) {
-  CLI::Option *parsed = *valueName
-                            ? app.add_option(names, CLI::callback_t(), help)
-                            : app.add_flag(names);
+  std::string parsedNames = names;
+  if (*names != '-')
+    std::replace(parsedNames.begin(), parsedNames.end(), ' ', wordSpace);
+  CLI::Option *parsed =
+      *valueName ? app.add_option(parsedNames, CLI::callback_t(), help)
+                 : app.add_flag(names);
   parsed->description(help);
   if (*valueName)
     parsed->type_size(int(valuesPerUse))
@@ -278,7 +286,9 @@ void OptionParser::forEachOption(
 
 std::string OptionParser::getHelp() const {
   parser_->addHelpFlag();
-  return llvm::StringRef(parser_->app.help()).rtrim().str() + "\n";
+  std::string help = llvm::StringRef(parser_->app.help()).rtrim().str() + "\n";
+  std::replace(help.begin(), help.end(), wordSpace, ' ');
+  return help;
 }
 
 } // namespace vmpt
