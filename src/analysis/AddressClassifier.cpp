@@ -118,7 +118,7 @@ bool Classifier::isSpecial() {
 }
 
 bool Classifier::isUser() {
-  if (at_ > kernel_.image().arch->lastUserAddress(kernel_.image()))
+  if (at_ >= firstKernelAddress(kernel_.image()))
     return false;
   const char *half = "an address of the user half";
   if (!task_ || !task_->mm.value)

@@ -29,6 +29,10 @@ public:
 
 private:
   bool isBios(const Run &run) const;
+  bool isFirstPage(const Run &run) const {
+    return run_.scene.arch.checkSkipsFirstPage && !run.start &&
+           run.size() == run_.scene.pageBytes;
+  }
   void add(AuditRule rule, const Run &run, const char *detail);
 
   AuditRun &run_;
@@ -37,7 +41,7 @@ private:
 
 /// Entries that are not present count in the kernel's check as well.
 void CheckSink::run(const Run &run) {
-  if (run.isAbsent() || !run.state.attributes)
+  if (run.isAbsent() || (!run.state.attributes && !plan_.wording.zeroHasFields))
     return;
   RunState state = run.state;
   const PtdumpRules &rules = plan_.rules;
@@ -52,7 +56,7 @@ void CheckSink::run(const Run &run) {
       arch.userPagesNeed ? !(state.attributes & arch.userPagesNeed)
                          : plan_.wording.means("executable", state) == true;
   if (executable && plan_.wording.means("writable", state) == true &&
-      !isBios(run)) {
+      !isBios(run) && !isFirstPage(run)) {
     wxPages += pages;
     add(AuditRule::KernelWx, run, "writable and executable");
   }

@@ -307,8 +307,9 @@ std::vector<std::pair<VirtAddr, VirtAddr>>
 getKernelSpans(const AuditScene &scene) {
   std::vector<std::pair<VirtAddr, VirtAddr>> spans;
   const Coverage &coverage = scene.mode.coverage;
-  const VirtAddr start =
-      scene.arch.tasksMapKernel ? scene.lastUser + 1 : VirtAddr(0);
+  const VirtAddr start = scene.arch.tasksMapKernel
+                             ? firstKernelAddress(scene.kernel.image())
+                             : VirtAddr(0);
   for (std::optional<VirtAddr> at = coverage.firstFrom(start); at;) {
     const VirtAddr last = coverage.lastFrom(*at);
     spans.push_back({*at, last});

@@ -22,11 +22,12 @@ constexpr llvm::StringLiteral executableDetail =
 class ProcessVisitor final : public SpaceVisitor {
 public:
   ProcessVisitor(AuditRun &run, const AuditedProcess &process,
-                 const NonPresentRules &rules, bool hasNoExecute)
-      : SpaceVisitor(run, process.owner), rules_(rules),
+                 const PagingMode &mode, const NonPresentRules &rules,
+                 bool hasNoExecute)
+      : SpaceVisitor(run, process.owner, mode), rules_(rules),
         hasNoExecute_(hasNoExecute),
-        software_(scene_.arch.softwareBits(scene_.mode,
-                                           scene_.kernel.image().version())),
+        software_(
+            scene_.arch.softwareBits(mode, scene_.kernel.image().version())),
         mapping_(
             findOptionalField(scene_.kernel.types(), "file", {"f_mapping"})) {}
 
@@ -118,7 +119,7 @@ void ProcessVisitor::learnZeroPages(const TableEntry &entry, PhysAddr first,
   if (isWritable(entry))
     return;
   const uint64_t frame = first.value >> scene_.mode.pageShift;
-  const bool isLarge = entry.level < scene_.mode.lastLevel();
+  const bool isLarge = entry.level < mode_.lastLevel();
   if (isLarge && scene_.learnHugeZeroPage)
     scene_.learnHugeZeroPage(frame);
   else if (!isLarge && isSpecial && scene_.learnZeroPage && !run_.knowsZero) {
@@ -266,7 +267,7 @@ void ProcessVisitor::count(const TableEntry &entry, PhysAddr first,
 /// Pages that the MMU does not reach, and the kernel counts all the same.
 void ProcessVisitor::hole(const TableEntry &entry) {
   const NonPresentEntry held =
-      decodeNonPresent(rules_, scene_.mode, entry.value, entry.level);
+      decodeNonPresent(rules_, mode_, entry.value, entry.level);
   if (held.kind == EntryKind::Migrating || held.kind == EntryKind::Device)
     residentPages += spanOf(entry) / scene_.pageBytes;
   if (!held.address || !scene_.isMemory(*held.address))
@@ -331,7 +332,9 @@ public:
 
   void audit(const AuditedProcess &process) {
     registerRoots(process);
-    ProcessVisitor visitor(run_, process, rules_, hasNoExecute_);
+    const PagingMode mode =
+        getTaskMode(scene_.kernel.image(), scene_.memory(), process.userRoot);
+    ProcessVisitor visitor(run_, process, mode, rules_, hasNoExecute_);
     bool isBusy = false;
     if (scene_.areasOf) {
       ProcessAreas areas = scene_.areasOf(process.task->mm);
@@ -346,8 +349,13 @@ public:
     }
     const uint64_t absentBefore = run_.absentUserTables,
                    framesBefore = run_.absentFrames;
-    run_.walk.forget();
-    run_.walk.walk(process.userRoot, VirtAddr(0), scene_.lastUser, visitor);
+    std::optional<TableWalk> own;
+    if (scene_.arch.taskMode)
+      own.emplace(scene_.memory(), mode);
+    TableWalk &walk = own ? *own : run_.walk;
+    walk.forget();
+    walk.walk(process.userRoot, VirtAddr(0),
+              lastUserAddress(scene_.kernel.image(), mode), visitor);
     visitor.reportAreas();
     if (scene_.frameAt && rss_.problem().empty() && !isBusy &&
         absentBefore == run_.absentUserTables &&

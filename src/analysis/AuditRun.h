@@ -77,8 +77,8 @@ AuditFinding makeFinding(AuditRule rule, AuditOwner owner,
 /// What both kinds of address space have in common.
 class SpaceVisitor : public TableVisitor {
 public:
-  SpaceVisitor(AuditRun &run, AuditOwner owner)
-      : run_(run), scene_(run.scene), owner_(std::move(owner)) {}
+  SpaceVisitor(AuditRun &run, AuditOwner owner, const PagingMode &mode)
+      : run_(run), scene_(run.scene), owner_(std::move(owner)), mode_(mode) {}
 
   bool table(const TableEntry &entry, PhysAddr table) override;
   void reserved(const TableEntry &entry) override;
@@ -97,7 +97,7 @@ protected:
       report(make(rule, entry, detail));
   }
   uint64_t spanOf(const TableEntry &entry) const {
-    return scene_.mode.entrySpan(entry.level);
+    return mode_.entrySpan(entry.level);
   }
   /// Says it if the address has more bits than the processor.
   bool hasReservedAddress(const TableEntry &entry, PhysAddr at);
@@ -105,6 +105,7 @@ protected:
   AuditRun &run_;
   AuditScene &scene_;
   const AuditOwner owner_;
+  const PagingMode mode_; ///< Of the table; a process may have its own.
 };
 
 /// The kernel's half, in the kernel's own table or below an entry that a
@@ -112,7 +113,8 @@ protected:
 class KernelVisitor final : public SpaceVisitor {
 public:
   KernelVisitor(AuditRun &run, AuditOwner owner)
-      : SpaceVisitor(run, owner), ownerIndex_(uint32_t(run.owners.size())) {
+      : SpaceVisitor(run, owner, run.scene.mode),
+        ownerIndex_(uint32_t(run.owners.size())) {
     run.owners.push_back(std::move(owner));
   }
 

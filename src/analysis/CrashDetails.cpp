@@ -83,14 +83,13 @@ void cutExcerpt(CrashScene &scene, const OopsEvent *event, Crash &crash) {
 
 void describeCpus(CrashScene &scene, Crash &crash) {
   const auto &cpus = scene.machine().cpus;
-  const VirtAddr lastUser =
-      scene.kernel().image().arch->lastUserAddress(scene.kernel().image());
+  const VirtAddr firstKernel = firstKernelAddress(scene.kernel().image());
   for (size_t i = 0; i < cpus.size(); ++i) {
     CrashCpu cpu;
     cpu.number = scene.cpuNumber(i);
     if (auto ip = cpus[i].find(scene.arch().ipRegister)) {
       cpu.ip = VirtAddr(*ip);
-      cpu.isUserCode = *cpu.ip <= lastUser;
+      cpu.isUserCode = *cpu.ip < firstKernel;
       if (!cpu.isUserCode)
         cpu.ipSymbol = scene.names().print(*cpu.ip);
     }

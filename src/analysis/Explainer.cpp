@@ -137,8 +137,7 @@ void Explainer::findCpu() {
       readTrace();
       const std::optional<uint64_t> ip = cpus[i].find(scene_.arch().ipRegister);
       const bool isUserCode =
-          ip && VirtAddr(*ip) <=
-                    kernel_.image().arch->lastUserAddress(kernel_.image());
+          ip && VirtAddr(*ip) < firstKernelAddress(kernel_.image());
       isAlive_ &= isUserCode || !crash_.trace.empty();
       if (hasFunction(crash_.trace, deathFunctions)) {
         hasDied_ = true;
@@ -372,7 +371,7 @@ void Explainer::completeCause() {
       crash_.walk->absent || crash_.trap != Trap::MemoryFault)
     return;
   const AddressSpace space(kernel_.memory().physical(), *crash_.walkMode,
-                           crash_.walk->root);
+                           crash_.walk->root, kernel_.image().order());
   const bool isMapped = space.find(*crash_.address).isMapped();
   crash_.cause = isMapped ? FaultCause::Permission : FaultCause::NotPresent;
   crash_.know(isMapped ? "the address is mapped, so it was not allowed"

@@ -90,7 +90,8 @@ KernelWalk walkAsHandler(const Kernel &kernel, const PagingMode &mode,
     uint64_t entry = 0;
     if (auto absent = readEntry(memory, mode, place, entry)) {
       // See docs/architecture.md: the one exception. A root is never empty.
-      if (!level || !memory.mayBeZeros(absent->absence)) {
+      if (!level || !memory.mayBeZeros(absent->absence) ||
+          !mode.zerosAreEmpty(level)) {
         walk.absent = absent;
         return walk;
       }
@@ -108,12 +109,14 @@ void addWalk(CrashScene &scene, const OopsEvent *event, Crash &crash) {
   const Kernel &kernel = scene.kernel();
   const KernelImage &image = kernel.image();
   const VirtAddr at = *crash.address;
-  const bool isUser = at <= image.arch->lastUserAddress(image);
+  const bool isUser = at < firstKernelAddress(image);
   std::optional<TableChoice> table = chooseTable(scene, event, crash, isUser);
   if (!table)
     return crash.miss("walk", "whose table was in use is not known");
   const PagingMode mode =
-      isUser ? ofLowerRoot(kernel.memory().mode()) : kernel.memory().mode();
+      isUser && table->root != image.root
+          ? getTaskMode(image, kernel.memory().physical(), table->root)
+          : kernel.memory().mode();
   crash.walk = walkAsHandler(kernel, mode, table->root, at);
   // What no table translates has no way; the handler may say so.
   if (!mode.coverage.covers(at))

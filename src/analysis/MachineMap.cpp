@@ -245,15 +245,16 @@ void MapReader::addProcess(const TaskTables &row) {
   space.sharers = row.sharers;
   const Translator translator = Translator::ofTask(kernel_, *holder.root);
   const AddressSpace &user = translator.spaceOf(VirtAddr(0));
+  const VirtAddr lastUser = lastUserAddress(image_, user.mode());
   const bool mapsKernel = image_.arch->tasksMapKernel;
   addSpans(space, user, VirtAddr(0),
-           mapsKernel ? VirtAddr(~uint64_t(0)) : map_.lastUser);
+           mapsKernel ? VirtAddr(~uint64_t(0)) : lastUser);
   const size_t own = space.spans.size();
   if (auto userRoot = image_.arch->userRoot)
     if (const PhysAddr root = userRoot(kernel_, *holder.root);
         root != *holder.root)
       for (MapSpan &span : space.spans)
-        if (span.first <= map_.lastUser)
+        if (span.first <= lastUser)
           span.userRoot = root;
   // Where the kernel has a root of its own for other addresses.
   for (const MapSpan &span : map_.spaces.front().spans)
@@ -263,7 +264,7 @@ void MapReader::addProcess(const TaskTables &row) {
     return;
   space.use = row.use ? *row.use
                       : countTableUse(memory(), user.mode(), *holder.root,
-                                      VirtAddr(0), map_.lastUser);
+                                      VirtAddr(0), lastUser);
   FrameVisitor visitor(user.mode(), rules_, frameBudget_);
   TableWalk(memory(), user.mode())
       .walk(*holder.root, VirtAddr(0), space.spans.front().last, visitor);

@@ -1,5 +1,7 @@
 #include "analysis/MapsReader.h"
 
+#include "kernel/find/KernelArch.h"
+
 namespace vmpt {
 
 llvm::Expected<MapsReader> MapsReader::create(const Kernel &kernel) {
@@ -76,7 +78,8 @@ llvm::Expected<MapsListing> MapsReader::read(VirtAddr mm) {
 
 llvm::Error MapsReader::addPages(MapsListing &listing, PhysAddr root) const {
   const AddressSpace &memory = kernel_->memory();
-  const PagingMode &mode = memory.mode();
+  const PagingMode mode =
+      getTaskMode(kernel_->image(), memory.physical(), root);
   PageCounter counter(memory.physical(), mode, rules_, root);
   // A process's table spans the lower half; the gate area lies in the upper.
   const uint64_t userLast = lowBits(mode.virtualBits);

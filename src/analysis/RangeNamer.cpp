@@ -47,8 +47,7 @@ void NameIndex::addFrom(VirtAddr first, VirtAddr last,
 }
 
 RangeNamer::RangeNamer(const Kernel &kernel)
-    : kernel_(kernel),
-      lastUser_(kernel.image().arch->lastUserAddress(kernel.image())) {
+    : kernel_(kernel), firstKernel_(firstKernelAddress(kernel.image())) {
   symbols_.emplace(kernel_, modules_);
 }
 
@@ -116,7 +115,7 @@ llvm::Error RangeNamer::readAreas(VirtAddr mm) {
 
 std::optional<RangeName> RangeNamer::symbolAt(VirtAddr at) {
   std::optional<AddressName> name;
-  if (at > lastUser_)
+  if (at >= firstKernel_)
     name = symbols_->find(at);
   if (!name)
     return std::nullopt;

@@ -65,7 +65,7 @@ private:
   std::string nameOf(const VmallocArea &area);
 
   const Kernel &kernel_;
-  const VirtAddr lastUser_;
+  const VirtAddr firstKernel_;
   ModuleList modules_;
   std::optional<AddressNames> symbols_;
   NameIndex parts_, vmalloc_, areas_;

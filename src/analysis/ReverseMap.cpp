@@ -140,7 +140,6 @@ ReverseMap::ReverseMap(const Kernel &kernel, const TaskList &tasks,
 /// A process whose leader is gone still has the mm of its threads.
 void ReverseMap::addTasks() {
   const KernelArch &arch = *kernel_.image().arch;
-  const VirtAddr last = arch.lastUserAddress(kernel_.image());
   std::set<uint32_t> seen;
   std::map<uint64_t, size_t> byMm;
   for (const Task &task : tasks_.tasks) {
@@ -161,11 +160,10 @@ void ReverseMap::addTasks() {
     // With PTI the table that the kernel runs on forbids execution.
     const PhysAddr root =
         arch.userRoot ? arch.userRoot(kernel_, *task.root) : *task.root;
-    spaces_.push_back({{owner},
-                       root,
-                       ofLowerRoot(kernel_.memory().mode()),
-                       {{VirtAddr(0), last}},
-                       true});
+    const PagingMode mode =
+        getTaskMode(kernel_.image(), kernel_.memory().physical(), root);
+    const VirtAddr last = lastUserAddress(kernel_.image(), mode);
+    spaces_.push_back({{owner}, root, mode, {{VirtAddr(0), last}}, true});
   }
 }
 

@@ -52,7 +52,7 @@ VirtAddr withoutSignature(const Kernel &kernel, VirtAddr at) {
 
 /// Could it be an address of code?
 bool mayBeText(const Kernel &kernel, VirtAddr at) {
-  return at > kernel.image().arch->lastUserAddress(kernel.image());
+  return at >= firstKernelAddress(kernel.image());
 }
 
 } // namespace

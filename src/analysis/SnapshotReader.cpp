@@ -207,7 +207,8 @@ void SnapshotReader::addOwnSlots(const Task &task, PhysAddr root,
   std::vector<ListedRange> slots = findOwnSlots(root, reference);
   if (slots.empty())
     return;
-  llvm::Expected<ListingPlan> plan = planTaskListing(image_, root, false);
+  llvm::Expected<ListingPlan> plan =
+      planTaskListing(image_, memory_, root, false);
   if (!plan)
     return llvm::consumeError(plan.takeError());
   plan->ranges = std::move(slots);
@@ -225,7 +226,8 @@ void SnapshotReader::addProcess(const Task &task) {
   space.comm = task.comm;
   Subject subject;
   subject.pid = task.pid;
-  llvm::Expected<ListingPlan> plan = planTaskListing(image_, *task.root, true);
+  llvm::Expected<ListingPlan> plan =
+      planTaskListing(image_, memory_, *task.root, true);
   llvm::Error error =
       plan ? addSpace(std::move(space), *plan) : plan.takeError();
   if (error) {

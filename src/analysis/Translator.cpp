@@ -5,8 +5,7 @@
 namespace vmpt {
 
 Translator::Translator(const Kernel &kernel)
-    : kernel_(&kernel),
-      lastUser_(kernel.image().arch->lastUserAddress(kernel.image())),
+    : kernel_(&kernel), firstKernel_(firstKernelAddress(kernel.image())),
       rules_(findNonPresentRules(kernel)) {}
 
 Translator Translator::ofKernel(const Kernel &kernel) {
@@ -17,10 +16,12 @@ Translator Translator::ofKernel(const Kernel &kernel) {
 
 Translator Translator::ofTask(const Kernel &kernel, PhysAddr root) {
   Translator translator(kernel);
-  const PagingMode &mode = kernel.memory().mode();
-  translator.spaces_.emplace_back(kernel.memory().physical(), ofLowerRoot(mode),
-                                  root);
-  if (!kernel.image().arch->tasksMapKernel)
+  const PhysicalMemory &memory = kernel.memory().physical();
+  const KernelImage &image = kernel.image();
+  translator.spaces_.emplace_back(memory, getTaskMode(image, memory, root),
+                                  root, image.order());
+  translator.takeForTask();
+  if (!image.arch->tasksMapKernel && !image.arch->spacesOverlap)
     translator.spaces_.push_back(kernel.memory());
   if (auto userRoot = kernel.image().arch->userRoot) {
     const PhysAddr ofUser = userRoot(kernel, root);
@@ -32,12 +33,25 @@ Translator Translator::ofTask(const Kernel &kernel, PhysAddr root) {
 
 Translator Translator::ofRoot(const Kernel &kernel, PhysAddr root) {
   Translator translator(kernel);
+  const PhysicalMemory &memory = kernel.memory().physical();
+  const KernelImage &image = kernel.image();
   const PagingMode &mode = kernel.memory().mode();
-  const PagingMode lower = ofLowerRoot(mode);
-  translator.spaces_.emplace_back(kernel.memory().physical(), mode, root);
-  if (!(lower.coverage == mode.coverage))
-    translator.spaces_.emplace_back(kernel.memory().physical(), lower, root);
+  const PagingMode lower = getTaskMode(image, memory, root);
+  if (image.arch->spacesOverlap && root != image.root) {
+    translator.spaces_.emplace_back(memory, lower, root, image.order());
+    translator.takeForTask();
+    return translator;
+  }
+  translator.spaces_.emplace_back(memory, mode, root, image.order());
+  if (!image.arch->spacesOverlap && !(lower.coverage == mode.coverage))
+    translator.spaces_.emplace_back(memory, lower, root, image.order());
   return translator;
+}
+
+void Translator::takeForTask() {
+  const KernelImage &image = kernel_->image();
+  if (image.arch->spacesOverlap)
+    firstKernel_ = lastUserAddress(image, spaces_.front().mode()) + 1;
 }
 
 size_t Translator::indexOf(VirtAddr at) const {
@@ -106,7 +120,10 @@ void Translator::explainAbsence(AddressAnswer &answer) const {
   const Translation &found = answer.translation;
   answer.isTableExcluded =
       !found.steps.empty() &&
-      kernel_->memory().physical().mayBeZeros(found.absent.absence);
+      kernel_->memory().physical().mayBeZeros(found.absent.absence) &&
+      spaceOf(answer.address)
+          .mode()
+          .zerosAreEmpty(found.steps.back().level + 1);
   answer.ending =
       answer.isTableExcluded ? Ending::NoEntry : Ending::TableAbsent;
 }

@@ -49,7 +49,8 @@ public:
   /// \p kernel must outlive the object.
   static Translator ofKernel(const Kernel &kernel);
   /// \p root is the task's. Addresses of the kernel go through the task's
-  /// table, too, or through the kernel's own where that is another one.
+  /// table, too, or through the kernel's own where that is another one and
+  /// an address tells whose it is.
   static Translator ofTask(const Kernel &kernel, PhysAddr root);
   /// Both halves of the addresses through this table, as it is.
   static Translator ofRoot(const Kernel &kernel, PhysAddr root);
@@ -62,11 +63,13 @@ public:
   /// The table that \p at goes through: its mode and root.
   const AddressSpace &spaceOf(VirtAddr at) const;
   const Kernel &kernel() const { return *kernel_; }
-  bool isUserAddress(VirtAddr at) const { return at <= lastUser_; }
+  bool isUserAddress(VirtAddr at) const { return at < firstKernel_; }
 
 private:
   explicit Translator(const Kernel &kernel);
   size_t indexOf(VirtAddr at) const;
+  /// All that the first space covers is a task's, if addresses do not tell.
+  void takeForTask();
   void explainHole(AddressAnswer &answer) const;
   void explainAbsence(AddressAnswer &answer) const;
 
@@ -82,7 +85,7 @@ private:
   /// x86 PTI: the table that user code runs on. That of the kernel forbids it
   /// to execute anything.
   std::optional<PhysAddr> userRoot_;
-  VirtAddr lastUser_;
+  VirtAddr firstKernel_;
   NonPresentRules rules_;
 };
 

@@ -20,7 +20,8 @@ public:
     llvm::Expected<PhysAddr> root = readEfiRoot(kernel);
     if (!root)
       return root.takeError();
-    llvm::Expected<ListingPlan> plan = planEfiListing(kernel.image(), *root);
+    llvm::Expected<ListingPlan> plan =
+        planEfiListing(kernel.image(), kernel.memory().physical(), *root);
     if (!plan)
       return plan.takeError();
     return writeListing(session, listing_, *plan, writer);

@@ -84,7 +84,8 @@ void KernelOptions::addSizes(OptionParser &parser) {
 
 void KernelOptions::addArch(OptionParser &parser) {
   parser.addText("--arch", "ARCH",
-                 "x86_64, i386, arm64, arm, riscv64 or loongarch64", arch);
+                 "x86_64, i386, arm64, arm, riscv64, loongarch64 or s390x",
+                 arch);
   std::vector<std::string> names;
   for (Arch known : allArchs)
     names.push_back(getArchName(known).str());

@@ -12,6 +12,7 @@
 #include "dump/formats/Raw.h"
 #include "dump/formats/RawLayout.h"
 #include "dump/formats/Refused.h"
+#include "dump/formats/S390Dump.h"
 #include "dump/formats/VirtualBox.h"
 #include "dump/formats/Vmware.h"
 #include "dump/formats/XenCore.h"
@@ -36,6 +37,7 @@ constexpr Container containers[] = {
     {isElf, readElfCore},
     {isLime, readLime},
     {isQemuMigration, readQemuMigration},
+    {isS390Dump, readS390Dump},
     {isRefused, refuse},
 };
 
@@ -46,7 +48,7 @@ bool wantsMapping(Bytes start) {
       isElf(start) && start.size() >= sizeof(Elf64_Ehdr) &&
       start.at<uint16_t>(offsetof(Elf64_Ehdr, e_phnum)) == 0;
   return isSections || isVirtualBox(start) || isLime(start) ||
-         isQemuMigration(start) || isVmware(start);
+         isQemuMigration(start) || isVmware(start) || isS390Dump(start);
 }
 
 /// Copies what is read, not mapped, and whose reader cannot work so.

@@ -31,13 +31,24 @@ llvm::Expected<ListingPlan> planKernelListing(const KernelImage &kernel) {
   return plan;
 }
 
+/// A plan follows from the kernel's mode; a task may have another.
+static ListingPlan planTaskTable(const KernelImage &kernel,
+                                 const PhysicalMemory &memory, PhysAddr root) {
+  if (!kernel.arch->taskMode)
+    return planWholeTable(kernel);
+  KernelImage ofTask = kernel;
+  ofTask.mode = getTaskMode(kernel, memory, root);
+  return planWholeTable(ofTask);
+}
+
 llvm::Expected<ListingPlan> planTaskListing(const KernelImage &kernel,
+                                            const PhysicalMemory &memory,
                                             PhysAddr root, bool userOnly) {
-  ListingPlan plan = planWholeTable(kernel);
+  ListingPlan plan = planTaskTable(kernel, memory, root);
   plan.root = root;
   if (getListingArch(kernel.arch->arch).listsTasks && !userOnly)
     return plan;
-  VirtAddr last = kernel.arch->lastUserAddress(kernel);
+  const VirtAddr last = lastUserAddress(kernel, plan.mode);
   plan.ranges = {{VirtAddr(0), last}};
   plan.rules.flushAddress = last.value + 1;
   plan.rules.initialLevel = -1;
@@ -46,15 +57,18 @@ llvm::Expected<ListingPlan> planTaskListing(const KernelImage &kernel,
 }
 
 llvm::Expected<ListingPlan> planEfiListing(const KernelImage &kernel,
+                                           const PhysicalMemory &memory,
                                            PhysAddr root) {
   if (auto *planEfi = getListingArch(kernel.arch->arch).planEfi)
     return planEfi(kernel, root);
-  return planTaskListing(kernel, root, false);
+  return planTaskListing(kernel, memory, root, false);
 }
 
+namespace {
+
 /// Holes of the top level, one for each of its entries.
-static void noteSkipped(const ListingPlan &plan, const ListedRange &range,
-                        Ptdump &ptdump) {
+void noteSkipped(const ListingPlan &plan, const ListedRange &range,
+                 Ptdump &ptdump) {
   const uint64_t step = plan.mode.entrySpan(0);
   for (VirtAddr at = range.first;; at += step) {
     ptdump.note(at, 0, ptdump.holeState(0));
@@ -63,16 +77,11 @@ static void noteSkipped(const ListingPlan &plan, const ListedRange &range,
   }
 }
 
-llvm::Expected<ListingResult> runListing(const ListingPlan &plan,
-                                         const PhysicalMemory &memory,
-                                         RunSink &out, uint64_t maxLines,
-                                         ListedTables *known) {
-  uint8_t firstByte;
-  if (auto absent = memory.tryRead(plan.root, firstByte))
-    return llvm::make_error<MemoryError>(*absent);
-
-  Ptdump ptdump(plan.rules, plan.markers, out, maxLines);
-  Walker<Ptdump> walker(memory, plan.mode, plan.entryRules, ptdump, known);
+template <class Sink>
+ListingResult walkInto(const ListingPlan &plan, const PhysicalMemory &memory,
+                       RunSink &out, uint64_t maxLines, ListedTables *known) {
+  Sink ptdump(plan.rules, plan.markers, out, maxLines);
+  Walker<Sink> walker(memory, plan.mode, plan.entryRules, ptdump, known);
   for (const ListedRange &range : plan.ranges)
     if (range.isSkipped)
       noteSkipped(plan, range, ptdump);
@@ -89,6 +98,20 @@ llvm::Expected<ListingResult> runListing(const ListingPlan &plan,
   result.tableCount = walker.getTableCount();
   result.loadCount = walker.getLoadCount();
   return result;
+}
+
+} // namespace
+
+llvm::Expected<ListingResult> runListing(const ListingPlan &plan,
+                                         const PhysicalMemory &memory,
+                                         RunSink &out, uint64_t maxLines,
+                                         ListedTables *known) {
+  uint8_t firstByte;
+  if (auto absent = memory.tryRead(plan.root, firstByte))
+    return llvm::make_error<MemoryError>(*absent);
+  return plan.rules.invalidBit
+             ? walkInto<InvalidBitPtdump>(plan, memory, out, maxLines, known)
+             : walkInto<Ptdump>(plan, memory, out, maxLines, known);
 }
 
 } // namespace vmpt

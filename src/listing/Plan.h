@@ -43,12 +43,15 @@ llvm::Expected<ListingPlan> planKernelListing(const KernelImage &kernel);
 /// that user code runs on, `current_user`. With \p userOnly, addresses of the
 /// user half alone. Other architectures have no such file: theirs is the user
 /// half in the wording of `kernel_page_tables`, under a "User Space" header.
+/// Only the depth of the table is looked at in \p memory.
 llvm::Expected<ListingPlan> planTaskListing(const KernelImage &kernel,
+                                            const PhysicalMemory &memory,
                                             PhysAddr root, bool userOnly);
 
 /// The table of EFI's runtime services, `page_tables/efi` (`efi_page_tables`);
 /// \p root is that of efi_mm.
 llvm::Expected<ListingPlan> planEfiListing(const KernelImage &kernel,
+                                           const PhysicalMemory &memory,
                                            PhysAddr root);
 
 struct ListingResult {

@@ -58,6 +58,8 @@ void Ptdump::noteChange(uint64_t at, uint64_t entry, const State &state) {
     boundary_ = markers_.size() > 1 ? markers_[1].start : ~uint64_t(0);
     if (!markers_.empty())
       out_.section(markers_[0].name);
+    while (rules_.firstNoteCrosses && crosses(at) && boundary_ != ~uint64_t(0))
+      nextSection();
   } else if (!(state == current_) || crosses(at)) {
     if (current_.level == RunState::absentLevel)
       splitAtSections(at);

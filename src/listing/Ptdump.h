@@ -55,6 +55,12 @@ struct PtdumpRules {
   MarkerAdvance advance = MarkerAdvance::One;
   /// x86: the first line starts at 0 whatever comes first.
   bool firstRunStartsAtZero = false;
+  /// s390x: an entry of the last level with this bit says nothing else, and
+  /// neither does a hole.
+  uint64_t invalidBit = 0;
+  /// s390x since 6.12: the first note prints the headers of all sections that
+  /// it crosses.
+  bool firstNoteCrosses = false;
   /// Level before the first note: -1, but 0 in arm64 5.6 to 5.14, which did
   /// not set it: then there is no first header.
   int initialLevel = -1;
@@ -149,7 +155,10 @@ private:
   void splitAtSections(uint64_t end);
   bool crosses(uint64_t at) const { return at >= boundary_; }
 
+protected:
   const PtdumpRules rules_;
+
+private:
   const llvm::ArrayRef<AddressMarker> markers_;
   RunSink &out_;
   const uint64_t maxRuns_;
@@ -165,6 +174,26 @@ private:
   llvm::DenseSet<uint64_t> emptyTables_;
   std::vector<AbsentTable> absent_;
   uint64_t absentCount_ = 0;
+};
+
+/// With an invalid bit. A class of its own, so that other kernels' entries are
+/// not asked for one.
+class InvalidBitPtdump final : public Ptdump {
+public:
+  using Ptdump::Ptdump;
+
+  State leafState(uint64_t inherited, unsigned level, uint64_t entry) const {
+    return entry & rules_.invalidBit
+               ? State{rules_.invalidBit, 0, rules_.leafLevel[level]}
+               : Ptdump::leafState(inherited, level, entry);
+  }
+  /// Above the last level the bit means something else.
+  State upperState(uint64_t inherited, unsigned level, uint64_t entry) const {
+    return Ptdump::leafState(inherited, level, entry & ~rules_.invalidBit);
+  }
+  State holeState(unsigned level) const {
+    return {rules_.invalidBit, 0, rules_.holeLevel[level]};
+  }
 };
 
 } // namespace vmpt

@@ -153,8 +153,8 @@ char *TextPrinter::writeRange(const Run &run, char *line) {
   *line++ = '-';
   setAddress(run.end);
   line = copy(address_, line);
-  std::memset(line, ' ', 3);
-  line += 3;
+  std::memset(line, ' ', wording_.gapWidth);
+  line += wording_.gapWidth;
   if (wording_.physicalColumn) {
     *line++ = ' ';
     line = writeHex(line, context_.physicalOf(run.firstEntry).value,

@@ -40,6 +40,7 @@ struct Wording {
   unsigned addressDigits = 16;
   /// Size counted in bytes ("BKMGTPE", x86) or in KiB ("KMGTPE").
   bool sizeInBytes = false;
+  unsigned gapWidth = 3; ///< Blanks before the size.
   /// Column with the physical address of the first entry (riscv).
   bool physicalColumn = false;
   /// Fields first, level name last (x86); else level, then " " + each field.
@@ -55,6 +56,8 @@ struct Wording {
   unsigned blankWidth = 0;
   /// Runs whose attributes are all 0 get a line at all; if so, with fields?
   bool printsEmptyRuns = true;
+  /// Attributes that are all 0 are rights like others (s390x).
+  bool zeroHasFields = false;
   /// For programs; rows of one word stand together. The rights are the
   /// entry's own, as the fields show them, not those of the path to it.
   llvm::ArrayRef<AttributeMeaning> meanings;
@@ -79,7 +82,7 @@ struct Wording {
   }
   bool hasFields(const RunState &state) const {
     return presentMask ? state.attributes & presentMask
-                       : levelLast || state.attributes;
+                       : levelLast || zeroHasFields || state.attributes;
   }
   llvm::StringRef textOf(const AttributeField &field,
                          const RunState &state) const {

@@ -85,6 +85,25 @@ constexpr ArchTraits loongarch64Traits = {
     .elfClass = ELFCLASS64, // loongarch32 has the same number
     .wordBytes = 8,
     .prstatus = {480, 32, 112, loongarch64Registers}};
+constexpr llvm::StringLiteral s390xAliases[] = {"S390X"}; // QEMU's kdump files
+constexpr llvm::StringLiteral s390xRegisters[] = {
+    "psw_mask", "psw_addr", "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9",
+    "r10", "r11", "r12", "r13", "r14", "r15"};
+constexpr llvm::StringLiteral s390xControl[] = {
+    "cr0", "cr1", "cr2", "cr3", "cr4", "cr5", "cr6", "cr7", "cr8", "cr9", "cr10", "cr11",
+    "cr12", "cr13", "cr14", "cr15"};
+constexpr llvm::StringLiteral s390xPrefix[] = {"prefix"};
+constexpr RegisterNote s390xNotes[] = {{NT_S390_CTRS, 8, s390xControl},
+                                       {NT_S390_PREFIX, 4, s390xPrefix}};
+constexpr ArchTraits s390xTraits = {
+    .family = "s390",
+    .aliases = s390xAliases,
+    .elfMachine = EM_S390,
+    .elfClass = ELFCLASS64, // EM_S390 is that of 31-bit files, too
+    .wordBytes = 8,
+    .order = std::endian::big,
+    .prstatus = {336, 32, 112, s390xRegisters},
+    .systemNotes = s390xNotes};
 // clang-format on
 
 constexpr bool isComplete(const ArchTraits &traits) {

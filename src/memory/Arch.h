@@ -7,6 +7,7 @@
 
 #include "llvm/ADT/StringRef.h"
 
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -34,6 +35,14 @@ struct PrstatusLayout {
   std::span<const llvm::StringLiteral> registers;
 };
 
+/// A note of a CPU's system registers, of owner LINUX: words one after the
+/// other.
+struct RegisterNote {
+  uint32_t type = 0; ///< NT_*
+  uint8_t wordBytes = 0;
+  std::span<const llvm::StringLiteral> registers;
+};
+
 struct ArchTraits {
   /// CPUs of one family run each other's code: the container may have met a
   /// 64-bit kernel while its CPU was in 32-bit firmware.
@@ -45,7 +54,11 @@ struct ArchTraits {
   /// takes both, as 32-bit files of 64-bit x86 and their opposite do exist.
   uint8_t elfClass = 0;
   uint8_t wordBytes = 0; ///< Of a register, a pointer, an unsigned long.
+  /// Of the kernel's memory. Headers of a dump may have another, and so may
+  /// page tables (PagingMode).
+  std::endian order = std::endian::little;
   PrstatusLayout prstatus;
+  std::span<const RegisterNote> systemNotes = {};
 };
 
 const ArchTraits &getTraits(Arch arch);

@@ -30,7 +30,8 @@ struct PagingLevel {
   uint8_t shift = 0;     ///< Lowest address bit that this level's index uses.
   uint8_t indexBits = 0; ///< A table has 2^indexBits entries.
   EntryFormat entries = {};
-  /// What software writes where there is nothing.
+  /// What software writes where there is nothing: no zero on s390x, where a
+  /// zero is in use.
   uint64_t empty = 0;
 };
 
@@ -167,7 +168,8 @@ constexpr bool isConsistent(const PagingMode &mode) {
     const PagingLevel &row = mode.levels[level];
     const bool hasTables = row.entries.plain(EntryMeaning::Table) != nullptr;
     if (row.shift != top || row.indexBits == 0 || !isConsistent(row.entries) ||
-        hasTables != (level != mode.lastLevel()))
+        hasTables != (level != mode.lastLevel()) ||
+        !mode.isHole(row.empty, level))
       return false;
     for (const EntryPattern &pattern : row.entries.patterns)
       if (pattern.meaning == EntryMeaning::Page &&

@@ -234,9 +234,10 @@ private:
   }
 
   /// Tables stand at multiples of their size, and DenseSet's hash would put
-  /// all of those into few buckets.
-  static uint64_t keyOf(PhysAddr at, unsigned level) {
-    return std::rotr(at.value | level, 12);
+  /// all of those into few buckets. Levels from the last: walks that share
+  /// tables may differ in depth.
+  uint64_t keyOf(PhysAddr at, unsigned level) const {
+    return std::rotr(at.value | (mode_.lastLevel() - level), 12);
   }
 
   void walkTable(PhysAddr at, unsigned level, VirtAddr base, Span span,

@@ -1,4 +1,5 @@
 //===- Areas.cpp - memory areas of processes ------------------------------===//
+#include "kernel/find/KernelArch.h"
 #include "reports/Reports.h"
 #include "support/Parallel.h"
 #include "views/Maps.h"
@@ -43,7 +44,10 @@ llvm::Error print(Session &session, const Task &task,
     writer.beginGroup(nameOf(task));
   writer.context("pid", task.pid);
   writer.context("comm", task.comm);
-  writeMaps(writer, *listing, kernel.mode, kernel.wordBytes());
+  writeMaps(writer, *listing,
+            task.root ? getTaskMode(kernel, session.memory(), *task.root)
+                      : kernel.mode,
+            kernel.wordBytes());
   if (isOneOfSeveral)
     writer.endGroup();
   for (const std::string &problem : listing->problems)

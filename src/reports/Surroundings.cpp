@@ -1,5 +1,7 @@
 #include "reports/Surroundings.h"
 
+#include "kernel/find/KernelArch.h"
+
 namespace vmpt {
 
 Surroundings::Surroundings(Session &session, const ChosenSpace &space)
@@ -13,11 +15,15 @@ AddressReport Surroundings::report(const Translator &translator, VirtAddr at) {
   AddressReport report;
   report.answer = translator.ask(at);
   report.mode = &translator.spaceOf(at).mode();
-  report.region = findRegionAt(kernel_.image(), at);
+  // Where an address does not tell whose it is, regions are the kernel's.
+  const bool mayBeKernels =
+      !kernel_.image().arch->spacesOverlap || !translator.isUserAddress(at);
+  if (mayBeKernels)
+    report.region = findRegionAt(kernel_.image(), at);
   if (const RangeName *area = namer_.areaAt(at))
     report.area = hex(area->first) + "-" + hex(area->last + 1) +
                   (area->name.empty() ? "" : " " + area->name);
-  if (std::optional<RangeName> symbol = namer_.symbolAt(at))
+  if (auto symbol = mayBeKernels ? namer_.symbolAt(at) : std::nullopt)
     report.symbol = symbol->name;
   if (report.answer.physical)
     addPage(*report.answer.physical, report);

@@ -35,7 +35,7 @@ private:
 
 llvm::Expected<ListingPlan> TaskListing::plan(PhysAddr root) const {
   auto userRoot = kernel_.image().arch->userRoot;
-  return planTaskListing(kernel_.image(),
+  return planTaskListing(kernel_.image(), kernel_.memory().physical(),
                          tables_.userPgd && userRoot ? userRoot(kernel_, root)
                                                      : root,
                          tables_.userOnly);
@@ -139,7 +139,8 @@ llvm::Error reportTaskListing(Session &session, const Kernel &kernel,
   ListingOutput output(session, lines, writer);
   // Listings of all tasks have the same sections.
   llvm::Expected<ListingPlan> plan =
-      planTaskListing(kernel.image(), PhysAddr(0), tables.userOnly);
+      planTaskListing(kernel.image(), session.memory(), kernel.image().root,
+                      tables.userOnly);
   if (!plan)
     return plan.takeError();
   if (llvm::Error error = output.prepare(*plan))

@@ -137,6 +137,9 @@ llvm::Error makePlan(Session &session, ConvertPlan &plan) {
   if (llvm::Error error = describeKernel(session, contents, plan.vmcoreinfo,
                                          plan.directMap, plan.flatEnd))
     return error;
+  // Notes are as they were; where there are none, files are as the machine is.
+  if (dump.notes.empty())
+    contents.order = getTraits(contents.arch).order;
   // Every note that was there; VMCOREINFO once, as it is known now.
   llvm::erase_if(contents.notes, [&](const Note &note) {
     return note.name == "VMCOREINFO" && !plan.vmcoreinfo.empty();

@@ -42,7 +42,7 @@ llvm::Error readTables(const Kernel &kernel, PhysAddr root,
     roots.push_back(image.arch->userRoot(kernel, root));
   for (PhysAddr table : roots) {
     llvm::Expected<ListingPlan> plan =
-        planTaskListing(image, table, /*userOnly=*/false);
+        planTaskListing(image, recording, table, /*userOnly=*/false);
     if (!plan)
       return plan.takeError();
     if (llvm::Error error = readListing(*plan, recording))
@@ -186,7 +186,8 @@ llvm::Error trimDump(Session &session, Output &output,
 
   CoreContents contents;
   contents.arch = image->arch->arch;
-  contents.order = dump.machine.order;
+  // Notes are as they were; where there are none, files are as the machine is.
+  contents.order = dump.notes.empty() ? image->order() : dump.machine.order;
   contents.notes = dump.notes;
   const std::string note = writeTrimNote(dump, options.tasks);
   contents.notes.push_back(makeNote(trimNoteName, trimNoteType, note));

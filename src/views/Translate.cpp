@@ -195,7 +195,8 @@ std::string explain(const AddressAnswer &answer, const PagingMode &mode) {
       return (getLevelName(mode, unsigned(answer.translation.steps.size())) +
               " table left out of the dump as a page of zeros, hence empty")
           .str();
-    return "nothing mapped: the " + lastEntry(answer, mode) + " is zero";
+    return "nothing mapped: the " + lastEntry(answer, mode) +
+           (answer.translation.steps.back().entry ? " is empty" : " is zero");
   case Ending::ProtNone:
     return "prot-none or NUMA hint: the entry names the page, and is not "
            "present";

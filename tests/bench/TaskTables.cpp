@@ -77,9 +77,10 @@ void listTasks(benchmark::State &state) {
   uint64_t tables = 0, bytes = 0;
   for (auto _ : state)
     for (PhysAddr root : processes().roots)
-      tables += listRoot(
-          llvm::cantFail(planTaskListing(processes().image, root, false)),
-          bytes);
+      tables +=
+          listRoot(llvm::cantFail(planTaskListing(
+                       processes().image, processes().memory, root, false)),
+                   bytes);
   state.counters["tables"] = double(tables) / double(state.iterations());
   state.SetBytesProcessed(int64_t(bytes));
 }

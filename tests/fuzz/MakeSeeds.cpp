@@ -6,6 +6,7 @@
 #include "DumpBuilder.h"
 #include "LimeWriter.h"
 #include "QemuWriter.h"
+#include "S390Writer.h"
 #include "VirtualBoxWriter.h"
 #include "VmwareWriter.h"
 #include "XenWriter.h"
@@ -71,6 +72,7 @@ void saveForensic(const std::filesystem::path &root, const MemoryImage &image) {
   FileBytes cpu(416);
   cpu[144 + 13] = 0x20; // a 64-bit code segment
   save(root / "FuzzVirtualBox" / "core", writeVirtualBox(image, {cpu}), 7);
+  save(root / "FuzzS390" / "whole", writeS390Dump(whole, {0x1000}), 8);
   auto xen = makeXenPages(whole);
   save(root / "FuzzXen" / "hvm", writeElfSections(xen), 7);
   xen.push_back({".xen_prstatus", FileBytes(5168)});

@@ -157,8 +157,12 @@ def list_problem(vmpt, case, dump, types, path, page_shift):
     return first_difference(text.encode(), ranges)
 
 
-# Where `vmpt pages --pid` is not the kernel's own yet.
+# Where `vmpt pages` is not the kernel's own yet: "frames", a pid, or a file of page-types alone.
+ZERO_PAGES = "the kernel has several pages of zeros, by address; vmpt knows the first"
 GAPS = {
+    ("s390x-6.12", "frames"): ZERO_PAGES,
+    ("s390x-6.12", "59.L"): ZERO_PAGES,
+    ("s390x-6.12", "76.L"): ZERO_PAGES,
     ("arm-6.12-lpae", "55"): "pagemap leaves out a huge page that nobody may touch; vmpt lists it",
     ("arm-6.12-short", "46"): "a page without a struct page to pagemap, short descriptors mark none; vmpt says file",
     ("arm-6.12-short", "63"): "a page without a struct page to pagemap, short descriptors mark none; vmpt says file",
@@ -169,15 +173,18 @@ def check_dump(tap, vmpt, name, dump, types, case):
     facts = json.loads((case / "case.json").read_text())
     version = tuple(int(word) for word in facts["release"].split("-")[0].split("+")[0].split(".")[:2])
     page_shift = next((shift for word, shift in (("64k", 16), ("16k", 14)) if word in facts["name"]), 12)
-    tap.report(frames_problem(vmpt, case, dump, types, version, 1 << page_shift), f"{name}: frames")
+    if gap := GAPS.get((case.name, "frames")):
+        tap.skip(f"{name}: frames", gap)
+    else:
+        tap.report(frames_problem(vmpt, case, dump, types, version, 1 << page_shift), f"{name}: frames")
     for process in sorted(case.glob("proc/*"), key=lambda p: int(p.name)):
         if (case.name, process.name) in GAPS:
             tap.skip(f"{name}: pagemap of {process.name}", GAPS[case.name, process.name])
         elif (process / "pages").exists():
             tap.report(pagemap_problem(vmpt, dump, types, process), f"{name}: pagemap of {process.name}")
     for path in sorted(case.glob("page-types/*.L")):
-        if (case.name, path.stem) in GAPS:
-            tap.skip(f"{name}: page-types of {path.stem}", GAPS[case.name, path.stem])
+        if gap := GAPS.get((case.name, path.stem)) or GAPS.get((case.name, path.name)):
+            tap.skip(f"{name}: page-types of {path.stem}", gap)
             continue
         tap.report(list_problem(vmpt, case, dump, types, path, page_shift), f"{name}: page-types of {path.stem}")
 

@@ -53,8 +53,11 @@ public:
     memory->writeString(physical + offset, (text + llvm::Twine('\0')).str());
     return image + offset;
   }
+  /// In the kernel's byte order.
   template <class Word> void addWord(uint64_t offset, uint64_t value) {
-    memory->writeNumber<Word>(physical + offset, Word(value));
+    const bool swaps = getTraits(tables.mode().arch).order != ByteOrder::little;
+    memory->writeNumber<Word>(physical + offset,
+                              swaps ? byteSwap(Word(value)) : Word(value));
   }
 
   const VirtAddr image;

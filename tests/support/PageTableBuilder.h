@@ -86,9 +86,7 @@ public:
     return page.bits;
   }
   /// An entry that leads nowhere.
-  uint64_t emptyBits(unsigned level) const {
-    return plain(level, EntryMeaning::Hole).bits;
-  }
+  uint64_t emptyBits(unsigned level) const { return mode_.levels[level].empty; }
 
   /// The address of a table, or of a page that is no larger.
   uint64_t encode(PhysAddr table) const { return encode(table, 0); }

@@ -13,6 +13,7 @@ CHANGED = {
     ("arm64-6.12-64k-va52", 8): ("kworker/0:0-events", "kworker/0:0-mm_percpu_wq"),
     ("i386-6.1-debian-pae-pti", 17): ("kworker/0:1-events_power_efficient", "kworker/0:1-events"),
     ("riscv64-6.1-sv39", 6): ("kworker/0:0-mm_percpu_wq", "kworker/0:0-events"),
+    ("s390x-6.12", 25): ("kworker/u9:0-kvfree_rcu_reclaim", "kworker/u9:0-events_unbound"),
     ("x86_64-6.1-debian-4level-pti", 17): ("kworker/0:1-events_freezable", "kworker/0:1-events"),
     ("x86_64-6.1-debian-4level-pti", 28): ("kworker/1:1-events", "kworker/1:1-events_power_efficient"),
     ("x86_64-6.12-debian-4level-pti", 9): ("kworker/0:0-events_power_efficient", "kworker/0:0-pm"),

@@ -31,11 +31,19 @@ std::optional<Arch> findPrstatusArch(const Machine &machine,
   for (Arch arch : allArchs) {
     const bool mayBe =
         machine.arch ? getTraits(arch).family == getTraits(*machine.arch).family
-                     : machine.order == ByteOrder::little;
+                     : machine.order == getTraits(arch).order;
     if (mayBe && hasSize(arch))
       return arch;
   }
   return std::nullopt;
+}
+
+/// pr_pid. QEMU (7.2 target/s390x/arch_dump.c) leaves it in the byte order of
+/// its host; no kernel has so many tasks (PID_MAX_LIMIT).
+uint32_t readPid(Bytes desc, uint64_t offset) {
+  constexpr uint32_t mostTasks = 1 << 22;
+  const uint32_t pid = desc.at<uint32_t>(offset);
+  return pid > mostTasks && byteSwap(pid) <= mostTasks ? byteSwap(pid) : pid;
 }
 
 void readPrstatus(const Note &note, Dump &dump) {
@@ -52,7 +60,7 @@ void readPrstatus(const Note &note, Dump &dump) {
   }
   const ArchTraits &traits = getTraits(*arch);
   CpuRegisters cpu;
-  cpu.pid = note.desc.at<uint32_t>(traits.prstatus.pidOffset);
+  cpu.pid = readPid(note.desc, traits.prstatus.pidOffset);
   uint64_t offset = traits.prstatus.registersOffset;
   for (llvm::StringRef name : traits.prstatus.registers) {
     uint64_t value = traits.wordBytes == 8 ? note.desc.at<uint64_t>(offset)
@@ -81,6 +89,30 @@ void readQemuState(const Note &note, size_t index, Dump &dump) {
     if (fits(field.offset, 8, note.desc.at<uint32_t>(4)))
       dump.machine.cpus[index].system.emplace_back(
           field.name.str(), note.desc.at<uint64_t>(field.offset));
+}
+
+/// Notes of owner LINUX follow the NT_PRSTATUS of their CPU.
+void readSystemNote(const Note &note, Dump &dump) {
+  Machine &machine = dump.machine;
+  if (!machine.arch || machine.cpus.empty())
+    return;
+  for (const RegisterNote &layout : getTraits(*machine.arch).systemNotes) {
+    if (layout.type != note.type)
+      continue;
+    uint64_t offset = 0;
+    for (llvm::StringRef name : layout.registers) {
+      if (!fits(offset, layout.wordBytes, note.desc.size())) {
+        dump.quirks.push_back("note " + hex(note.type) + " of " +
+                              std::to_string(note.desc.size()) +
+                              " bytes is too short for its registers");
+        return;
+      }
+      machine.cpus.back().system.emplace_back(
+          name.str(), layout.wordBytes == 8 ? note.desc.at<uint64_t>(offset)
+                                            : note.desc.at<uint32_t>(offset));
+      offset += layout.wordBytes;
+    }
+  }
 }
 
 } // namespace
@@ -128,6 +160,8 @@ void interpretNotes(Dump &dump) {
   for (const Note &note : dump.notes) {
     if (note.name == "CORE" && note.type == NT_PRSTATUS)
       readPrstatus(note, dump);
+    else if (note.name == "LINUX")
+      readSystemNote(note, dump);
     else if (note.name == "QEMU" && note.type == 0)
       readQemuState(note, qemuNotes++, dump);
     else if (note.name == "VMCOREINFO" && note.type == 0)

@@ -29,9 +29,8 @@ constexpr llvm::StringLiteral aff4Sentence =
 // tar from POSIX ustar and GNU's old form; EWF from libewf's documentation;
 // VMDK and VHDX from their published specifications; a sadump medium has a
 // header of one block, of 4096 bytes, before the partition's (crash sadump.c);
-// s390 from linux v6.12 drivers/s390/char/zcore.c; Hyper-V: HyperVStorage
-// header. LiME's compress=1 is one zlib stream with a 2 KiB window (RFC 1950:
-// 38 8d).
+// Hyper-V: HyperVStorage header. LiME's compress=1 is one zlib stream with a 2
+// KiB window (RFC 1950: 38 8d).
 constexpr RefusedFormat refusedFormats[] = {
     {"\x1f\x8b", 0, "compressed with gzip; unpack it first with 'gunzip'"},
     {"\x28\xb5\x2f\xfd", 0,
@@ -56,8 +55,6 @@ constexpr RefusedFormat refusedFormats[] = {
     {"\xa8\x19\x01\x73\x61\x8f\x23\xed", 0,
      "an LKCD dump, which vmpt does not read; take the dump with kdump, or "
      "convert it with the crash utility of its time"},
-    {"\xa8\x19\x01\x73\x61\x8f\x23\xfd", 0,
-     "an s390 stand-alone dump; vmpt knows no s390 page tables"},
     {"DISKDUMP", 0,
      "a dump of the diskdump utility that Linux had before kdump; vmpt reads "
      "its successor's files (KDUMP)"},

@@ -34,6 +34,7 @@ std::vector<std::string> getDumpFormats() {
           "VirtualBox core",
           "Xen core (xl dump-core)",
           "QEMU migration stream (mapped-ram, libvirt save file)",
+          "S/390 dump",
           "raw image"};
 }
 

@@ -27,12 +27,13 @@ constexpr uint64_t exiting = 0x4, neverExecuted = 0x40;
 /// The bytes around a task's comm; what is not in the dump is zero.
 struct Sample {
   VirtAddr comm;
+  ByteOrder order;
   std::vector<uint8_t> bytes;
 
   uint64_t number(int64_t offset, unsigned size) const {
     const uint8_t *at = bytes.data() + (offset + before);
-    return size == 8 ? loadUnaligned<uint64_t>(at, ByteOrder::little)
-                     : loadUnaligned<uint32_t>(at, ByteOrder::little);
+    return size == 8 ? loadUnaligned<uint64_t>(at, order)
+                     : loadUnaligned<uint32_t>(at, order);
   }
 };
 
@@ -61,7 +62,8 @@ private:
       llvm::consumeError(std::move(error));
       return std::nullopt;
     }
-    return loadUnaligned<uint64_t>(raw, ByteOrder::little);
+    return word_ == 8 ? loadUnaligned<uint64_t>(raw, memory_.order())
+                      : loadUnaligned<uint32_t>(raw, memory_.order());
   }
   std::vector<VirtAddr> followRing(VirtAddr comm, int64_t offset) const;
   bool findRing(VirtAddr comm);
@@ -160,7 +162,7 @@ void LayoutLearner::takeSamples(llvm::ArrayRef<VirtAddr> comms) {
   constexpr int64_t chunk = 256;
   samples_.clear();
   for (VirtAddr comm : comms.take_front(maxSamples)) {
-    Sample sample{comm, std::vector<uint8_t>(before + after)};
+    Sample sample{comm, memory_.order(), std::vector<uint8_t>(before + after)};
     for (int64_t at = 0; at < before + after; at += chunk)
       llvm::consumeError(memory_.read(
           comm + uint64_t(at - before),
@@ -324,10 +326,10 @@ std::optional<int64_t> LayoutLearner::findExitState() const {
 }
 
 /// Is it what a process's own top table looks like: some of its entries lead to
-/// tables in memory, none is reserved, and the others are zero?
+/// tables in memory, none is reserved, and the others are empty?
 bool LayoutLearner::pointsToTables(PhysAddr root) const {
-  const PagingMode &mode = image_.mode;
   const PhysicalMemory &physical = memory_.physical();
+  const PagingMode mode = getTaskMode(image_, physical, root);
   unsigned tables = 0;
   for (unsigned index = 0; index < mode.entryCount(0); ++index) {
     uint64_t entry = 0;

@@ -51,8 +51,13 @@ llvm::Expected<uint64_t> StructReader::number(VirtAddr object,
   const bool little = memory_.order() == ByteOrder::little;
   for (uint64_t i = 0; i < field.sizeBytes; ++i)
     value |= uint64_t(raw[little ? i : field.sizeBytes - 1 - i]) << (8 * i);
-  if (field.bitCount)
-    value = value >> field.bitShift & lowBits(field.bitCount);
+  if (field.bitCount) {
+    const uint64_t fromTop = field.bitShift + field.bitCount;
+    const uint64_t shift =
+        little ? field.bitShift
+               : field.sizeBytes * 8 - std::min(fromTop, field.sizeBytes * 8);
+    value = value >> shift & lowBits(field.bitCount);
+  }
   return value;
 }
 

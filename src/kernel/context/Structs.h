@@ -16,8 +16,10 @@ namespace vmpt {
 struct Field {
   uint64_t offset = 0;    ///< Bytes.
   uint64_t sizeBytes = 0; ///< Of the whole member; of an array, all of it.
-  unsigned bitShift = 0;  ///< Bit fields: from the lowest bit of `offset`.
-  unsigned bitCount = 0;  ///< 0: no bit field.
+  /// Bit fields: from the lowest bit of the byte at `offset`; on a big-endian
+  /// machine from its highest.
+  unsigned bitShift = 0;
+  unsigned bitCount = 0; ///< 0: no bit field.
 };
 
 /// The first of \p names (paths with dots) that \p type has. The LookupError

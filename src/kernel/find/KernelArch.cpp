@@ -14,6 +14,23 @@ llvm::ArrayRef<const KernelArch *> getKernelArchs() { return archs; }
 
 const KernelArch *findKernelArch(Arch arch) { return archs[size_t(arch)]; }
 
+PagingMode getTaskMode(const KernelImage &image, const PhysicalMemory &memory,
+                       PhysAddr root) {
+  return image.arch->taskMode ? image.arch->taskMode(image, memory, root)
+                              : ofLowerRoot(image.mode);
+}
+
+VirtAddr lastUserAddress(const KernelImage &image, const PagingMode &mode) {
+  const VirtAddr last = image.arch->lastUserAddress(image);
+  return image.arch->spacesOverlap ? std::min(last, mode.coverage.last())
+                                   : last;
+}
+
+VirtAddr firstKernelAddress(const KernelImage &image) {
+  return image.arch->spacesOverlap ? VirtAddr(0)
+                                   : image.arch->lastUserAddress(image) + 1;
+}
+
 std::vector<MappedRun> mapKernelImage(const RootQuery &query,
                                       const AddressSpace &memory) {
   constexpr uint64_t mebibyte = uint64_t(1) << 20;

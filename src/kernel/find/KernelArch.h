@@ -94,6 +94,18 @@ struct KernelArch {
   llvm::StringLiteral rootProof = "it is its own fixed point";
   /// A task's table maps the kernel as the kernel's own does.
   bool tasksMapKernel = true;
+  /// The mode of a task's table, which may have other levels than the kernel's;
+  /// null: ofLowerRoot(). Ask getTaskMode().
+  PagingMode (*taskMode)(const KernelImage &, const PhysicalMemory &,
+                         PhysAddr root) = nullptr;
+  /// The same of a mode, where nothing else is known; null: ofLowerRoot().
+  PagingMode (*processMode)(const PagingMode &) = nullptr;
+  /// An address does not tell whose it is: tasks and the kernel have spaces of
+  /// their own, each from 0 on.
+  bool spacesOverlap = false;
+  /// Where the kernel keeps the address of its VMCOREINFO note; null: nowhere.
+  std::optional<PhysAddr> (*findVmcoreinfoNote)(const PhysicalMemory &) =
+      nullptr;
   /// Processes have a gate area, [vsyscall], which is in no list of areas.
   bool hasGateArea = false;
   /// The area at mm->context.vdso is [vdso] even where it has no name of its
@@ -125,6 +137,8 @@ struct KernelArch {
   /// The kernel's check for what is writable and executable leaves out the
   /// BIOS.
   bool checkSkipsBios = false;
+  /// It leaves out the first page, each CPU's own (s390x).
+  bool checkSkipsFirstPage = false;
   /// How wide physical addresses of this processor are; null: not known.
   std::optional<unsigned> (*physicalBits)(const Kernel &) = nullptr;
   /// Where the direct map starts in this mode, in every version that does not
@@ -135,6 +149,14 @@ struct KernelArch {
   /// 0 for none, the likeliest first. Null: there is no such thing.
   std::vector<uint64_t> (*encryptionMasks)(const RootQuery &) = nullptr;
 };
+
+/// The mode of \p root, a task's top table.
+PagingMode getTaskMode(const KernelImage &image, const PhysicalMemory &memory,
+                       PhysAddr root);
+/// The last user address that a table of \p mode, a task's, can have.
+VirtAddr lastUserAddress(const KernelImage &image, const PagingMode &mode);
+/// The first address that may be the kernel's.
+VirtAddr firstKernelAddress(const KernelImage &image);
 
 /// What is mapped around the kernel's image: from SYMBOL(_stext) to a little
 /// past the top table, which lies in its bss. Rodata and data are between.

@@ -40,6 +40,7 @@ public:
 private:
   using Choice = std::optional<KernelCandidate>;
 
+  std::vector<NamedVmcoreinfo> readKeptNotes() const;
   std::vector<NamedVmcoreinfo> scanForTexts();
   Choice chooseAmong(llvm::ArrayRef<NamedVmcoreinfo> texts);
   Choice chooseBy(const NamedVmcoreinfo &text);
@@ -105,7 +106,7 @@ llvm::Expected<KernelImage> KernelFinder::find() {
     return llvm::make_error<UnsupportedError>(
         printable(name) + " dumps are not read; vmpt knows " + listArchNames() +
         " (--arch names one of them, should this be wrong)");
-  std::vector<NamedVmcoreinfo> named, scanned;
+  std::vector<NamedVmcoreinfo> named, kept, scanned;
   if (overrides_.vmcoreinfoText)
     named.push_back(
         {Vmcoreinfo::parse(*overrides_.vmcoreinfoText), "option --vmcoreinfo"});
@@ -115,6 +116,8 @@ llvm::Expected<KernelImage> KernelFinder::find() {
     attempts_.add("the container has no VMCOREINFO note");
 
   Choice chosen = chooseAmong(named);
+  if (!chosen && !overrides_.vmcoreinfoText)
+    chosen = chooseAmong(kept = readKeptNotes());
   // A scan only where it can help: the user's own text settles the matter.
   if (!chosen && !overrides_.vmcoreinfoText) {
     scanned = scanForTexts();
@@ -136,6 +139,21 @@ llvm::Expected<KernelImage> KernelFinder::find() {
                          " bytes of the kernel's image are cut off or corrupt, "
                          "and address_markers[] with them, if it has one");
   return image;
+}
+
+/// Notes whose addresses kernels leave at a place that is known.
+std::vector<NamedVmcoreinfo> KernelFinder::readKeptNotes() const {
+  std::vector<NamedVmcoreinfo> notes;
+  for (const KernelArch *arch : archsFor(Vmcoreinfo())) {
+    if (!arch->findVmcoreinfoNote)
+      continue;
+    std::optional<PhysAddr> at = arch->findVmcoreinfoNote(memory_);
+    if (auto note = at ? readVmcoreinfoNote(memory_, *at) : std::nullopt)
+      notes.push_back({std::move(note->info),
+                       "VMCOREINFO note in RAM at physical " + hex(*at) +
+                           ", where the kernel says it is"});
+  }
+  return notes;
 }
 
 std::vector<NamedVmcoreinfo> KernelFinder::scanForTexts() {

@@ -46,9 +46,11 @@ void addRegions(KernelImage &image) {
   if (!image.findRegion(Region::KernelImage))
     if (std::optional<KernelRegion> region = findImageRegion(image))
       image.regions.push_back(std::move(*region));
-  image.regions.push_back({Region::User, VirtAddr(0),
-                           image.arch->lastUserAddress(image),
-                           "the size of the address space"});
+  // Regions are of the kernel's space.
+  if (!image.arch->spacesOverlap)
+    image.regions.push_back({Region::User, VirtAddr(0),
+                             image.arch->lastUserAddress(image),
+                             "the size of the address space"});
   llvm::stable_sort(image.regions,
                     [](auto &a, auto &b) { return a.first < b.first; });
 }

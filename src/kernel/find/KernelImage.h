@@ -76,11 +76,13 @@ struct KernelImage {
     return nullptr;
   }
 
+  /// Of the kernel's memory, whatever the dump's headers have.
+  ByteOrder order() const { return getTraits(mode.arch).order; }
   unsigned wordBytes() const { return mode.virtualBits > 32 ? 8 : 4; }
 
   /// Kernel memory through the root. \p memory may be a recording one.
   AddressSpace addressSpace(const PhysicalMemory &memory) const {
-    AddressSpace space(memory, mode, root);
+    AddressSpace space(memory, mode, root, order());
     if (placed)
       space.place(*placed);
     return space;

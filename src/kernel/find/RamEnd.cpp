@@ -11,8 +11,9 @@ PhysAddr findRamEnd(const KernelImage &kernel, const Dump &dump) {
   // Tables of 64 GiB in 4K pages; larger machines map theirs in larger ones.
   constexpr uint64_t maxTables = 1 << 16;
   const PhysicalMemory &memory = *dump.memory;
-  const VirtAddr first = kernel.arch->lastUserAddress(kernel) + 1;
-  const VirtAddr last(lowBits(8 * kernel.wordBytes()));
+  const VirtAddr first = firstKernelAddress(kernel);
+  const VirtAddr last = std::min(VirtAddr(lowBits(8 * kernel.wordBytes())),
+                                 kernel.mode.coverage.last());
   const TableUse use =
       countTableUse(memory, kernel.mode, kernel.root, first, last, maxTables);
   uint64_t end = use.absentEnd;

@@ -5,6 +5,7 @@
 #include "llvm/ADT/STLExtras.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace vmpt {
 
@@ -27,6 +28,18 @@ llvm::StringRef getRegionName(Region region) {
   return names[size_t(region)];
 }
 
+/// The last byte of the section that \p marker starts, by the section that
+/// follows it; nothing if it is empty.
+static std::optional<uint64_t>
+findNamedEnd(llvm::ArrayRef<AddressMarker> markers, const AddressMarker &marker,
+             llvm::StringRef end) {
+  std::optional<uint64_t> last;
+  for (const AddressMarker &other : markers)
+    if (other.name == end && other.start > marker.start)
+      last = std::max(last.value_or(0), other.start - 1);
+  return last;
+}
+
 std::vector<KernelRegion> makeRegions(llvm::ArrayRef<AddressMarker> markers,
                                       llvm::ArrayRef<RegionMarker> names,
                                       VirtAddr top, llvm::StringRef source) {
@@ -45,6 +58,13 @@ std::vector<KernelRegion> makeRegions(llvm::ArrayRef<AddressMarker> markers,
         last = std::min(last, other.start - 1);
       // "vmemmap start" and "vmemmap end" side by side.
       isEmpty |= &other > &marker && other.start == marker.start;
+    }
+    if (!name->end.empty()) {
+      const auto end = findNamedEnd(markers, marker, name->end);
+      isEmpty = !end || llvm::any_of(regions, [&](const KernelRegion &known) {
+        return known.region == name->region && known.last.value == *end;
+      });
+      last = std::min(end.value_or(0), top.value);
     }
     if (isEmpty)
       continue;

@@ -49,6 +49,9 @@ struct RegionMarker {
   Region region;
   /// Where less than up to the next section is used.
   uint64_t maxBytes = ~uint64_t(0);
+  /// The section that follows it, where others may begin inside: the region
+  /// ends before the last of that name.
+  llvm::StringLiteral end = "";
 };
 
 /// The regions that \p markers start, ascending; \p top is the last address.

@@ -124,7 +124,8 @@ bool RegisterFinder::isUsable(const RegisterTable &table,
 
 std::optional<KernelCandidate>
 RegisterFinder::follow(const RegisterTable &table, const ModeChoice &mode) {
-  AddressSpace memory(query_.memory, mode.mode, table.root);
+  AddressSpace memory(query_.memory, mode.mode, table.root,
+                      getTraits(arch_.arch).order);
   if (arch_.mapsKernel && !arch_.mapsKernel(memory)) {
     say(mode, "the table that " + table.source + " points to, physical " +
                   hex(table.root) + ", maps no kernel but its entry code");

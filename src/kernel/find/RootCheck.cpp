@@ -200,7 +200,7 @@ std::optional<std::string> findTableFault(const PhysicalMemory &memory,
 std::optional<std::string> findTaskRootFault(const KernelImage &kernel,
                                              const PhysicalMemory &memory,
                                              PhysAddr root) {
-  const PagingMode mode = ofLowerRoot(kernel.mode);
+  const PagingMode mode = getTaskMode(kernel, memory, root);
   if (auto fault = findTableFault(memory, mode, root))
     return fault;
   auto symbols =

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 namespace vmpt {
 
@@ -11,6 +12,8 @@ struct SoftwareBits {
   uint64_t special = 0; ///< No struct page belongs to the entry.
   /// Of a present entry.
   uint64_t softDirty = 0, uffdWp = 0;
+  /// Above the last level, where that is another bit.
+  std::optional<uint64_t> largeSoftDirty;
   /// Of one that is not.
   uint64_t swapSoftDirty = 0, swapUffdWp = 0;
   uint64_t ignored = 0; ///< An entry of nothing but these is empty.

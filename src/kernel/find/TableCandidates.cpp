@@ -38,10 +38,10 @@ void lookAt(const PhysicalMemory &memory,
             llvm::ArrayRef<const PagingMode *> modes, PhysAddr start,
             llvm::ArrayRef<uint8_t> bytes, Tables &tables) {
   for (auto [mode, found] : llvm::zip(modes, tables)) {
+    // A table stands at a multiple of its size.
     const uint64_t size = mode->tableBytes(0);
-    const uint64_t step = std::min(size, bit(mode->pageShift));
-    for (uint64_t at = alignUp(start.value, step) - start.value;
-         at + size <= bytes.size(); at += step)
+    for (uint64_t at = alignUp(start.value, size) - start.value;
+         at + size <= bytes.size(); at += size)
       if (looksLikeTop(*mode, bytes.data() + at) &&
           !findTableFault(memory, *mode, start + at))
         found.push_back(start + at);

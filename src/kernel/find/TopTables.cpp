@@ -1,6 +1,7 @@
 #include "kernel/find/TopTables.h"
 
 #include "kernel/find/CollectRuns.h"
+#include "kernel/find/KernelArch.h"
 #include "kernel/find/RootCheck.h"
 #include "kernel/find/TableCandidates.h"
 #include "paging/AddressSpace.h"
@@ -29,6 +30,18 @@ namespace {
 constexpr size_t maxRunsInAll = size_t(1) << 24, maxRuns = size_t(1) << 17;
 constexpr size_t maxBelow = size_t(1) << 20, maxLarge = 256;
 constexpr uint64_t maxTablesBelow = uint64_t(1) << 16;
+
+/// How a table of that mode is read where it is a process's.
+PagingMode modeOfProcess(const PagingMode &mode) {
+  auto *processMode = findKernelArch(mode.arch)->processMode;
+  return processMode ? processMode(mode) : ofLowerRoot(mode);
+}
+
+/// May processes have tables of \p mode beside the kernel's of \p kernel?
+bool isBeside(const PagingMode &mode, const PagingMode &kernel) {
+  return &mode == &kernel ||
+         (mode.arch == kernel.arch && findKernelArch(mode.arch)->spacesOverlap);
+}
 
 bool translatesBothHalves(const PagingMode &mode) {
   return mode.coverage.lower != mode.coverage.upper || mode.virtualBits == 32;
@@ -309,7 +322,7 @@ bool Finder::isUserRoot(const PagingMode &lower, PhysAddr root) {
 
 void Finder::addUserRoots(const PagingMode &mode,
                           llvm::ArrayRef<PhysAddr> candidates) {
-  const PagingMode lower = ofLowerRoot(mode);
+  const PagingMode lower = modeOfProcess(mode);
   std::vector<PhysAddr> roots;
   for (PhysAddr root : candidates) {
     if (taken_.count(root.value) || runCount_ >= maxRunsInAll ||
@@ -413,7 +426,9 @@ TopTables Finder::find(llvm::ArrayRef<const PagingMode *> modes) {
     else
       upperModes.insert(table.mode);
   for (const auto &[mode, candidates] : found.byMode) {
-    if (upperModes.count(mode))
+    if (llvm::any_of(upperModes, [&known = *mode](const PagingMode *kernel) {
+          return isBeside(known, *kernel);
+        }))
       addUserRoots(*mode, candidates);
     addIdentities(*mode, candidates);
   }

@@ -151,6 +151,21 @@ void lookAtPages(const PhysicalMemory &memory, const MemoryPiece &piece,
 
 } // namespace
 
+std::optional<FoundVmcoreinfo> readVmcoreinfoNote(const PhysicalMemory &memory,
+                                                  PhysAddr at) {
+  uint8_t start[noteHeaderBytes + textStart.size()];
+  if (memory.tryRead(at, start) ||
+      std::memcmp(start + noteHeaderBytes, textStart.data(),
+                  textStart.size()) != 0)
+    return std::nullopt;
+  for (ByteOrder order : {ByteOrder::little, ByteOrder::big})
+    if (auto size = noteTextBytes(start, order))
+      return FoundVmcoreinfo{
+          at, true,
+          Vmcoreinfo::parse(readText(memory, at + noteHeaderBytes, *size))};
+  return std::nullopt;
+}
+
 std::vector<FoundVmcoreinfo>
 scanPagesForVmcoreinfo(const PhysicalMemory &memory, Diagnostics &diagnostics,
                        llvm::function_ref<bool(const Vmcoreinfo &)> isEnough) {

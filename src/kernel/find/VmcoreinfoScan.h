@@ -7,6 +7,8 @@
 
 #include "llvm/ADT/STLFunctionalExtras.h"
 
+#include <optional>
+
 namespace vmpt {
 
 struct FoundVmcoreinfo {
@@ -14,6 +16,10 @@ struct FoundVmcoreinfo {
   bool isNote;      ///< Else: text in a page of its own, without a header.
   Vmcoreinfo info;
 };
+
+/// The note at \p at, an address that somebody names; nothing if none is there.
+std::optional<FoundVmcoreinfo> readVmcoreinfoNote(const PhysicalMemory &memory,
+                                                  PhysAddr at);
 
 /// Every running kernel keeps its VMCOREINFO as an ELF note at the start of a
 /// page (linux kernel/vmcore_info.c). Looks at the first bytes of each page

@@ -1,6 +1,7 @@
 #include "kernel/learn/AreaLearner.h"
 
 #include "kernel/areas/VmaList.h"
+#include "kernel/find/KernelArch.h"
 #include "kernel/learn/MmAreas.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -59,7 +60,8 @@ private:
 /// A few of its pages: those that are there, from the front.
 SeenRights AreaLearner::lookAtPages(const MmArea &area, PhysAddr root) const {
   constexpr unsigned maxSteps = 32, maxPages = 8;
-  const PagingMode mode = ofLowerRoot(kernel_.image().mode);
+  const PagingMode mode =
+      getTaskMode(kernel_.image(), kernel_.memory().physical(), root);
   SeenRights seen;
   unsigned pages = 0;
   uint64_t at = area.start;

@@ -17,7 +17,7 @@ namespace vmpt {
 class Kernel;
 
 enum class EntryKind : uint8_t {
-  Untouched,    ///< Zero: never used, or given back.
+  Untouched,    ///< Empty: never used, or given back.
   Present,      ///< The MMU uses it.
   ProtNone,     ///< A page that may not be touched: PROT_NONE or NUMA hint.
   Swapped,      ///< On a swap device, or on its way.
@@ -27,7 +27,7 @@ enum class EntryKind : uint8_t {
   UffdMarker,   ///< No page; userfaultfd write protection is remembered.
   GuardMarker,  ///< No page; MADV_GUARD_INSTALL.
   PoisonMarker, ///< No page; touching it is an error.
-  Unknown,      ///< Not zero, and none of the above.
+  Unknown,      ///< Not empty, and none of the above.
   TableAbsent,  ///< The table is not in the dump.
 };
 inline constexpr unsigned entryKindCount = unsigned(EntryKind::TableAbsent) + 1;

@@ -81,6 +81,8 @@ PagemapReader::PagemapReader(const Kernel &kernel, PageFlags &flags)
 
 void PagemapReader::read(llvm::ArrayRef<PagemapArea> areas, PhysAddr root,
                          Visitor visit, std::vector<std::string> &problems) {
+  mode_ = getTaskMode(kernel_->image(), kernel_->memory().physical(), root);
+  const VirtAddr last = lastUserAddress(kernel_->image(), mode_);
   Walk walk{visit, problems, 0, false, false, 0, mode_.pageShift, {}};
   walk.budget = std::max<uint64_t>(kernel_->memory().physical().presentBytes() /
                                        mode_.entryBytes * 16,
@@ -88,7 +90,9 @@ void PagemapReader::read(llvm::ArrayRef<PagemapArea> areas, PhysAddr root,
   const uint64_t pageMask = ~lowBits(mode_.pageShift);
   for (const PagemapArea &area : areas) {
     const VirtAddr start(area.start.value & pageMask);
-    const VirtAddr end(area.end.value & pageMask);
+    const VirtAddr areaEnd =
+        area.isGuess ? std::min(area.end, last + 1) : area.end;
+    const VirtAddr end(areaEnd.value & pageMask);
     if (start >= end)
       continue;
     walk.areaBits = area.flags & vmSoftDirty ? pm(PmSoftDirty) : 0;
@@ -246,7 +250,7 @@ void PagemapReader::readHuge(Walk &walk, unsigned level, uint64_t entry,
     flags_->learnZeroPage(firstFrame, true);
   if (page) {
     found |= pm(PmPresent) | ((firstFrame + skipped) & pagemapFrameMask);
-    if (entry & rules_.softDirty)
+    if (entry & rules_.largeSoftDirty.value_or(rules_.softDirty))
       found |= pm(PmSoftDirty);
     if (rules_.hasUffdWp && (entry & rules_.uffdWp))
       found |= pm(PmUffdWp);

@@ -23,12 +23,13 @@ std::vector<TaskTables> countTaskTables(const TaskList &list,
     if (task.root && known.try_emplace(task.mm.value, roots.size()).second)
       roots.push_back(*task.root);
   }
-  const VirtAddr last = kernel.arch->lastUserAddress(kernel);
   std::vector<TableUse> uses;
   countInOrder<TableUse>(
       roots.size(), diagnostics.threads(),
       [&](unsigned, size_t i, TableUse &use) {
-        use = countTableUse(memory, kernel.mode, roots[i], VirtAddr(0), last);
+        const PagingMode mode = getTaskMode(kernel, memory, roots[i]);
+        use = countTableUse(memory, mode, roots[i], VirtAddr(0),
+                            lastUserAddress(kernel, mode));
       },
       [&](size_t, const TableUse &use) {
         uses.push_back(use);

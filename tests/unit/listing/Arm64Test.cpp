@@ -52,7 +52,9 @@ protected:
     return os.str();
   }
   std::string list() { return print(planKernelListing(image)); }
-  std::string listEfi() { return print(planEfiListing(image, image.root)); }
+  std::string listEfi() {
+    return print(planEfiListing(image, memory, image.root));
+  }
   /// The line of the \p index-th page of a 39-bit space, after "PTE".
   std::string columns(unsigned index) {
     std::string text = list();

@@ -164,7 +164,8 @@ TEST(ArmListing, AProcessesListEndsAtTaskSize) {
       Vmcoreinfo::parse("OSRELEASE=6.12.0\nSYMBOL(swapper_pg_dir)=c0004000\n");
   for (uint64_t address : {0x10000u, 0xbefff000u, 0xbf000000u, 0xc0000000u})
     listing.tables.setEntry(VirtAddr(address), 1, 0x41234000 | page | user);
-  EXPECT_EQ(listing.text(planTaskListing(listing.image, listing.image.root,
+  EXPECT_EQ(listing.text(planTaskListing(listing.image, listing.memory,
+                                         listing.image.root,
                                          /*userOnly=*/false)),
             "---[ User Space ]---\n"
             "0x00010000-0x00011000           4K PTE KERNEL  USR RW x      "

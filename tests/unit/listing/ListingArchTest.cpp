@@ -50,8 +50,9 @@ TEST_P(EveryListingArch, PlansAndPrintsInEachMode) {
 TEST_P(EveryListingArch, PlansEfisTableInEachMode) {
   for (const PagingMode *mode : getModes(GetParam())) {
     BuiltListing built = build(*mode);
-    EXPECT_THAT(built.text(planEfiListing(built.image, built.image.root)),
-                ::testing::HasSubstr("0x0"))
+    EXPECT_THAT(
+        built.text(planEfiListing(built.image, built.memory, built.image.root)),
+        ::testing::HasSubstr("0x0"))
         << mode->name.str();
   }
 }

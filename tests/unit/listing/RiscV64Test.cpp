@@ -184,7 +184,8 @@ TEST(RiscV64Listing, TheEfiTableIsListedUpToTwoGibibytes) {
   BuiltListing built = sv39("6.12.0");
   for (uint64_t at : {0x3ffff000u, 0x40000000u, 0x7ffff000u, 0x80000000u})
     built.tables.map(VirtAddr(at), PhysAddr(at), valid | read, 2);
-  EXPECT_EQ(built.text(planEfiListing(built.image, built.tables.root())),
+  EXPECT_EQ(built.text(
+                planEfiListing(built.image, built.memory, built.tables.root())),
             "---[ UEFI runtime start ]---\n"
             "0x000000003ffff000-0x0000000040000000    0x000000003ffff000 "
             "        4K PTE .   ..     ..   . . . . . . R V\n"

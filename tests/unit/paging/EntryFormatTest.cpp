@@ -46,9 +46,9 @@ constexpr PagingMode makeClearMode() {
                      .entryOrder = ByteOrder::big,
                      .levelCount = 3,
                      .coverage = Coverage::lowerHalf(42)};
-  mode.levels[0] = {31, 11, makeClearFormat(31, 2)};
-  mode.levels[1] = {20, 11, makeClearFormat(20, 1)};
-  mode.levels[2] = {12, 8, makeClearFormat(12, 0)};
+  mode.levels[0] = {31, 11, makeClearFormat(31, 2), bit(5)};
+  mode.levels[1] = {20, 11, makeClearFormat(20, 1), bit(5)};
+  mode.levels[2] = {12, 8, makeClearFormat(12, 0), bit(10)};
   return mode;
 }
 

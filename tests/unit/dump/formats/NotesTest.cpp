@@ -2,9 +2,11 @@
 #include "dump/formats/TrimNote.h"
 #include "dump/storage/ExtentMemory.h"
 
+#include "support/ByteWriter.h"
 #include "gmock/gmock.h"
 
 using namespace vmpt;
+using vmpt::testing::ByteWriter;
 
 namespace {
 
@@ -103,6 +105,54 @@ TEST(ElfNotes, ANoteThatRunsPastTheEndEndsTheReading) {
   Dump dump;
   parseNotes(Bytes(bytes), 4, dump);
   EXPECT_EQ(dump.notes.size(), 1u);
+}
+
+/// Owner LINUX: NT_S390_PREFIX is 0x305, NT_S390_CTRS 0x304.
+struct S390Notes {
+  explicit S390Notes(uint32_t pid, uint32_t controlBytes = 128) {
+    begin("CORE", 1, 336);
+    out.zeros(32).u32(pid).zeros(76 + 8).u64(0x3ffffbf582a).zeros(208);
+    begin("LINUX", 0x305, 4);
+    out.u32(0x7e28000);
+    begin("LINUX", 0x304, controlBytes);
+    for (uint32_t i = 0; i < controlBytes / 8; ++i)
+      out.u64(0x1000 + i);
+    const std::vector<uint8_t> bytes = out.take();
+    dump.machine.arch = Arch::S390x;
+    parseNotes(Bytes(bytes, ByteOrder::big), 4, dump);
+    interpretNotes(dump);
+  }
+  void begin(llvm::StringRef name, uint32_t type, uint32_t size) {
+    out.u32(uint32_t(name.size() + 1)).u32(size).u32(type);
+    out.text(name).zeros(8 - name.size());
+  }
+
+  ByteWriter out{ByteOrder::big};
+  Dump dump;
+};
+
+TEST(ElfNotes, SystemRegistersFollowTheirCpu) {
+  const S390Notes notes(5);
+  ASSERT_EQ(notes.dump.machine.cpus.size(), 1u);
+  const CpuRegisters &cpu = notes.dump.machine.cpus[0];
+  EXPECT_EQ(cpu.pid, 5u);
+  EXPECT_EQ(cpu.find("psw_addr"), 0x3ffffbf582au);
+  EXPECT_EQ(cpu.find("prefix"), 0x7e28000u);
+  EXPECT_EQ(cpu.find("cr13"), 0x100du);
+}
+
+TEST(ElfNotes, SystemRegistersThatAreCutOffAreAQuirk) {
+  const S390Notes notes(5, 104);
+  EXPECT_EQ(notes.dump.machine.cpus[0].find("cr12"), 0x100cu);
+  EXPECT_FALSE(notes.dump.machine.cpus[0].find("cr13"));
+  EXPECT_THAT(notes.dump.quirks,
+              ::testing::ElementsAre(::testing::HasSubstr("too short")));
+}
+
+/// QEMU leaves pr_pid of a big-endian machine as its host has it.
+TEST(ElfNotes, APidInTheOrderOfQemusHost) {
+  EXPECT_EQ(S390Notes(0x02000000).dump.machine.cpus[0].pid, 2u);
+  EXPECT_EQ(S390Notes(1 << 22).dump.machine.cpus[0].pid, 1u << 22);
 }
 
 TEST(TrimNote, KeepsWhatTheContainerSaid) {

@@ -39,7 +39,6 @@ TEST(Refused, EveryFormatHasItsSentence) {
       {startingWith({0x38, 0x8d, 0xec}), "compressed by LiME"},
       {startingWith({0xed, 0x23, 0x8f, 0x61, 0x73, 1, 0x19, 0xa8}), "an LKCD"},
       {startingWith({0xa8, 0x19, 1, 0x73, 0x61, 0x8f, 0x23, 0xed}), "an LKCD"},
-      {startingWith({0xa8, 0x19, 1, 0x73, 0x61, 0x8f, 0x23, 0xfd}), "an s390"},
       {startingWith("DISKDUMP"), "a dump of the diskdump utility"},
       {startingWith("sadump"), "a Fujitsu sadump"},
       {startingWith("PAGEDU64"), "a Windows crash dump"},
