@@ -64,12 +64,12 @@ bool SpaceVisitor::table(const TableEntry &entry, PhysAddr table) {
   const FrameFacts frame = run_.frameAt(table);
   if (!frame.isKnown())
     return true;
-  const char *what = frame.has(KpfBuddy)  ? "free"
-                     : frame.has(KpfAnon) ? "anonymous memory of a process"
-                     : frame.has(KpfLru) || frame.has(KpfMmap)
-                         ? "memory of processes or files"
-                     : frame.has(KpfSlab) ? "a slab"
-                                          : nullptr;
+  const char *what =
+      frame.has(KpfBuddy)  ? "free"
+      : frame.has(KpfAnon) ? "anonymous memory of a process"
+      : frame.has(KpfLru) || frame.has(KpfMmap) ? "memory of processes or files"
+      : frame.has(KpfSlab) && !scene_.arch.tablesInSlab ? "a slab"
+                                                        : nullptr;
   if (!what)
     return true;
   AuditFinding finding = make(AuditRule::FreedTable, entry,
@@ -188,7 +188,8 @@ bool KernelVisitor::mayHoldCode(const TableEntry &entry, PhysAddr first,
   switch (*region) {
   case Region::KernelImage:
     // Where its text is not known, rights say it.
-    return !(part && part->kind == CodePart::Rodata);
+    return !(part && part->kind == CodePart::Rodata) ||
+           (scene_.arch.rodataIsExecutable && !writable);
   case Region::Modules:
     return true;
   case Region::Vmalloc: {

@@ -76,7 +76,7 @@ void KernelOptions::addSizes(OptionParser &parser) {
   parser.addNumber("--va-bits", "N",
                    "arm64: size of the kernel's half of the addresses", vaBits);
   parser.addNumber("--granule", "SIZE",
-                   "arm64: bytes of a page (4K, 16K or 64K)", granule);
+                   "arm64, ppc64le: bytes of a page (4K, 16K or 64K)", granule);
   parser.offer("--granule", {"4K", "16K", "64K"});
   parser.addNumber("--phys-base", "N", "x86-64: phys_base of the kernel",
                    physBase);
@@ -84,7 +84,8 @@ void KernelOptions::addSizes(OptionParser &parser) {
 
 void KernelOptions::addArch(OptionParser &parser) {
   parser.addText("--arch", "ARCH",
-                 "x86_64, i386, arm64, arm, riscv64, loongarch64 or s390x",
+                 "x86_64, i386, arm64, arm, riscv64, loongarch64, s390x or "
+                 "ppc64le",
                  arch);
   std::vector<std::string> names;
   for (Arch known : allArchs)

@@ -19,6 +19,8 @@ static ListingPlan planWholeTable(const KernelImage &kernel) {
 
 llvm::Expected<ListingPlan> planKernelListing(const KernelImage &kernel) {
   ListingPlan plan = planWholeTable(kernel);
+  if (!plan.refusal.empty())
+    return llvm::make_error<UnsupportedError>(plan.refusal);
   ListedRange &user = plan.ranges.front();
   if (!kernel.rootIsOfTask || user.first != VirtAddr(0))
     return plan;

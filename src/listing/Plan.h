@@ -33,6 +33,8 @@ struct ListingPlan {
   std::vector<AddressMarker> markers;
   /// In the order of the visits.
   std::vector<ListedRange> ranges;
+  /// Why the kernel's own text cannot be made; empty: it can.
+  std::string refusal;
 };
 
 /// The kernel's own table as `page_tables/kernel` (`kernel_page_tables`)

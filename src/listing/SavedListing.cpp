@@ -47,7 +47,10 @@ bool parseLine(llvm::StringRef text, SavedLine &line) {
   if (!takeAddress(text, first, digits) || !text.consume_front("-") ||
       !takeAddress(text, end, digits))
     return false;
-  // The end of the last line is 0: one past the last address.
+  // Power names the last byte. The end of the last line is 0 elsewhere: one
+  // past the last address.
+  constexpr uint64_t inPage = 0xfff;
+  end += (end & inPage) == inPage;
   const uint64_t last = digits <= 8 ? (end - 1) & ~uint64_t(0) >> 32 : end - 1;
   if (last < first)
     return false;
@@ -136,12 +139,15 @@ llvm::Expected<SavedListing> parseListing(llvm::StringRef text,
 }
 
 // linux v6.12 arch/x86/mm/dump_pagetables.c (PSE), arch/arm64/mm/ptdump.c (BLK,
-// CON, AF), arch/riscv/mm/ptdump.c (N, A, D).
+// CON, AF), arch/riscv/mm/ptdump.c (N, A, D),
+// arch/powerpc/mm/ptdump/book3s64.c (the rest).
 bool isRight(llvm::StringRef word) {
   return !llvm::StringSwitch<bool>(word)
               .Cases("PSE", "BLK", "CON", "AF", true)
               .Cases("N", "A", "D", true)
-              .Default(false);
+              .Cases("dirty", "accessed", "pte", "hpte", "busy", true)
+              .Cases("f_second", "combo", "4K_pfn", true)
+              .Default(startsWith(word, "f_gix:"));
 }
 
 } // namespace vmpt

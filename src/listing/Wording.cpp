@@ -151,7 +151,7 @@ char *TextPrinter::writeRange(const Run &run, char *line) {
     setAddress(run.start);
   line = copy(address_, line);
   *line++ = '-';
-  setAddress(run.end);
+  setAddress(run.end - wording_.endIsInclusive);
   line = copy(address_, line);
   std::memset(line, ' ', wording_.gapWidth);
   line += wording_.gapWidth;
@@ -187,9 +187,13 @@ std::string TextPrinter::fieldsFor(const RunState &state) const {
 }
 
 std::string TextPrinter::wordsFor(const RunState &state) const {
-  // The blank before the first column is that before the level.
+  // The blank before the first column is that before the level; where the level
+  // comes last, columns have their own.
   if (!wording_.namesLevel)
-    return llvm::StringRef(fieldsFor(state)).drop_front().str() + '\n';
+    return llvm::StringRef(fieldsFor(state))
+               .drop_front(wording_.levelLast ? 0 : 1)
+               .str() +
+           '\n';
   std::string level = context_.levelNames[state.level];
   return styled(os_, styleOf(state),
                 wording_.levelLast ? fieldsFor(state) + level + '\n'
@@ -276,7 +280,8 @@ void TextPrinter::annotated(const Run &run, const RunNotes &notes) {
   llvm::StringRef range(line, size_t(writeRange(run, line) - line));
   if (notes.hasPhysical) {
     // "0xFIRST-0xEND   ", then the column, where the kernel has none.
-    const size_t spanBytes = 2 * (2 + wording_.addressDigits) + 4;
+    const size_t spanBytes =
+        2 * (2 + wording_.addressDigits) + 1 + wording_.gapWidth;
     os_ << range.take_front(spanBytes);
     printPhysical(os_, notes);
     range = range.drop_front(

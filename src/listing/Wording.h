@@ -41,6 +41,8 @@ struct Wording {
   /// Size counted in bytes ("BKMGTPE", x86) or in KiB ("KMGTPE").
   bool sizeInBytes = false;
   unsigned gapWidth = 3; ///< Blanks before the size.
+  /// A line names its last byte, not the one behind it (Power).
+  bool endIsInclusive = false;
   /// Column with the physical address of the first entry (riscv).
   bool physicalColumn = false;
   /// Fields first, level name last (x86); else level, then " " + each field.

@@ -104,6 +104,21 @@ constexpr ArchTraits s390xTraits = {
     .order = std::endian::big,
     .prstatus = {336, 32, 112, s390xRegisters},
     .systemNotes = s390xNotes};
+
+constexpr llvm::StringLiteral ppc64leAliases[] = {"ppc64el", "powerpc64le"};
+constexpr llvm::StringLiteral ppc64leRegisters[] = {
+    "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12",
+    "r13", "r14", "r15", "r16", "r17", "r18", "r19", "r20", "r21", "r22", "r23", "r24",
+    "r25", "r26", "r27", "r28", "r29", "r30", "r31", "nip", "msr", "orig_r3", "ctr",
+    "lr", "xer", "ccr", "softe", "trap", "dar", "dsisr", "result"};
+constexpr ArchTraits ppc64leTraits = {
+    .family = "power",
+    .aliases = ppc64leAliases,
+    .elfMachine = EM_PPC64,
+    .elfClass = ELFCLASS64,
+    .wordBytes = 8,
+    .isDumpedInBothOrders = true,
+    .prstatus = {504, 32, 112, ppc64leRegisters}};
 // clang-format on
 
 constexpr bool isComplete(const ArchTraits &traits) {

@@ -57,6 +57,8 @@ struct ArchTraits {
   /// Of the kernel's memory. Headers of a dump may have another, and so may
   /// page tables (PagingMode).
   std::endian order = std::endian::little;
+  /// QEMU writes dumps of little-endian guests as of big-endian ones (Power).
+  bool isDumpedInBothOrders = false;
   PrstatusLayout prstatus;
   std::span<const RegisterNote> systemNotes = {};
 };

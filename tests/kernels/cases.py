@@ -152,11 +152,13 @@ def foreign_arch(tap, cases):
     wanted.mkdir(exist_ok=True)
     (wanted / "dump.elf").symlink_to(dump)
     cases.make("foreign-arch")
-    for machine in ("ppc64le", "s390x", "mips64"):
+    # The text is of a kernel that is not there: of a machine that is known, too, nothing can be listed.
+    for machine, reason in (("mips64", "mips64 dumps are not read"), ("ppc64le", "no kernel page tables"),
+                            ("s390x", "no kernel page tables")):
         path = cases.folder / f"f_{machine}.kdump"
         result = cases.run("kernel", path)
         lines = result.stderr.decode().splitlines()
-        fine = result.returncode == 2 and len(lines) == 1 and f"{machine} dumps are not read" in lines[0]
+        fine = result.returncode == 2 and len(lines) == 1 and reason in lines[0]
         tap.report(None if fine else said(result), f"foreign-arch: {machine}")
         result = cases.run("info", path)
         tap.report(None if machine.encode() in result.stdout else said(result), f"foreign-arch: info of {machine}")

@@ -12,6 +12,8 @@ CHANGED = {
     ("arm64-6.1-4k-va48-novmcoreinfo", 15): ("kworker/0:1-events", "kworker/0:1-mm_percpu_wq"),
     ("arm64-6.12-64k-va52", 8): ("kworker/0:0-events", "kworker/0:0-mm_percpu_wq"),
     ("i386-6.1-debian-pae-pti", 17): ("kworker/0:1-events_power_efficient", "kworker/0:1-events"),
+    ("ppc64le-6.12-4k-radix", 8): ("kworker/0:0-mm_percpu_wq", "kworker/0:0-events"),
+    ("ppc64le-6.12-4k-radix", 37): ("kworker/u10:1-kvfree_rcu_reclaim", "kworker/u10:1-events_unbound"),
     ("riscv64-6.1-sv39", 6): ("kworker/0:0-mm_percpu_wq", "kworker/0:0-events"),
     ("s390x-6.12", 25): ("kworker/u9:0-kvfree_rcu_reclaim", "kworker/u9:0-events_unbound"),
     ("x86_64-6.1-debian-4level-pti", 17): ("kworker/0:1-events_freezable", "kworker/0:1-events"),

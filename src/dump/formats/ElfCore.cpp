@@ -92,15 +92,14 @@ readProgramHeaders(Elf *elf, const GElf_Ehdr &header, Bytes file,
 
 /// As `uname -m` has it; empty where the header names none.
 std::string nameElfMachine(const GElf_Ehdr &header) {
-  const bool isLittle = header.e_ident[EI_DATA] == ELFDATA2LSB,
-             isWide = header.e_ident[EI_CLASS] == ELFCLASS64;
+  const bool isWide = header.e_ident[EI_CLASS] == ELFCLASS64;
   switch (header.e_machine) {
   case EM_NONE:
     return "";
   case EM_PPC:
     return "ppc";
   case EM_PPC64:
-    return isLittle ? "ppc64le" : "ppc64";
+    return "ppc64";
   case EM_S390:
     return isWide ? "s390x" : "s390";
   case EM_MIPS:
@@ -226,7 +225,10 @@ llvm::Error refuseOtherCores(llvm::ArrayRef<GElf_Phdr> segments,
       ++loads;
       atZero += segment.p_paddr == 0;
     }
-  if (loads < 2 || atZero < loads)
+  // RAM and the kernel's image may both begin there, as on Power.
+  const bool isOfKernel = llvm::any_of(
+      dump.notes, [](const Note &note) { return note.name == "VMCOREINFO"; });
+  if (loads < 2 || atZero < loads || isOfKernel)
     return llvm::Error::success();
   if (isKcore(dump))
     return llvm::make_error<UnsupportedError>(

@@ -31,7 +31,8 @@ std::optional<Arch> findPrstatusArch(const Machine &machine,
   for (Arch arch : allArchs) {
     const bool mayBe =
         machine.arch ? getTraits(arch).family == getTraits(*machine.arch).family
-                     : machine.order == getTraits(arch).order;
+                     : machine.order == getTraits(arch).order ||
+                           getTraits(arch).isDumpedInBothOrders;
     if (mayBe && hasSize(arch))
       return arch;
   }

@@ -16,8 +16,10 @@ inline bool isWholePage(const PagingMode &mode, uint64_t entry,
     return decoded.isPage();
   const EntryPattern *table =
       mode.levels[level].entries.plain(EntryMeaning::Table);
+  // Below it are flags of pages, where tables may keep their address (Power).
+  constexpr uint64_t notAddress = lowBits(13);
   return !table ||
-         !(table->address.of(entry) & lowBits(decoded.pageShift) & ~bit(12));
+         !(table->address.of(entry) & lowBits(decoded.pageShift) & ~notAddress);
 }
 
 /// Takes what a walk maps, physical neighbours joined.

@@ -26,6 +26,10 @@ VirtAddr lastUserAddress(const KernelImage &image, const PagingMode &mode) {
                                    : last;
 }
 
+llvm::StringRef getRootProof(const KernelArch &arch, const PagingMode &mode) {
+  return mode.windows.empty() ? "it is its own fixed point" : arch.rootProof;
+}
+
 VirtAddr firstKernelAddress(const KernelImage &image) {
   return image.arch->spacesOverlap ? VirtAddr(0)
                                    : image.arch->lastUserAddress(image) + 1;

@@ -14,8 +14,7 @@
 //      ranges) and its wording. The linker asks for it, and ListingArchTest
 //      for a listing in each mode.
 //   6. tests/support/PageTableBuilder.h: an entry that is a page. The tests
-//   over
-//      all modes pick the modes up by themselves.
+//      over all modes pick the modes up by themselves.
 //   7. tests/unit/kernel/arch/XTest.cpp and tests/unit/listing/XTest.cpp; the
 //      help of --arch, docs/man/vmpt.1, docs/support.md: tests/lint/archs.py.
 //      It also names each line elsewhere that asks for a certain architecture:
@@ -86,12 +85,12 @@ struct KernelArch {
   llvm::ArrayRef<KernelOption> options = {};
   /// What --phys-base stands for, as the root has it.
   std::optional<uint64_t> (*physBase)(const KernelImage &) = nullptr;
-  /// What proves a root where no table maps it: it lies in a direct window.
-  /// Null: the fixed point.
+  /// What proves a root where no table maps it, in modes whose direct window it
+  /// lies in. Of others it is the fixed point.
   RootJudgement (*judgeRoot)(const PhysicalMemory &, const PagingMode &,
                              PhysAddr root) = nullptr;
-  /// What a confirmed root has shown.
-  llvm::StringLiteral rootProof = "it is its own fixed point";
+  /// What that has shown.
+  llvm::StringLiteral rootProof = "";
   /// A task's table maps the kernel as the kernel's own does.
   bool tasksMapKernel = true;
   /// The mode of a task's table, which may have other levels than the kernel's;
@@ -134,6 +133,10 @@ struct KernelArch {
   /// An entry of a process with this bit is writable to Linux, though the MMU
   /// may still have to be told (arm64 DBM); 0: there is no such bit.
   uint64_t userWriteBit = 0;
+  /// Page tables may be objects of slab caches.
+  bool tablesInSlab = false;
+  /// Text and read-only data of the image are mapped alike.
+  bool rodataIsExecutable = false;
   /// The kernel's check for what is writable and executable leaves out the
   /// BIOS.
   bool checkSkipsBios = false;
@@ -157,6 +160,9 @@ PagingMode getTaskMode(const KernelImage &image, const PhysicalMemory &memory,
 VirtAddr lastUserAddress(const KernelImage &image, const PagingMode &mode);
 /// The first address that may be the kernel's.
 VirtAddr firstKernelAddress(const KernelImage &image);
+
+/// What a confirmed root has shown, in words.
+llvm::StringRef getRootProof(const KernelArch &arch, const PagingMode &mode);
 
 /// What is mapped around the kernel's image: from SYMBOL(_stext) to a little
 /// past the top table, which lies in its bss. Rodata and data are between.

@@ -307,8 +307,8 @@ KernelFinder::chooseBy(const KernelArch &arch, const NamedVmcoreinfo &text) {
   std::string modeSource;
   const std::vector<ModeChoice> modes = listModes(arch, query, modeSource);
   if (modes.empty()) {
-    attempts_.add("no paging mode of " + getArchName(arch.arch) +
-                  " is as the options say");
+    attempts_.addTelling("no paging mode of " + getArchName(arch.arch).str() +
+                         " is like that: " + modeSource);
     return std::nullopt;
   }
   const KernelCandidate start{.text = &text,
@@ -380,11 +380,13 @@ std::optional<KernelCandidate> KernelFinder::chooseGuess(
       candidate.rootSource = guess.source;
       switch (judgement.verdict) {
       case RootVerdict::Confirmed:
-        candidate.rootSource += "; confirmed: " + start.arch->rootProof.str();
+        candidate.rootSource +=
+            "; confirmed: " + getRootProof(*start.arch, mode.mode).str();
         return candidate;
       case RootVerdict::Unconfirmed:
         if (judgement.isFixedPoint && isVouchedFor(candidate, symbols)) {
-          candidate.rootSource += "; confirmed: " + start.arch->rootProof.str();
+          candidate.rootSource +=
+              "; confirmed: " + getRootProof(*start.arch, mode.mode).str();
           return candidate;
         }
         candidate.rootSource += "; unconfirmed: " + judgement.reason;

@@ -23,7 +23,8 @@ struct KernelDumper {
   VirtAddr markerArray;
   /// riscv: does it word both software bits as a number, "RSW(%d)" (6.7)?
   std::optional<bool> wordsRswAsNumber;
-  /// arm: has a line the level (5.16), and the domain (4.11)?
+  /// arm: has a line the level (5.16), and the domain (4.11)? Power: the level
+  /// (7.2)?
   std::optional<bool> wordsLevel, wordsDomain;
 };
 

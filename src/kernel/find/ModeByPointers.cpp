@@ -30,8 +30,8 @@ findModeByPointers(const KernelArch &arch, const RootQuery &query,
     if (query.memory.tryRead(PhysAddr(at), bytes))
       continue;
     for (uint64_t i = 0; i < page; i += sizeof(uint64_t)) {
-      const uint64_t word = loadUnaligned<uint64_t>(
-          bytes.data() + i, modes.front().mode.entryOrder);
+      const uint64_t word =
+          loadUnaligned<uint64_t>(bytes.data() + i, getTraits(arch.arch).order);
       for (size_t mode = 0; mode < starts.size(); ++mode)
         counts[mode] +=
             word >= starts[mode].first.value && word <= starts[mode].last.value;

@@ -26,6 +26,8 @@ struct NonPresentRules {
   /// speculating CPU to memory (L1TF).
   bool isInverted = false;
   uint8_t typeShift = 0, typeBits = 5;
+  /// Where offsetShift is 0, the offset begins where a page's address does, and
+  /// offsetBits are counted from bit 0 on.
   uint8_t offsetShift = 0, offsetBits = 0;
   SwapTypes types = {};
 };

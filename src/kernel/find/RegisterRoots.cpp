@@ -167,11 +167,11 @@ RegisterFinder::follow(const RegisterTable &table, const ModeChoice &mode) {
   KernelCandidate candidate = start_;
   candidate.mode = mode;
   candidate.root = path.address;
-  candidate.rootSource = symbols->selfName + " in kallsyms, read through " +
-                         table.source +
-                         (judgement.verdict == RootVerdict::Confirmed
-                              ? "; confirmed: " + arch_.rootProof.str()
-                              : "; unconfirmed: " + judgement.reason);
+  candidate.rootSource =
+      symbols->selfName + " in kallsyms, read through " + table.source +
+      (judgement.verdict == RootVerdict::Confirmed
+           ? "; confirmed: " + getRootProof(arch_, mode.mode).str()
+           : "; unconfirmed: " + judgement.reason);
   if (judgement.verdict == RootVerdict::Unconfirmed)
     candidate.doubt = "the root table at " + hex(candidate.root) +
                       " is unconfirmed: " + judgement.reason;
@@ -251,7 +251,8 @@ std::optional<KernelCandidate> takeOption(const RootQuery &query,
   candidate.rootSource = table.source;
   std::string fault;
   if (named && named->root == root) {
-    candidate.rootSource += "; confirmed: " + start.arch->rootProof.str();
+    candidate.rootSource +=
+        "; confirmed: " + getRootProof(*start.arch, start.mode.mode).str();
     candidate.doubt = named->doubt;
     return candidate;
   }

@@ -140,7 +140,8 @@ RootJudgement judgeRoot(const PhysicalMemory &memory, const PagingMode &mode,
                         PhysAddr root, const ImageSymbols &symbols) {
   if (root == PhysAddr(0))
     return refuted("page 0 of physical memory holds no page table");
-  if (auto *judge = findKernelArch(mode.arch)->judgeRoot)
+  auto *judge = findKernelArch(mode.arch)->judgeRoot;
+  if (judge && !mode.windows.empty())
     return judge(memory, mode, root);
   if (!isFixedPoint(memory, mode, root, symbols.self))
     return judgeIncomplete(memory, mode, root, symbols.self);

@@ -78,8 +78,14 @@ NonPresentRules getNonPresentRules(const PagingMode &mode,
                                    KernelVersion version) {
   for (const NonPresentFormat &format :
        findKernelArch(mode.arch)->nonPresentFormats)
-    if (format.entryBytes == mode.entryBytes && version >= format.since)
-      return format.rules;
+    if (format.entryBytes == mode.entryBytes && version >= format.since) {
+      NonPresentRules rules = format.rules;
+      if (!rules.offsetShift) {
+        rules.offsetShift = mode.pageShift;
+        rules.offsetBits = uint8_t(rules.offsetBits - mode.pageShift);
+      }
+      return rules;
+    }
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include "paging/modes/Arm64.h"
 #include "paging/modes/I386.h"
 #include "paging/modes/LoongArch64.h"
+#include "paging/modes/Ppc64le.h"
 #include "paging/modes/RiscV64.h"
 #include "paging/modes/S390x.h"
 #include "paging/modes/X86_64.h"

@@ -158,6 +158,36 @@ TEST(OopsTest, ReadsAnOopsOfArm64) {
   EXPECT_EQ(log.panicPid, 101u);
 }
 
+/// Written from linux v6.12 arch/powerpc/mm/fault.c and kernel/process.c.
+TEST(OopsTest, ReadsAnOopsOfPower) {
+  const OopsLog log = parse(
+      "ppc64le",
+      "BUG: Unable to handle kernel data access on write at "
+      "0xc00800000bad0000\n"
+      "Faulting instruction address: 0xc0080000005200a4\n"
+      "Oops: Kernel access of bad area, sig: 11 [#1]\n"
+      "LE PAGE_SIZE=64K MMU=Radix SMP NR_CPUS=4 pSeries\n"
+      "CPU: 1 PID: 113 Comm: sh Tainted: G O 6.12.0 #1\n"
+      "NIP:  c0080000005200a4 LR: c0000000005678a0 CTR: c0080000005200a0\n"
+      "REGS: c0000000054ff8e0 TRAP: 0300   Tainted: G O (6.12.0)\n"
+      "MSR:  8000000000009033 <SF,EE,ME,IR,DR,RI,LE>  CR: 44008222  XER: 0\n"
+      "CFAR: c0000000000abcd0 DAR: c00800000bad0000 DSISR: 42000000 IRQMASK: "
+      "0\n"
+      "NIP [c0080000005200a4] rd+0x5/0x13 [lab]\n");
+  ASSERT_EQ(log.events.size(), 1u);
+  const OopsEvent &event = log.events[0];
+  EXPECT_EQ(event.trap, Trap::MemoryFault);
+  EXPECT_EQ(event.address, VirtAddr(0xc00800000bad0000));
+  EXPECT_EQ(event.code, 0x42000000u);
+  EXPECT_EQ(event.number, 1u);
+  EXPECT_EQ(event.cpu, 1u);
+  EXPECT_EQ(event.ip, "rd+0x5/0x13 [lab]");
+  const FaultCode fault =
+      findKernelArch(*parseArch("ppc64le"))->crash->decodeCode(0x42000000);
+  EXPECT_EQ(fault.access, FaultAccess::Write);
+  EXPECT_EQ(fault.cause, FaultCause::NotPresent);
+}
+
 TEST(OopsTest, JoinsTheWordBadOnlyRightBehindTheWay) {
   EXPECT_EQ(parse("x86_64", "BUG: unable to handle page fault for address: 10\n"
                             "PGD 1067 P4D fff0067 \nBAD\n")

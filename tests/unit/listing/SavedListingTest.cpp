@@ -56,6 +56,19 @@ TEST(SavedListing, EndsA32BitListingAtItsLastAddress) {
   EXPECT_EQ(listing.lines[0].last, VirtAddr(0xffffffff));
 }
 
+TEST(SavedListing, OfPowerALineNamesItsLastByte) {
+  SavedListing listing = *parseListing(
+      "0xc000000001000000-0xc00000000fffffff  0x0000000001000000       240M   "
+      "      r  w       pte  valid  present        dirty  accessed\n"
+      "0xc00fffffffff0000-0xffffffffffffffff  0x0000000001000000        64K   "
+      "user  r          pte  valid  present\n");
+  EXPECT_EQ(listing.lines[0].last, VirtAddr(0xc00000000fffffff));
+  EXPECT_EQ(listing.lines[0].words,
+            (std::vector<std::string>{"r", "w", "valid", "present", "dirty",
+                                      "accessed"}));
+  EXPECT_EQ(listing.lines[1].last, VirtAddr(~uint64_t(0)));
+}
+
 TEST(SavedListing, DoesNotKnowWhatWasLeftOut) {
   SavedListing listing = *parseListing(
       "---[ ESPfix Area ]---\n"
@@ -96,7 +109,8 @@ TEST(SavedListing, IsCutAtTheLimitOfLines) {
 }
 
 TEST(SavedListing, TellsRightsFromSizesAndUse) {
-  for (const char *word : {"PSE", "BLK", "CON", "AF", "A", "D", "N"})
+  for (const char *word :
+       {"PSE", "BLK", "CON", "AF", "A", "D", "N", "dirty", "hpte", "f_gix:3"})
     EXPECT_FALSE(isRight(word)) << word;
   for (const char *word : {"RW", "ro", "NX", "x", "USR", "GLB", "W", "X"})
     EXPECT_TRUE(isRight(word)) << word;

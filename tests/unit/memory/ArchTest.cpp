@@ -30,7 +30,7 @@ TEST_P(EveryArch, IsFoundByTheMachineOfItsElfFiles) {
 
 TEST_P(EveryArch, HasANoteWhoseSizeTellsItApart) {
   for (Arch other : allArchs) {
-    if (other == arch)
+    if (other == arch || getTraits(other).order != traits.order)
       continue;
     EXPECT_NE(getTraits(other).prstatus.sizeBytes, traits.prstatus.sizeBytes)
         << getArchName(other).str();
@@ -46,9 +46,9 @@ INSTANTIATE_TEST_SUITE_P(All, EveryArch, ::testing::ValuesIn(allArchs),
                          });
 
 TEST(Archs, OthersAreNotTakenForOneOfThem) {
-  EXPECT_EQ(parseArch("ppc64le"), std::nullopt);
+  EXPECT_EQ(parseArch("mips64"), std::nullopt);
   EXPECT_EQ(parseArch(""), std::nullopt);
-  EXPECT_EQ(findElfArch(EM_PPC64, ELFCLASS64), std::nullopt);
+  EXPECT_EQ(findElfArch(EM_MIPS, ELFCLASS64), std::nullopt);
   EXPECT_EQ(findElfArch(EM_RISCV, ELFCLASS32), std::nullopt) << "riscv32";
 }
 

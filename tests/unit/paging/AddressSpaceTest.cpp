@@ -141,7 +141,8 @@ TEST_P(EverySpace, EachBitAboveTheIndexMatters) {
 }
 
 TEST_P(EverySpace, TheNextAddressesOnEitherSideAreNotCovered) {
-  if (first.value) {
+  // A direct window may end where the tables begin.
+  if (first.value && !mode.findWindow(first - 1)) {
     EXPECT_EQ(space.find(first - 1).outcome, Outcome::NotCovered);
   }
   if (~last.value) {
