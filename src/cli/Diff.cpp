@@ -155,7 +155,7 @@ void DiffCommand::reportProblems(const CommandContext &context, Side &side,
     findings.push_back(problem);
   }
   if (side.session)
-    for (Finding &finding : side.session->diagnostics().findings())
+    for (Finding &finding : side.session->finalFindings())
       findings.push_back(std::move(finding));
 }
 

@@ -19,6 +19,9 @@ public:
     parser.addFlag("--evidence",
                    "also all that was tried, and every message in full",
                    parts_.evidence);
+    parser.addFlag("--kernels",
+                   "look for all kernels in memory, however large it is",
+                   parts_.kernels);
     parser.addFlag("--verify",
                    "also read every page: which are zeros, which are broken",
                    parts_.verify);
@@ -34,7 +37,7 @@ public:
       return session.takeError();
     if (llvm::Error error = reportInfo(**session, parts_, **writer))
       return error;
-    (*writer)->finish((*session)->diagnostics().findings());
+    (*writer)->finish((*session)->finalFindings());
     return llvm::Error::success();
   }
 

@@ -22,7 +22,7 @@ llvm::Error DumpReport::run(const CommandContext &context) {
     return session.takeError();
   if (llvm::Error error = report(**session, **writer))
     return (*session)->withFileName(std::move(error));
-  (*writer)->finish((*session)->diagnostics().findings());
+  (*writer)->finish((*session)->finalFindings());
   return llvm::Error::success();
 }
 

@@ -108,7 +108,7 @@ llvm::Error MapCommand::write(Session &session, const Kernel &kernel,
     session.gap(problem.kind, problem.sentence, problem.subject);
   const NonPresentRules rules = findNonPresentRules(kernel);
   const MapTables tables = collectTables(session, kernel, map, *plan, rules);
-  const Crash crash = explainCrash(kernel, session.dump().machine);
+  const Crash crash = explainCrash(kernel, session.machineOf(kernel.image()));
   reportGaps(session, crash);
   AuditReport report;
   std::vector<AuditFinding> findings =
@@ -120,7 +120,7 @@ llvm::Error MapCommand::write(Session &session, const Kernel &kernel,
 
   std::string text;
   llvm::raw_string_ostream os(text);
-  const std::vector<Finding> noticed = session.diagnostics().findings();
+  const std::vector<Finding> noticed = session.finalFindings();
   writeMapPage(os, {kernel, dump, map, tables, crash, report, findings, noticed,
                     session.request().path, "vmpt " VMPT_VERSION});
   os.flush();

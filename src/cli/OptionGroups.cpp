@@ -97,6 +97,9 @@ void KernelOptions::addVmcoreinfo(OptionParser &parser) {
   addArch(parser);
   parser.addText("--vmcoreinfo", "FILE", "take VMCOREINFO from FILE",
                  vmcoreinfo);
+  parser.addNumber("--kernel", "N",
+                   "of several kernels in the dump, number N of vmpt info",
+                   kernel);
   parser.addFlag("--force", "take options that contradict the dump", force);
 }
 

@@ -74,7 +74,7 @@ llvm::Error PageCommand::run(const CommandContext &context) {
   if (!frames)
     return frames.takeError();
   reportFrames(pages, *frames, maxLines_, **writer);
-  (*writer)->finish((*session)->diagnostics().findings());
+  (*writer)->finish((*session)->finalFindings());
   return llvm::Error::success();
 }
 

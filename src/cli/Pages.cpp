@@ -121,7 +121,7 @@ llvm::Error PagesCommand::print(Session &session, RecordWriter &writer) {
   else
     printAll(**pages, writer);
   (*pages)->reportAbsentPages();
-  writer.finish(session.diagnostics().findings());
+  writer.finish(session.finalFindings());
   return llvm::Error::success();
 }
 

@@ -223,7 +223,7 @@ llvm::Error ReadCommand::run(const CommandContext &context) {
   BytesView view(**writer, virtual_ ? BytesView::Virtual : BytesView::Physical);
   print(**session, *start, *length, view);
   view.finish();
-  (*writer)->finish((*session)->diagnostics().findings());
+  (*writer)->finish((*session)->finalFindings());
   return llvm::Error::success();
 }
 

@@ -24,7 +24,7 @@ public:
     const TopTables found = (*session)->findTopTables();
     report(**session, found);
     writeRoots(**writer, found);
-    (*writer)->finish((*session)->diagnostics().findings());
+    (*writer)->finish((*session)->finalFindings());
     return llvm::Error::success();
   }
 

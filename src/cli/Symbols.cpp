@@ -104,7 +104,7 @@ llvm::Error SymbolsCommand::run(const CommandContext &context) {
   if (dump_.words.empty())
     forEachInputLine(answer);
   view.finish();
-  (*writer)->finish(session.diagnostics().findings());
+  (*writer)->finish(session.finalFindings());
   return llvm::Error::success();
 }
 

@@ -25,14 +25,15 @@ public:
     if (!text)
       return text.takeError();
     writeVmcoreinfo(**writer, *text);
-    (*writer)->finish((*session)->diagnostics().findings());
+    (*writer)->finish((*session)->finalFindings());
     return llvm::Error::success();
   }
 
 private:
   static llvm::Expected<std::string> findText(Session &session) {
     const auto &text = session.dump().vmcoreinfo;
-    if (text && session.request().kernel.given().empty())
+    const KernelOverrides &overrides = session.request().kernel;
+    if (text && overrides.given().empty() && !overrides.kernelNumber)
       return *text;
     llvm::Expected<const KernelImage &> kernel = session.image();
     if (!kernel)

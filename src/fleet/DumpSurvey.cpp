@@ -74,7 +74,7 @@ void DumpSurvey::writeKernel(const KernelImage &image) {
 }
 
 void DumpSurvey::writeCrash(const Kernel &kernel) {
-  const Crash crash = explainCrash(kernel, session_->dump().machine);
+  const Crash crash = explainCrash(kernel, session_->machineOf(kernel.image()));
   reportGaps(*session_, crash);
   const CrashSite site = findCrashSite(crash);
   Record record;
@@ -158,7 +158,7 @@ void DumpSurvey::finish(llvm::Error error) {
     why = "a file " + *fault + "; what is said of it is not to be trusted";
   std::vector<Finding> findings;
   if (session_)
-    findings = session_->diagnostics().findings();
+    findings = session_->finalFindings();
   llvm::stable_sort(findings, [](const Finding &a, const Finding &b) {
     return a.severity > b.severity;
   });

@@ -55,6 +55,7 @@ std::vector<OptionTarget> listTargets(vmpt_options &to) {
   add("granule").number = &to.kernel.granule;
   add("phys-base").number = &to.kernel.physBase;
   add("vmcoreinfo").text = &to.kernel.vmcoreinfo;
+  add("kernel").number = &to.kernel.kernel;
   add("force").flag = &to.kernel.force;
   add("vmlinux").text = &to.symbols.vmlinux;
   add("force-vmlinux").flag = &to.symbols.forceVmlinux;

@@ -74,16 +74,18 @@ Question::Question(OpenedDump &dump)
   dump.session_->forgetFindings();
 }
 
-int Question::status() const {
+int Question::status() {
+  session().compareLiveMemory();
   return own_.hasGap() || dump_.standing_.hasGap() ? VMPT_GAPS : VMPT_OK;
 }
 
 int Question::finish(Document &document, vmpt_result **result) {
+  const int last = status();
   FindingList all = dump_.standing_;
   for (const Finding &finding : own_.all())
     all.add(finding);
   document.finish(all.all());
-  const int answer = document.isStopped() ? int(VMPT_STOPPED) : status();
+  const int answer = document.isStopped() ? int(VMPT_STOPPED) : last;
   if (result)
     *result = new vmpt_result{document.take()};
   return answer;

@@ -60,8 +60,8 @@ public:
 
   OpenedDump &dump() { return dump_; }
   Session &session() { return dump_.session(); }
-  /// VMPT_GAPS if the answer lacks something.
-  int status() const;
+  /// VMPT_GAPS if the answer lacks something. Nothing is read after this.
+  int status();
   /// Ends \p document, and gives it to \p result, which may be null.
   int finish(Document &document, vmpt_result **result);
 

@@ -99,10 +99,10 @@ VMPT_API vmpt_options *vmpt_options_new(void);
 VMPT_API void vmpt_options_free(vmpt_options **options);
 /* Names and values are those of the program's options, without dashes:
  * "part", "map", "raw-base", "layout"; "arch", "root", "levels", "va-bits",
- * "granule", "phys-base", "vmcoreinfo", "force"; "vmlinux", "force-vmlinux",
- * "system-map", "btf", "symbol", "offset"; "threads". "part", "map", "symbol"
- * and "offset" may be set several times. The value of "force" and
- * "force-vmlinux" is "yes" or "no". "threads" is how many may work at a
+ * "granule", "phys-base", "vmcoreinfo", "kernel", "force"; "vmlinux",
+ * "force-vmlinux", "system-map", "btf", "symbol", "offset"; "threads". "part",
+ * "map", "symbol" and "offset" may be set several times. The value of "force"
+ * and "force-vmlinux" is "yes" or "no". "threads" is how many may work at a
  * question that takes long, the one that asked among them: 1, unless set. */
 VMPT_API int vmpt_options_set(vmpt_options *options, const char *name,
                               const char *value, vmpt_error **error);

@@ -7,6 +7,17 @@ namespace vmpt {
 
 namespace {
 
+/// Such memory is looked through for further kernels without being asked: a few
+/// bytes of each page, where none has to be decompressed.
+bool isQuickToScan(const PhysicalMemory &memory) {
+  constexpr uint64_t mostBytes = uint64_t(1) << 30;
+  for (const MemoryRange &range : memory.ranges())
+    if (!range.absence)
+      return memory.presentBytes() <= mostBytes &&
+             memory.tryView(range.start, 1);
+  return false;
+}
+
 /// Crash notes do not say their CPUs; the kernel does.
 Machine numberCpus(Session &session) {
   Machine machine = session.dump().machine;
@@ -56,6 +67,9 @@ void reportFailure(Session &session, llvm::Error failure,
 llvm::Error writeKernel(Session &session, const KernelImage &image,
                         const InfoParts &parts, RecordWriter &writer) {
   writeKernelFacts(writer, image.evidence);
+  if (parts.kernels || image.kernels.size() > 1 ||
+      (!writer.text() && !image.kernels.empty()))
+    writeKernels(writer, image.kernels);
   writeSections(writer, image.markers, image.wordBytes());
   if (!parts.sources && !parts.evidence)
     return llvm::Error::success();
@@ -74,6 +88,8 @@ llvm::Error reportInfo(Session &session, const InfoParts &parts,
     session.warn("trimmed",
                  "cut by vmpt trim: it holds few pages, and what is said "
                  "of the container is said of the whole dump");
+  if (parts.kernels || isQuickToScan(session.memory()))
+    session.lookForAllKernels();
   // First: it may tell that the file was cut off.
   llvm::Expected<const KernelImage &> image = session.image();
   llvm::Error failure = image.takeError();
@@ -85,7 +101,7 @@ llvm::Error reportInfo(Session &session, const InfoParts &parts,
   else if (llvm::Error error = writeKernel(session, *image, parts, writer))
     return error;
   if (parts.evidence)
-    writeMessages(writer, session.diagnostics().findings());
+    writeMessages(writer, session.finalFindings());
   return llvm::Error::success();
 }
 

@@ -18,6 +18,7 @@ struct InfoParts {
   bool sources = false;  ///< Of symbols and struct layouts.
   bool evidence = false; ///< All that was tried, and each message.
   bool verify = false;   ///< What reading each page gives.
+  bool kernels = false;  ///< All of memory, however large it is.
 };
 /// Without a kernel, what the container says.
 llvm::Error reportInfo(Session &session, const InfoParts &parts,

@@ -138,9 +138,8 @@ llvm::Error reportTaskListing(Session &session, const Kernel &kernel,
                               RecordWriter &writer) {
   ListingOutput output(session, lines, writer);
   // Listings of all tasks have the same sections.
-  llvm::Expected<ListingPlan> plan =
-      planTaskListing(kernel.image(), session.memory(), kernel.image().root,
-                      tables.userOnly);
+  llvm::Expected<ListingPlan> plan = planTaskListing(
+      kernel.image(), session.memory(), kernel.image().root, tables.userOnly);
   if (!plan)
     return plan.takeError();
   if (llvm::Error error = output.prepare(*plan))

@@ -25,7 +25,7 @@ llvm::Error reportTasks(Session &session, const Kernel &kernel,
   llvm::Expected<TaskList> list = session.readTasks(kernel, options);
   if (!list)
     return list.takeError();
-  findPanicked(kernel, session.dump().machine, *list);
+  findPanicked(kernel, session.machineOf(kernel.image()), *list);
   std::vector<TaskTables> rows =
       countTaskTables(*list, image, session.memory(), session.diagnostics());
   std::vector<std::string> problems = list->problems;

@@ -61,6 +61,11 @@ llvm::Error KernelParts::apply(Request &request) const {
       return llvm::make_error<UsageError>("--arch '" + *arch +
                                           "' is not one of " + listArchNames());
   }
+  if (kernel && (root || vmcoreinfo))
+    return llvm::make_error<UsageError>(
+        "--kernel and --" + std::string(root ? "root" : "vmcoreinfo") +
+        " each choose a kernel; leave out one");
+  overrides.kernelNumber = kernel;
   if (root)
     overrides.root = PhysAddr(*root);
   if (levels)

@@ -37,6 +37,7 @@ struct KernelParts {
   std::optional<uint64_t> granule;
   std::optional<uint64_t> physBase;
   std::optional<std::string> vmcoreinfo;
+  std::optional<uint64_t> kernel; ///< The number of one of several.
   bool force = false;
 
   llvm::Error apply(Request &request) const;

@@ -1,10 +1,12 @@
 #include "session/Session.h"
 
 #include "dump/formats/RawLayout.h"
+#include "kernel/find/CpuEvidence.h"
 #include "kernel/find/KernelArch.h"
 #include "kernel/find/RamEnd.h"
 #include "kernel/find/RawPlacement.h"
 #include "kernel/find/RootCheck.h"
+#include "kernel/image/DebugData.h"
 #include "kernel/learn/LearnedStructs.h"
 #include "memory/CutMemory.h"
 #include "paging/modes/Modes.h"
@@ -35,6 +37,11 @@ llvm::Error Session::openFiles() {
   dump_ = std::move(*dump);
   if (llvm::Error error = placeRaw())
     return error;
+  if (dump_.isLive) {
+    auto live = std::make_unique<LiveMemory>(std::move(dump_.memory));
+    live_ = live.get();
+    dump_.memory = std::move(live);
+  }
   reportLoss();
   return llvm::Error::success();
 }
@@ -120,6 +127,40 @@ void Session::extendMemory(const KernelImage &kernel) {
     return;
   dump_.memory = std::make_unique<CutMemory>(std::move(dump_.memory), end);
   reportLoss();
+}
+
+std::vector<Finding> Session::finalFindings() {
+  if (!std::exchange(isCompared_, true))
+    compareLiveMemory();
+  return diagnostics_->findings();
+}
+
+void Session::compareLiveMemory() {
+  if (!live_)
+    return;
+  const LiveMemory::Changes changes = live_->findChanges();
+  if (changes.wordsChanged) {
+    std::string text =
+        std::to_string(changes.wordsChanged) +
+        " of the words that were used, "
+        "in " +
+        std::to_string(changes.pagesChanged) + " of " +
+        std::to_string(changes.pagesRead) +
+        " pages, changed meanwhile: the machine runs, and this is of no single "
+        "moment (physical";
+    for (PhysAddr word : changes.words)
+      text += " " + hex(word);
+    Subject subject;
+    subject.physical = changes.words.front();
+    gap("memory-changed",
+        text + (changes.words.size() < changes.wordsChanged ? " ...)" : ")"),
+        subject);
+  }
+  if (changes.isCut)
+    gap("memory-not-compared",
+        "the machine runs, and of what was read only the first " +
+            llvm::Twine(changes.pagesRead) +
+            " pages were compared with what is there now");
 }
 
 llvm::Expected<TaskList> Session::readTasks(const Kernel &kernel,
@@ -315,6 +356,16 @@ llvm::Expected<const KernelImage &> Session::image() {
     extendMemory(*image_);
   }
   return *image_;
+}
+
+Machine Session::machineOf(const KernelImage &kernel) const {
+  auto symbols =
+      findImageSymbols(*kernel.arch, VmcoreinfoSymbols(kernel.vmcoreinfo));
+  if (kernel.kernels.size() < 2 || !symbols)
+    return dump_.machine;
+  return withoutOtherCpus(
+      dump_.machine, memory(),
+      {*kernel.arch, kernel.mode, kernel.root, symbols->self});
 }
 
 llvm::Expected<const Kernel &> Session::kernel() {

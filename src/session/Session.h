@@ -8,6 +8,7 @@
 
 #include "kernel/find/TopTables.h"
 #include "kernel/tasks/TaskList.h"
+#include "memory/LiveMemory.h"
 #include "session/Request.h"
 
 #include "llvm/Support/raw_ostream.h"
@@ -57,6 +58,12 @@ public:
   /// needs it. No error where there is no kernel.
   llvm::Error judgeDebugInputs();
 
+  /// The CPUs as far as they may run that kernel: of several in one memory, not
+  /// those that surely run another.
+  Machine machineOf(const KernelImage &kernel) const;
+  /// From now on image() looks for all kernels, even where one proves itself.
+  void lookForAllKernels() { request_.kernel.listsKernels = true; }
+
   /// The same through a decorator of the dump's memory, and not kept.
   llvm::Expected<KernelImage> findKernel(const PhysicalMemory &memory);
   llvm::Expected<std::unique_ptr<Kernel>>
@@ -77,6 +84,13 @@ public:
   TopTables findTopTables();
   /// What was tried where image() failed.
   const Evidence &tried() const { return tried_; }
+
+  /// All that was found, once nothing more is to be read; compares live memory
+  /// before.
+  std::vector<Finding> finalFindings();
+  /// Compares what was read of a machine that runs with what is there now; what
+  /// changed is a gap.
+  void compareLiveMemory();
 
   /// Findings about this dump.
   void warn(llvm::StringRef kind, const llvm::Twine &sentence,
@@ -118,6 +132,9 @@ private:
   const Diagnostics::ProgressHandler onProgress_;
   std::optional<Diagnostics> diagnostics_; ///< Always there.
   Dump dump_;
+  /// In the dump's memory, if that is of a machine that runs.
+  const LiveMemory *live_ = nullptr;
+  bool isCompared_ = false;
   Evidence tried_;
   std::unique_ptr<KernelImage> image_;
   bool explainedFilter_ = false;

@@ -145,6 +145,19 @@ void readPages(Session &session, const Kernel &kernel) {
     }
 }
 
+/// Of several kernels the new file has one: its VMCOREINFO, and registers only
+/// where they led to it, for they may be another's.
+void keepNotesOf(const KernelImage &image, bool keepsCpus,
+                 std::vector<Note> &notes) {
+  llvm::erase_if(notes, [&](const Note &note) {
+    return note.name == "VMCOREINFO" ||
+           (!keepsCpus && (note.name == "CORE" || note.name == "LINUX" ||
+                           note.name == "QEMU"));
+  });
+  if (!image.vmcoreinfo.text().empty())
+    notes.push_back(makeNote("VMCOREINFO", 0, image.vmcoreinfo.text()));
+}
+
 /// What the options ask for beside the listing.
 llvm::Error readMore(Session &session, const KernelImage &image,
                      const RecordingMemory &recording,
@@ -189,6 +202,9 @@ llvm::Error trimDump(Session &session, Output &output,
   // Notes are as they were; where there are none, files are as the machine is.
   contents.order = dump.notes.empty() ? image->order() : dump.machine.order;
   contents.notes = dump.notes;
+  const bool isNumbered = session.request().kernel.kernelNumber.has_value();
+  if (isNumbered || image->kernels.size() > 1)
+    keepNotesOf(*image, !isNumbered, contents.notes);
   const std::string note = writeTrimNote(dump, options.tasks);
   contents.notes.push_back(makeNote(trimNoteName, trimNoteType, note));
   contents.segments = cutSegments(session.memory(), recording.getPages());

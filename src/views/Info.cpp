@@ -1,5 +1,6 @@
 #include "views/Info.h"
 
+#include "kernel/find/KernelArch.h"
 #include "kernel/image/Vmcoreinfo.h"
 #include "support/Text.h"
 #include "views/Words.h"
@@ -158,6 +159,31 @@ void printCpus(llvm::raw_ostream &os, const Machine &machine) {
   }
 }
 
+/// "running: CR3 of CPU 0 leads to its root table"
+std::string describeRunning(const FoundKernel &kernel) {
+  if (!kernel.isRunning)
+    return "running or not: " + kernel.reason;
+  return (*kernel.isRunning ? "running: " : "not running: ") + kernel.reason;
+}
+
+void printKernels(llvm::raw_ostream &os, llvm::ArrayRef<FoundKernel> kernels) {
+  os << "Kernels in this memory\n";
+  for (const FoundKernel &kernel : kernels) {
+    std::string text =
+        kernel.release.empty() ? "of unknown release" : kernel.release;
+    text += ", " + kernel.mode + ", root " + hex(kernel.root);
+    if (!kernel.doubt.empty())
+      text += " (unconfirmed)";
+    if (kernel.crashTime)
+      text += ", crashed " + std::to_string(*kernel.crashTime) +
+              " s after 1970 began";
+    printLine(os,
+              std::to_string(kernel.number) +
+                  (kernel.isChosen ? ", read here" : ""),
+              text, describeRunning(kernel) + "; " + kernel.source);
+  }
+}
+
 Record
 makeRegisters(llvm::ArrayRef<std::pair<std::string, uint64_t>> registers) {
   Record record;
@@ -298,6 +324,27 @@ void writeCpus(RecordWriter &writer, const Machine &machine) {
 
 void writeKernelFacts(RecordWriter &writer, const Evidence &evidence) {
   writeEvidence(writer, "Kernel", {"kernel", "kernel_fact"}, evidence);
+}
+
+void writeKernels(RecordWriter &writer, llvm::ArrayRef<FoundKernel> kernels) {
+  if (llvm::raw_ostream *os = writer.text())
+    return printKernels(*os, kernels);
+  writer.beginList({"kernels", "found_kernel"});
+  for (const FoundKernel &kernel : kernels) {
+    Record record;
+    record.add("number", uint64_t(kernel.number))
+        .add("chosen", kernel.isChosen);
+    record.add("running", kernel.isRunning).add("reason", kernel.reason);
+    record.add("release", kernel.release.empty() ? Value() : kernel.release);
+    record.add("arch",
+               kernel.arch ? Value(getArchName(kernel.arch->arch)) : Value());
+    record.add("mode", kernel.mode).add("root", kernel.root);
+    record.add("source", kernel.source);
+    record.add("doubt", kernel.doubt.empty() ? Value() : kernel.doubt);
+    record.add("crash_time", kernel.crashTime);
+    writer.record(record);
+  }
+  writer.endList();
 }
 
 void writeSections(RecordWriter &writer, llvm::ArrayRef<AddressMarker> markers,

@@ -4,6 +4,7 @@
 #include "dump/formats/Dump.h"
 #include "dump/writer/VerifiedRanges.h"
 #include "kernel/find/Evidence.h"
+#include "kernel/find/FoundKernel.h"
 #include "kernel/image/AddressMarkers.h"
 #include "output/RecordWriter.h"
 #include "support/Finding.h"
@@ -29,6 +30,8 @@ void writeVerified(RecordWriter &writer, const Dump &dump,
 void writeBlocks(RecordWriter &writer, const Dump &dump);
 void writeCpus(RecordWriter &writer, const Machine &machine);
 void writeKernelFacts(RecordWriter &writer, const Evidence &evidence);
+/// All kernels of the memory, by the numbers that --kernel takes.
+void writeKernels(RecordWriter &writer, llvm::ArrayRef<FoundKernel> kernels);
 /// \p wordBytes of the kernel: 8 or 4.
 void writeSections(RecordWriter &writer, llvm::ArrayRef<AddressMarker> markers,
                    unsigned wordBytes);

@@ -27,7 +27,7 @@ except ImportError:
 # The name of a list in a document, and the "record" of its lines.
 KINDS = {
     "tasks": "task", "maps": "area", "ranges": "range", "skipped": "skipped", "blocks": "block",
-    "cpus": "cpu", "kernel": "kernel_fact", "sections": "section", "symbols": "symbol_fact",
+    "cpus": "cpu", "kernel": "kernel_fact", "kernels": "found_kernel", "sections": "section", "symbols": "symbol_fact",
     "vmcoreinfo": "entry", "addresses": "address", "findings": "finding", "memory": "bytes",
     "records": "log_record", "modules": "module", "pages": "page", "totals": "total", "areas": "vmalloc_area",
     "mappings": "mapping", "entries": "table_entry", "names": "symbol", "roots": "root",

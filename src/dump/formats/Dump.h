@@ -52,6 +52,8 @@ struct Dump {
   std::function<void(Dump &)> describeWhole;
 
   std::unique_ptr<PhysicalMemory> memory;
+  /// The memory is that of this machine, and changes while it is read.
+  bool isLive = false;
   /// The files are memory and nothing else.
   bool isRaw = false;
   /// A raw image that is taken to start at 0 because nothing says where its

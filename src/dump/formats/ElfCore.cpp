@@ -250,8 +250,12 @@ void describe(const GElf_Ehdr &header, int elfClass, size_t segmentCount,
   bool qemuHeader = header.e_ehsize == 8;
   if (isKcore(dump)) {
     dump.producer = "Linux /proc/kcore";
-    dump.quirks.push_back("a copy of /proc/kcore is of no single moment: "
-                          "memory changed while it was read");
+    dump.machine.cpus.clear(); // fs/proc/kcore.c writes zeros
+    dump.quirks.push_back(
+        dump.isLive ? "the memory of this machine, which runs: what is read "
+                      "changes meanwhile"
+                    : "a copy of /proc/kcore is of no single moment: memory "
+                      "changed while it was read");
   } else if (qemuNotes || qemuHeader) {
     dump.producer = "QEMU dump-guest-memory (or a VMM that writes its form)";
     numberQemuCpus(dump);
@@ -345,6 +349,7 @@ llvm::Error readElfCore(const FileImage &image, Dump &dump) {
   if (!segments)
     return segments.takeError();
 
+  dump.isLive = image.source().isOfProc();
   const int elfClass = gelf_getclass(elf->get());
   auto memory = std::make_unique<ExtentMemory>();
   memory->expect(segments->size());
@@ -370,6 +375,7 @@ llvm::Error readElfCore(const FileImage &image, Dump &dump) {
   // makedumpfile -E does not keep its dump level, so it may have been 1.
   memory->setMayExcludeZeroPages(filtered);
   interpretNotes(dump);
+  dump.isLive &= isKcore(dump); // /proc/vmcore is of a machine that died
   dump.directMapOffset = findDirectMapOffset(*segments);
   describe(header, elfClass, loadCount, filtered, dump);
   const bool isConverted = restoreConverted(dump, *memory);

@@ -86,7 +86,7 @@ bool FileSource::tryRead(uint64_t offset,
     return !wasLost(data_ + offset, out.size());
   }
   // What is larger than a block would only drive others out.
-  if (out.size() > blockBytes)
+  if (out.size() > blockBytes || isOfProc_)
     return readFile(offset, out) == out.size();
   while (!out.empty()) {
     const FileView view = borrow(offset, out.size());

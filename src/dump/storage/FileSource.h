@@ -39,7 +39,7 @@ public:
   /// A file that is read, not mapped.
   explicit FileSource(OpenFile file)
       : size_(file.size()), blocks_(std::make_unique<BlockCache>()),
-        file_(std::move(file)) {}
+        file_(std::move(file)), isOfProc_(file_->isOfProc()) {}
   explicit FileSource(std::unique_ptr<MappedFile> mapped)
       : data_(mapped->bytes().data()), size_(mapped->bytes().size()),
         mapped_(std::move(mapped)) {}
@@ -50,6 +50,8 @@ public:
   /// All of the bytes where they lie, or null if the file is read.
   const uint8_t *data() const { return data_; }
   bool isRead() const { return blocks_ != nullptr; }
+  /// Of /proc: what it holds may change, so nothing that is copied is kept.
+  bool isOfProc() const { return isOfProc_; }
   /// What data() points to; nothing if the file is read.
   Bytes bytes() const { return data_ ? Bytes({data_, size_}) : Bytes(); }
 
@@ -97,6 +99,7 @@ private:
   std::unique_ptr<MappedFile> mapped_;
   std::unique_ptr<BlockCache> blocks_;
   std::optional<OpenFile> file_;
+  bool isOfProc_ = false;
 };
 
 } // namespace vmpt

@@ -74,6 +74,9 @@ std::string getSpoolFolder() {
 llvm::Expected<OpenFile> OpenFile::open(const std::string &path) {
   // O_NONBLOCK: opening a device must not wait for it.
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0 && errno == EPERM)
+    return systemError("cannot open (is the kernel locked down, or the "
+                       "capability CAP_SYS_RAWIO missing?)");
   if (fd < 0)
     return systemError("cannot open");
   OpenFile file(fd, false, 0);
@@ -98,6 +101,11 @@ llvm::Expected<OpenFile> OpenFile::open(const std::string &path) {
   file.isSeekable_ = file.size_ != 0;
   ::lseek(fd, 0, SEEK_SET);
   return file;
+}
+
+bool OpenFile::isOfProc() const {
+  struct statfs status;
+  return ::fstatfs(fd_, &status) == 0 && status.f_type == PROC_SUPER_MAGIC;
 }
 
 OpenFile::~OpenFile() {

@@ -35,6 +35,7 @@ public:
   /// these can only be read from the start to the end.
   bool isSeekable() const { return isSeekable_; }
   uint64_t size() const { return size_; }
+  bool isOfProc() const;
 
 private:
   OpenFile(int fd, bool isSeekable, uint64_t size)

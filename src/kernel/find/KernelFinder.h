@@ -19,4 +19,8 @@ KernelImage makeKernelImage(const RootQuery &query,
                             const KernelCandidate &chosen,
                             const Attempts &attempts);
 
+/// Bytes of \p runs that the file should have.
+uint64_t countLostBytes(const PhysicalMemory &memory,
+                        llvm::ArrayRef<MappedRun> runs);
+
 } // namespace vmpt

@@ -122,4 +122,25 @@ KernelImage makeKernelImage(const RootQuery &query,
   return image;
 }
 
+uint64_t countLostBytes(const PhysicalMemory &memory,
+                        llvm::ArrayRef<MappedRun> runs) {
+  uint64_t lost = 0;
+  for (const MappedRun &run : runs) {
+    uint64_t known = 0;
+    for (const MemoryRange &range : memory.ranges()) {
+      const uint64_t first = std::max(run.physical, range.start).value;
+      const uint64_t end = std::min(run.physical.value + run.size,
+                                    range.start.value + range.size);
+      const uint64_t bytes = first < end ? end - first : 0;
+      if (range.absence == Absence::Truncated ||
+          range.absence == Absence::Corrupt)
+        lost += bytes;
+      known += bytes;
+    }
+    // Where there is no map of RAM, all that no range has.
+    lost += memory.knowsRam() ? 0 : run.size - std::min(run.size, known);
+  }
+  return lost;
+}
+
 } // namespace vmpt

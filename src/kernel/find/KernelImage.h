@@ -3,6 +3,7 @@
 
 #include "dump/formats/Dump.h"
 #include "kernel/find/Evidence.h"
+#include "kernel/find/FoundKernel.h"
 #include "kernel/find/KernelOverrides.h"
 #include "kernel/find/Regions.h"
 #include "kernel/image/AddressMarkers.h"
@@ -42,6 +43,8 @@ struct KernelImage {
   /// Why `root` may not be the kernel's own table; empty if it surely is. What
   /// is printed from a doubtful root ends with exit status 1.
   std::string rootDoubt;
+  /// All kernels of this memory, where all of it was looked through.
+  std::vector<FoundKernel> kernels;
   /// x86: an address bit that means "encrypted" (SME, SEV); else 0.
   uint64_t encryptionMask = 0;
   /// arm64: bits of virtual address in use; fewer than the mode's where a

@@ -33,6 +33,11 @@ struct KernelOverrides {
   std::optional<uint64_t> granule;     ///< arm64: bytes of a page.
   std::optional<uint64_t> physBase;
   std::optional<std::string> vmcoreinfoText; ///< Of --vmcoreinfo FILE.
+  /// Which of several kernels in one memory (FoundKernels.h). It contradicts
+  /// nothing, and so is none of given().
+  std::optional<uint64_t> kernelNumber;
+  /// Look for all of them, even where the first that is found proves itself.
+  bool listsKernels = false;
   /// Take also what the dump proves to be wrong.
   bool force = false;
 

@@ -149,8 +149,11 @@ llvm::Expected<KernelImage> judge(const Dump &dump,
   Search with(diagnostics), without(diagnostics);
   llvm::Expected<KernelImage> found =
       searchKernel(dump, memory, overrides, with.diagnostics, with.attempts);
+  KernelOverrides bare;
+  bare.kernelNumber = overrides.kernelNumber;
+  bare.listsKernels = overrides.listsKernels;
   llvm::Expected<KernelImage> proven =
-      searchKernel(dump, memory, {}, without.diagnostics, without.attempts);
+      searchKernel(dump, memory, bare, without.diagnostics, without.attempts);
   attempts = with.attempts;
   std::optional<std::string> contradiction;
   if (found || proven)

@@ -41,6 +41,17 @@ TEST(ElfCore, KcoreSegmentsWithoutPhysicalAddressAreLeftOut) {
   EXPECT_EQ(dump.producer, "Linux /proc/kcore");
   EXPECT_TRUE(hasQuirk(dump, "a copy of /proc/kcore is of no single moment: "
                              "memory changed while it was read"));
+  EXPECT_FALSE(dump.isLive) << "it is a copy";
+}
+
+TEST(ElfCore, KcoreHasNoRegistersButZeros) {
+  MemoryImage image = smallImage(3).without(PageState::Excluded);
+  const NoteText status = {"CORE", NT_PRSTATUS, FileBytes(336)};
+  auto file =
+      writeElf(image, {.unknownAddress = true, .notes = {status, kcoreNote()}});
+  EXPECT_TRUE(readDump(readPlain, file).machine.cpus.empty());
+  auto vmcore = writeElf(image, {.unknownAddress = true, .notes = {status}});
+  EXPECT_EQ(readDump(readPlain, vmcore).machine.cpus.size(), 1u);
 }
 
 TEST(ElfCore, RefusesCoresWithoutPhysicalAddresses) {

@@ -1,0 +1,185 @@
+// Several kernels in one memory: which runs, which is read, and their numbers.
+#include "kernel/find/FoundKernels.h"
+
+#include "kernel/find/KernelArch.h"
+#include "kernel/find/KernelImage.h"
+#include "paging/modes/X86_64.h"
+#include "support/Expected.h"
+#include "support/PageTableBuilder.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "gmock/gmock.h"
+
+using namespace vmpt;
+using namespace vmpt::testing;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+namespace {
+
+constexpr uint64_t startKernelMap = 0xffffffff80000000;
+
+/// Two kernels: one linked and loaded at 16 MiB, one at 48 MiB, with 16 MiB of
+/// image each and the root 8 MiB into it.
+class SeveralKernels : public ::testing::Test {
+protected:
+  static constexpr uint64_t firstAt = 0x1000000, secondAt = 0x3000000,
+                            rootOffset = 0x800000, flags = 0x63;
+
+  SeveralKernels()
+      : first(memory, x86_64::fourLevel, PhysAddr(firstAt + rootOffset)),
+        second(memory, x86_64::fourLevel, PhysAddr(secondAt + rootOffset)) {
+    map(first, firstAt);
+    map(second, secondAt);
+    dump.machine.arch = Arch::X86_64;
+    putNote(PhysAddr(0x3000), text(secondAt, "6.1.0-second"));
+    dump.vmcoreinfo = text(firstAt, "6.1.0-first");
+  }
+  static void map(PageTableBuilder &tables, uint64_t at) {
+    tables.mapRange(VirtAddr(startKernelMap + at), PhysAddr(at), flags | 0x80,
+                    2, 8);
+  }
+  static std::string text(uint64_t at, llvm::StringRef release) {
+    return ("OSRELEASE=" + release +
+            "\nPAGESIZE=4096\nSYMBOL(swapper_pg_dir)=" +
+            llvm::utohexstr(startKernelMap + at + rootOffset, true) +
+            "\nSYMBOL(_stext)=" +
+            llvm::utohexstr(startKernelMap + at + 0x1000, true) +
+            "\nNUMBER(phys_base)=0\nNUMBER(pgtable_l5_enabled)=0\n"
+            "NUMBER(sme_mask)=0\n")
+        .str();
+  }
+  void putNote(PhysAddr at, llvm::StringRef text) {
+    memory.writeNumber<uint32_t>(at, 11);
+    memory.writeNumber<uint32_t>(at + 4, uint32_t(text.size()));
+    memory.writeNumber<uint32_t>(at + 8, 0);
+    memory.writeString(at + 12, llvm::StringRef("VMCOREINFO\0\0", 12));
+    memory.writeString(at + 24, text);
+  }
+  void addCpu(llvm::StringRef name, uint64_t value) {
+    CpuRegisters cpu;
+    auto &registers = name == "cr3" ? cpu.system : cpu.general;
+    registers.push_back({name.str(), value});
+    dump.machine.cpus.push_back(cpu);
+  }
+  llvm::Expected<KernelImage> find() {
+    warnings.clear();
+    Diagnostics diagnostics([this](const Finding &finding) {
+      warnings.push_back(finding.sentence);
+    });
+    return findKernel(dump, memory, overrides, diagnostics);
+  }
+  std::string list() {
+    overrides.listsKernels = true;
+    std::string lines;
+    for (const FoundKernel &kernel : valueOf(find()).kernels)
+      lines += std::to_string(kernel.number) + " " + kernel.release +
+               (kernel.isChosen ? " chosen" : "") +
+               (!kernel.isRunning   ? " ?"
+                : *kernel.isRunning ? " runs"
+                                    : " rests") +
+               (kernel.crashTime ? " crashed" : "") + "\n";
+    return lines;
+  }
+
+  SparseMemory memory;
+  PageTableBuilder first, second;
+  Dump dump;
+  KernelOverrides overrides;
+  std::vector<std::string> warnings;
+};
+
+TEST_F(SeveralKernels, ANoteThatProvesItselfEndsTheSearch) {
+  addCpu("cr3", first.root().value);
+  KernelImage image = valueOf(find());
+  EXPECT_EQ(image.root, first.root());
+  EXPECT_TRUE(image.kernels.empty());
+  EXPECT_TRUE(warnings.empty());
+  EXPECT_EQ(list(), "1 6.1.0-first chosen runs\n2 6.1.0-second rests\n");
+}
+
+TEST_F(SeveralKernels, TheOneThatTheCpusRunGoesBeforeTheNote) {
+  addCpu("cr3", second.root().value | 3);
+  EXPECT_EQ(valueOf(find()).root, second.root());
+  EXPECT_THAT(warnings,
+              ElementsAre(HasSubstr("the VMCOREINFO note is of another kernel "
+                                    "than the one that runs: CR3 of CPU 0")));
+  EXPECT_EQ(list(), "1 6.1.0-second chosen runs\n2 6.1.0-first rests\n");
+  overrides.kernelNumber = 2;
+  EXPECT_EQ(valueOf(find()).root, first.root());
+  EXPECT_TRUE(warnings.empty()) << "who chooses knows";
+}
+
+TEST_F(SeveralKernels, CpusThatWaitInACrashedKernelDoNotRunIt) {
+  dump.vmcoreinfo = *dump.vmcoreinfo + "CRASHTIME=1795763082\n";
+  addCpu("cr3", first.root().value);
+  addCpu("cr3", second.root().value);
+  EXPECT_EQ(valueOf(find()).root, second.root());
+  EXPECT_EQ(list(),
+            "1 6.1.0-second chosen runs\n2 6.1.0-first rests crashed\n");
+  const Machine left =
+      withoutOtherCpus(dump.machine, memory,
+                       {kernelArchX86_64, x86_64::fourLevel, first.root(),
+                        VirtAddr(startKernelMap + firstAt + rootOffset)});
+  ASSERT_EQ(left.cpus.size(), 1u);
+  EXPECT_EQ(left.cpuName(0), "CPU 0");
+}
+
+TEST_F(SeveralKernels, OnlyRegistersSpeakAgainstTheNote) {
+  dump.vmcoreinfo = *dump.vmcoreinfo + "CRASHTIME=1795763082\n";
+  memory.addZeros(PhysAddr(0x7000), 0x1000); // neither kernel's
+  addCpu("cr3", 0x7000);
+  EXPECT_EQ(valueOf(find()).root, first.root());
+  EXPECT_EQ(list(), "1 6.1.0-first chosen ? crashed\n2 6.1.0-second ?\n");
+}
+
+TEST_F(SeveralKernels, TheProgramCounterTellsWhereNoRegisterHoldsARoot) {
+  addCpu("rip", startKernelMap + secondAt + 0x2000);
+  EXPECT_EQ(valueOf(find()).root, second.root());
+  EXPECT_EQ(list(), "1 6.1.0-second chosen runs\n2 6.1.0-first rests\n");
+}
+
+TEST_F(SeveralKernels, UserCodeAndIdleCpusTellNothing) {
+  addCpu("rip", 0x401000);
+  addCpu("cr3", 0);
+  EXPECT_EQ(valueOf(find()).root, first.root());
+  EXPECT_EQ(list(), "1 6.1.0-first chosen ?\n2 6.1.0-second ?\n");
+}
+
+TEST_F(SeveralKernels, ATableThatIsNotInTheDumpTellsNothing) {
+  addCpu("cr3", 0x7000);
+  memory.setAbsent(PhysAddr(0x7000), Absence::Excluded);
+  EXPECT_EQ(valueOf(find()).root, first.root());
+  EXPECT_TRUE(warnings.empty());
+}
+
+TEST_F(SeveralKernels, CpusThatRunNoKernelChangeNothing) {
+  memory.addZeros(PhysAddr(0x7000), 0x1000); // firmware, perhaps
+  addCpu("cr3", 0x7000);
+  EXPECT_EQ(valueOf(find()).root, first.root());
+}
+
+TEST_F(SeveralKernels, TwoCpusOfTwoKernelsLeaveItOpen) {
+  addCpu("cr3", first.root().value);
+  addCpu("cr3", second.root().value);
+  EXPECT_EQ(list(), "1 6.1.0-first chosen ?\n2 6.1.0-second ?\n");
+}
+
+TEST_F(SeveralKernels, ACopyOfTheNoteIsNoOtherKernel) {
+  putNote(PhysAddr(0x5000),
+          text(firstAt, "6.1.0-first") + "CRASHTIME=1795763082\n");
+  EXPECT_EQ(list(), "1 6.1.0-first chosen ? crashed\n2 6.1.0-second ?\n");
+}
+
+TEST_F(SeveralKernels, ANumberThatIsNotThereIsRefused) {
+  for (uint64_t number : {uint64_t(0), uint64_t(3), ~uint64_t(0)}) {
+    overrides.kernelNumber = number;
+    EXPECT_THAT(textOf(find()),
+                HasSubstr("there are 2 kernels in this memory"));
+  }
+  memory.writeString(PhysAddr(0x3000), std::string(64, '\0'));
+  overrides.kernelNumber = 2;
+  EXPECT_THAT(textOf(find()), HasSubstr("there is one kernel in this memory"));
+}
+
+} // namespace
