@@ -1,5 +1,5 @@
 // vmpt.h - what nearly every source file parses first; no file relies on it
-// (tests/lint/headers.py compiles each header alone)
+// (.ci/run builds without it)
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringRef.h"
