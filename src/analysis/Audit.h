@@ -122,6 +122,11 @@ public:
   /// the same owner, makes that one longer.
   void add(AuditFinding finding);
   void gap(AuditRule rule, AuditGap::Kind kind, const llvm::Twine &reason);
+  /// The rule does not apply, and is wanted no more.
+  void excuse(AuditRule rule, const llvm::Twine &reason) {
+    gap(rule, AuditGap::NotApplicable, reason);
+    wanted_[size_t(rule)] = false;
+  }
 
   /// To be judged anew in the light of all.
   llvm::MutableArrayRef<AuditFinding> findingsOf(AuditRule rule) {

@@ -140,20 +140,25 @@ void FrameAudit::checkDirectMapOf(ExecutableFrames::Kind kind) {
   for (const ExecutableFrames &code : run_.executable) {
     if (code.kind != kind)
       continue;
-    for (PhysAddr at = code.first; at <= code.last && at >= code.first;) {
-      std::optional<uint64_t> alias = scene_.directMap->virtualAddress(at);
-      const uint64_t own = (code.at + (at - code.first)).value;
-      const Translation way =
-          alias ? scene_.kernel.memory().find(VirtAddr(*alias)) : Translation();
-      const uint64_t page = way.isMapped() ? way.pageBytes : scene_.pageBytes;
+    // By what is mapped or not: what a damaged entry makes executable may be
+    // hundreds of gigabytes, of which the direct map has little.
+    const DirectMap &map = *scene_.directMap;
+    const PhysAddr last = std::min(code.last, map.lastPhysical());
+    for (PhysAddr at = std::max(code.first, map.firstPhysical());
+         at <= last && at >= code.first;) {
+      const VirtAddr alias(*map.virtualAddress(at));
+      const Translation way = scene_.kernel.memory().find(alias);
+      const uint64_t piece = way.pageBytes ? way.pageBytes : scene_.pageBytes;
       const uint64_t bytes =
-          std::min(page - at.value % page, code.last - at + 1);
-      if (alias && way.isMapped() && *alias != own) {
+          std::min(piece - alias.value % piece, last - at + 1);
+      // What a direct window maps is no matter of tables.
+      if (way.isMapped() && !way.isDirect() &&
+          alias != code.at + (at - code.first)) {
         allBytes += bytes;
         if (way.rights(scene_.mode).writable) {
           writableBytes += bytes;
           if (pieces.size() < AuditReport::maxFindings)
-            pieces.push_back({VirtAddr(*alias), bytes, way, &code});
+            pieces.push_back({alias, bytes, way, &code});
         }
       }
       at += bytes;
@@ -213,11 +218,18 @@ void FrameAudit::checkUserAliases() {
   };
   for (uint64_t table : tables_)
     add(frameOf(PhysAddr(table)));
-  for (const ExecutableFrames &code : run_.executable)
-    for (uint64_t frame = frameOf(code.first); frame <= frameOf(code.last);
-         ++frame)
-      if (run_.userMaps.isWritable(frame))
-        add(frame);
+  std::vector<PhysicalRange> code;
+  for (const ExecutableFrames &frames : run_.executable)
+    code.push_back({frames.first, frames.last});
+  code = mergeRanges(std::move(code));
+  // By what processes map, however much a damaged entry makes executable.
+  run_.userMaps.forEachWritable([&](uint64_t frame) {
+    const PhysAddr at(frame << scene_.mode.pageShift);
+    auto after = llvm::partition_point(
+        code, [&](const PhysicalRange &range) { return range.last < at; });
+    if (after != code.end() && after->first < at + scene_.pageBytes)
+      add(frame);
+  });
   if (targets.empty())
     return;
   ReverseMap map(scene_.kernel, scene_.tasks, scene_.threads);

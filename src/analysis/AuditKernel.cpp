@@ -320,6 +320,38 @@ getKernelSpans(const AuditScene &scene) {
   return spans;
 }
 
+namespace {
+
+/// Is there a page of the kernel that may not be executed?
+class NoExecuteSearch final : public TableVisitor {
+public:
+  bool isFound = false, isWhole = true;
+
+  bool table(const TableEntry &, PhysAddr) override { return !isFound; }
+  void page(const TableEntry &entry, PhysAddr) override {
+    isFound |= !isExecutable(entry.denied);
+  }
+  void absent(const TableEntry &, PhysAddr, AbsentByte) override {
+    isWhole = false;
+  }
+};
+
+} // namespace
+
+/// As the kernel's own check is left out where there is no NX: linux v6.12
+/// arch/x86/mm/dump_pagetables.c ptdump_walk_pgd_level_checkwx().
+void auditNoExecute(AuditRun &run) {
+  NoExecuteSearch search;
+  TableWalk walk(run.scene.memory(), run.scene.mode);
+  for (const auto &[first, last] : getKernelSpans(run.scene))
+    walk.walk(run.scene.kernel.memory().root(), first, last, search);
+  if (search.isFound || !search.isWhole)
+    return;
+  for (AuditRule rule : {AuditRule::KernelWx, AuditRule::KernelExecutableData})
+    run.report.excuse(rule, "this kernel keeps none of its pages from being "
+                            "executed: it, or its processor, does without");
+}
+
 void auditKernelHalf(AuditRun &run) {
   const PhysAddr root = run.scene.kernel.memory().root();
   run.tables[AuditRun::keyOf(root)] = 0;

@@ -137,6 +137,8 @@ private:
 };
 
 // The parts, in the order in which they run.
+/// Rules of what may be executed do not apply where all may be.
+void auditNoExecute(AuditRun &run);
 void auditKernelHalf(AuditRun &run);
 void auditKernelCheck(AuditRun &run);
 void auditHalves(AuditRun &run);

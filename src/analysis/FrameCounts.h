@@ -2,10 +2,12 @@
 #pragma once
 
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/STLExtras.h"
 
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 namespace vmpt {
 
@@ -24,6 +26,20 @@ public:
   unsigned of(uint64_t frame) const { return at(frame) & countMask; }
   /// Was any of them writable?
   bool isWritable(uint64_t frame) const { return at(frame) & writableBit; }
+
+  /// Calls \p visit with each frame of which isWritable() holds, ascending.
+  template <typename Visitor> void forEachWritable(Visitor visit) const {
+    std::vector<uint64_t> numbers;
+    for (const auto &[number, chunk] : chunks_)
+      numbers.push_back(number);
+    llvm::sort(numbers);
+    for (uint64_t number : numbers) {
+      const Chunk &chunk = *chunks_.find(number)->second;
+      for (uint64_t i = 0; i < chunkFrames; ++i)
+        if (chunk[i] & writableBit)
+          visit(number * chunkFrames + i);
+    }
+  }
 
   static constexpr unsigned most = 0x7fff;
 

@@ -5,6 +5,7 @@
 #include "paging/PagingMode.h"
 
 #include <array>
+#include <cassert>
 #include <vector>
 
 namespace vmpt {
@@ -26,8 +27,13 @@ public:
   bool empty() const { return count_ == 0; }
   const TranslationStep *begin() const { return steps_.data(); }
   const TranslationStep *end() const { return steps_.data() + count_; }
-  const TranslationStep &back() const { return steps_[count_ - 1]; }
+  /// Not if empty: what a direct window maps has no step.
+  const TranslationStep &back() const {
+    assert(count_ != 0);
+    return steps_[count_ - 1];
+  }
   const TranslationStep &operator[](size_t index) const {
+    assert(index < count_);
     return steps_[index];
   }
 

@@ -195,10 +195,11 @@ constexpr RegionMarker regionMarkers[] = {
     {"Fixmap Area", Region::Fixmap},
 };
 
-/// linux v6.12 arch/arm/include/asm/pgtable-3level.h L_PTE_SPECIAL; short
-/// descriptors have no such bit.
+/// linux v6.12 arch/arm/include/asm/pgtable-3level.h L_PTE_SPECIAL,
+/// pmd_present(); short descriptors have neither such a bit nor huge pages.
 SoftwareBits softwareBits(const PagingMode &mode, KernelVersion) {
-  return {.special = mode.entryBytes == 8 ? bit(56) : 0};
+  const bool isLpae = mode.entryBytes == 8;
+  return {.special = isLpae ? bit(56) : 0, .hugeProtNoneIsAbsent = isLpae};
 }
 
 /// linux v6.12 arch/arm/include/asm/sparsemem.h, where a platform has no

@@ -19,6 +19,8 @@ struct DirectMap {
       return std::nullopt;
     return address;
   }
+  PhysAddr firstPhysical() const { return PhysAddr(start - offset); }
+  PhysAddr lastPhysical() const { return PhysAddr(last - offset); }
 };
 
 /// What the kernel's own tables map in that region. Nothing if there is none,

@@ -17,6 +17,9 @@ struct SoftwareBits {
   /// Of one that is not.
   uint64_t swapSoftDirty = 0, swapUffdWp = 0;
   uint64_t ignored = 0; ///< An entry of nothing but these is empty.
+  /// pmd_present() looks at the hardware's bit alone, and takes a huge page
+  /// that nobody may touch for one that is not there.
+  bool hugeProtNoneIsAbsent = false;
 };
 
 } // namespace vmpt

@@ -225,8 +225,11 @@ void PagemapReader::readLeaf(Walk &walk, unsigned level, uint64_t entry,
       run.entry |= pm(PmSoftDirty);
     if (rules_.hasUffdWp && (entry & rules_.uffdWp))
       run.entry |= pm(PmUffdWp);
-    // mm/memory.c vm_normal_page()
-    if (!(entry & rules_.special))
+    // mm/memory.c vm_normal_page(): where entries have no such bit, the page
+    // itself tells.
+    const bool isSpecial = rules_.special ? (entry & rules_.special) != 0
+                                          : flags_->isZeroPage(frame);
+    if (!isSpecial)
       run.entry |= pageBits(frame, true, run.problem);
   } else {
     run.entry = readNotPresent(walk, level, entry, run.problem);
@@ -245,6 +248,10 @@ void PagemapReader::readHuge(Walk &walk, unsigned level, uint64_t entry,
   llvm::StringRef problem;
   uint64_t found = walk.areaBits, step = 1;
   std::optional<uint64_t> page = presentFrame(level, entry, start);
+  // pmd_present() is false, and there is no swap half.
+  if (page && rules_.hugeProtNoneIsAbsent &&
+      !mode_.decode(entry, level).isPage())
+    return walk.emit(start, end, walk.areaBits);
   const uint64_t firstFrame = page.value_or(skipped) - skipped;
   if (page && flags_->lacksHugeZeroPage())
     flags_->learnZeroPage(firstFrame, true);

@@ -2,7 +2,7 @@
 // with what looks like it and is innocent.
 #include "support/AuditObjects.h"
 
-#include <gtest/gtest.h>
+#include "gmock/gmock.h"
 
 using namespace vmpt;
 using namespace vmpt::testing;
@@ -128,6 +128,49 @@ TEST_F(AuditTest, OnePageOfTextIsWritableInTheDirectMap) {
   const PhysAddr text = machine.built.physical + 0x3000;
   machine.tables().map(machine.at(text), text, Machine::kernelData, 3);
   EXPECT_EQ(machine.audit(), finding("kernel-text-alias", machine.at(text)));
+}
+
+// i386 without PAE, loongarch64.
+TEST_F(AuditTest, AKernelThatUsesNoNxHasNoWritableCode) {
+  constexpr uint64_t noExecute = bit(63);
+  auto map = [&](VirtAddr at, PhysAddr page, uint64_t flags, uint64_t count) {
+    machine.tables().mapRange(at, page, flags & ~noExecute, 3, count);
+  };
+  constexpr uint64_t imagePages = BuiltKernel::imageBytes / 4096;
+  map(machine.at(machine.built.physical), machine.built.physical,
+      Machine::kernelRead, imagePages);
+  map(Machine::text, machine.built.physical, Machine::kernelRead, 0x20);
+  map(Machine::data, machine.built.physical + 0x20000, Machine::kernelData,
+      imagePages - 0x20);
+  map(machine.at(Machine::ram), Machine::ram, Machine::kernelData,
+      Machine::ramBytes / 4096);
+  map(page, Machine::ram, Machine::kernelData, 2);
+  EXPECT_EQ(machine.audit(), "");
+  EXPECT_THAT(machine.gapOf(AuditRule::KernelWx),
+              ::testing::HasSubstr("not_applicable: this kernel keeps none"));
+  EXPECT_FALSE(machine.wxPages);
+
+  // One page that may not be executed, and the kernel does use it.
+  map(page + 0x1000, Machine::ram, Machine::kernelData, 1);
+  machine.tables().map(page + 0x1000, Machine::ram, Machine::kernelData, 3);
+  found(finding("kernel-wx", page));
+  EXPECT_EQ(machine.gapOf(AuditRule::KernelWx), "");
+}
+
+// Its cost is that of what is mapped: page by page this would be hundreds of
+// millions of them.
+TEST_F(AuditTest, ATerabyteIsExecutable) {
+  constexpr uint64_t largePage = uint64_t(1) << 30;
+  machine.scene().areas.reset();
+  for (uint64_t i = 1; i < 1024; ++i)
+    machine.tables().map(Machine::vmalloc + i * largePage,
+                         PhysAddr((i - 1) * largePage),
+                         Machine::kernelText | 0x80, 1);
+  const std::string all = machine.audit(AuditSeverity::Info);
+  EXPECT_NE(all.find(finding("kernel-text-alias", machine.at(Machine::ram),
+                             Machine::ramBytes)),
+            std::string::npos)
+      << all;
 }
 
 TEST_F(AuditTest, AKernelThatProtectsNoneOfItIsOneOfThose) {
