@@ -124,7 +124,8 @@ void auditKernelCheck(AuditRun &run) {
         runListing(*plan, run.scene.memory(), sink, uint64_t(1) << 24);
     error = result.takeError();
     if (!error) {
-      run.report.wxPages = sink.wxPages;
+      if (run.usesNoExecute)
+        run.report.wxPages = sink.wxPages;
       if (run.scene.arch.kernelPagesNeed)
         run.report.notUxnPages = sink.notUxnPages;
       if (result->absentTableCount || result->isCut)

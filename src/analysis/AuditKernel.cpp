@@ -345,7 +345,8 @@ void auditNoExecute(AuditRun &run) {
   TableWalk walk(run.scene.memory(), run.scene.mode);
   for (const auto &[first, last] : getKernelSpans(run.scene))
     walk.walk(run.scene.kernel.memory().root(), first, last, search);
-  if (search.isFound || !search.isWhole)
+  run.usesNoExecute = search.isFound || !search.isWhole;
+  if (run.usesNoExecute)
     return;
   for (AuditRule rule : {AuditRule::KernelWx, AuditRule::KernelExecutableData})
     run.report.excuse(rule, "this kernel keeps none of its pages from being "

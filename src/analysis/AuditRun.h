@@ -51,6 +51,8 @@ struct AuditRun {
   /// Writable mappings of what may turn out to be the page of zeros.
   std::vector<std::pair<AuditFinding, uint64_t>> maybeZero;
   bool knowsZero = false; ///< It was learned.
+  /// Does the kernel keep any of its pages from being executed?
+  bool usesNoExecute = true;
   FrameCounts userMaps;   ///< How often processes map each frame.
   /// How many more are counted: large pages of a hostile table have no end.
   uint64_t mapBudget = 0;
