@@ -84,11 +84,20 @@ constexpr AttributeField levelField[] = {
     {0, 0, "PTE ", "", 1 << 4},
 };
 
+/// Of what the MMU, or pte_present(), finds.
 constexpr AttributeMeaning meanings[] = {
-    {"present", valid, valid},     {"present", invalidated, invalidated},
-    {"writable", bit(1), bit(1)},  {"executable", bit(0), bit(0)},
-    {"user", leaf | bit(3), leaf}, {"dirty", bit(7), bit(7)},
-    {"accessed", bit(8), bit(8)},
+    {"present", valid, valid},
+    {"present", invalidated, invalidated},
+    {"writable", valid | bit(1), valid | bit(1)},
+    {"writable", invalidated | bit(1), invalidated | bit(1)},
+    {"executable", valid | bit(0), valid | bit(0)},
+    {"executable", invalidated | bit(0), invalidated | bit(0)},
+    {"user", valid | leaf | bit(3), valid | leaf},
+    {"user", invalidated | leaf | bit(3), invalidated | leaf},
+    {"dirty", valid | bit(7), valid | bit(7)},
+    {"dirty", invalidated | bit(7), invalidated | bit(7)},
+    {"accessed", valid | bit(8), valid | bit(8)},
+    {"accessed", invalidated | bit(8), invalidated | bit(8)},
 };
 
 constexpr AttributeField memoryTypes[] = {

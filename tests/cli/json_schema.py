@@ -80,6 +80,8 @@ def listing_problem(text, ranges):
         span, *words = re.split("  (?:symbol|module|vmalloc|area) ", line)[0].split()
         first, end = (int(word, 16) for word in span.split("-"))
         mask = 0xFFFFFFFF if len(span) == 21 else 0xFFFFFFFFFFFFFFFF
+        is_power = end & 0xFFF == 0xFFF  # whose lines name the last byte, and no level
+        end += is_power
         if int(record["first"], 16) != first or (int(record["last"], 16) + 1) & mask != end:
             return f"{line!r} is {record}"
         if "absent_table" in record:
@@ -94,8 +96,8 @@ def listing_problem(text, ranges):
                     (record["physical"] and int(record["physical"], 16)):
                 return f"{line!r} is {record}"
         words = [word for word in words[1:] if word.strip(".")]
-        level = next(word for word in words if word.lower() == record["level"])
-        words.remove(level)
+        if not is_power:
+            words.remove(next(word for word in words if word.lower() == record["level"]))
         if words != record["attributes"] or not means(record, set(words)):
             return f"{line!r} is {record}"
     return None
@@ -106,7 +108,12 @@ def means(record, words):
     if "present" not in record:  # arm
         return (record["writable"], record["executable"], record["user"]) == (
             "RW" in words, "x" in words, "USR" in words)
-    if record["level"] and "V" in words or "D" in words and "x" not in words and "NX" not in words:  # riscv64
+    if "pte" in words:  # ppc64le
+        expected = {"present": bool({"valid", "present"} & words), "writable": "w" in words, "executable": "X" in words,
+                    "user": "user" in words, "dirty": "dirty" in words, "accessed": "accessed" in words}
+    elif "user" not in record:  # s390x
+        expected = {"present": "I" not in words, "writable": "RW" in words, "executable": "X" in words}
+    elif record["level"] and "V" in words or "D" in words and "x" not in words and "NX" not in words:  # riscv64
         expected = {"present": "V" in words, "writable": "W" in words, "executable": "X" in words,
                     "user": "U" in words, "global": "G" in words, "accessed": "A" in words, "dirty": "D" in words}
     elif "dirty" in record:  # x86
