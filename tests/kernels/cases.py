@@ -153,15 +153,16 @@ def foreign_arch(tap, cases):
     (wanted / "dump.elf").symlink_to(dump)
     cases.make("foreign-arch")
     # The text is of a kernel that is not there: of a machine that is known, too, nothing can be listed.
-    for machine, reason in (("mips64", "mips64 dumps are not read"), ("ppc64le", "no kernel page tables"),
+    for machine, reason in (("mips64", "mips64 dumps are not read"), ("ppc64le", "is not in the dump"),
                             ("s390x", "no kernel page tables")):
         path = cases.folder / f"f_{machine}.kdump"
         result = cases.run("kernel", path)
         lines = result.stderr.decode().splitlines()
-        fine = result.returncode == 2 and len(lines) == 1 and reason in lines[0]
+        fine = result.returncode == 2 and len(lines) <= 2 and reason in lines[-1] and not result.stdout
         tap.report(None if fine else said(result), f"foreign-arch: {machine}")
         result = cases.run("info", path)
-        tap.report(None if machine.encode() in result.stdout else said(result), f"foreign-arch: info of {machine}")
+        fine = result.returncode == 1 and (machine != "mips64" or b"mips64" in result.stdout)
+        tap.report(None if fine else said(result), f"foreign-arch: info of {machine}")
 
 
 def qevm_old_machine(tap, cases):
