@@ -227,8 +227,9 @@ void printFish(llvm::ArrayRef<CommandWords> commands, llvm::raw_ostream &os) {
     for (const Option &option : command.options) {
       if (option.isWords)
         continue;
-      os << "complete -c vmpt " << isIt << "-l "
-         << llvm::StringRef(option.longName).drop_front(2);
+      os << "complete -c vmpt " << isIt;
+      if (!option.longName.empty())
+        os << "-l " << llvm::StringRef(option.longName).drop_front(2);
       if (!option.shortName.empty())
         os << " -s " << llvm::StringRef(option.shortName).drop_front(1);
       if (option.takesValue())
