@@ -227,9 +227,11 @@ void printFish(llvm::ArrayRef<CommandWords> commands, llvm::raw_ostream &os) {
     for (const Option &option : command.options) {
       if (option.isWords)
         continue;
-      os << "complete -c vmpt " << isIt;
-      if (!option.longName.empty())
-        os << "-l " << llvm::StringRef(option.longName).drop_front(2);
+      // The only name may be a short one.
+      const llvm::StringRef name = option.longName;
+      os << "complete -c vmpt " << isIt
+         << (name.take_front(2) == "--" ? "-l " : "-s ")
+         << name.drop_front(name.take_front(2) == "--" ? 2 : 1);
       if (!option.shortName.empty())
         os << " -s " << llvm::StringRef(option.shortName).drop_front(1);
       if (option.takesValue())
