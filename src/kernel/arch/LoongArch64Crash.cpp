@@ -56,13 +56,6 @@ FaultCode decodeCode(uint64_t estat) {
   return fault;
 }
 
-/// LDDIR goes on but for pages.
-bool goesDown(uint64_t entry, unsigned level, const PagingMode &mode) {
-  return mode.decode(entry, level).isTable();
-}
-
-WalkText printWalk(const WalkQuery &) { return {}; }
-
 /// linux v6.12 arch/loongarch/kernel/genex.S, traps.c
 constexpr HandlerTrap handlers[] = {
     {"do_page_fault", MemoryFault},
@@ -75,8 +68,6 @@ const CrashArch crashArchLoongArch64 = {
     .oopsRules = rules,
     .decodeCode = decodeCode,
     .codeNamesException = true,
-    .goesDown = goesDown,
-    .printWalk = printWalk,
     .saved = {.ip = "csr_era",
               .sp = "regs[3]",
               .mode = "csr_prmd",

@@ -68,12 +68,6 @@ FaultCode decodeCode(uint64_t dsisr) {
   return fault;
 }
 
-bool goesDown(uint64_t entry, unsigned level, const PagingMode &mode) {
-  return mode.decode(entry, level).isTable();
-}
-
-WalkText printWalk(const WalkQuery &) { return {}; }
-
 /// linux v6.12 arch/powerpc/mm/fault.c, kernel/traps.c
 constexpr HandlerTrap handlers[] = {
     {"do_page_fault", MemoryFault},
@@ -86,8 +80,6 @@ constexpr HandlerTrap handlers[] = {
 const CrashArch crashArchPpc64le = {
     .oopsRules = rules,
     .decodeCode = decodeCode,
-    .goesDown = goesDown,
-    .printWalk = printWalk,
     // MSR[PR]: user code.
     .saved = {.ip = "nip",
               .sp = "gpr[1]",

@@ -128,8 +128,13 @@ struct CrashArch {
   /// The code is of every exception; else of memory faults alone.
   bool codeNamesException = false;
   /// Does the handler look into the table that \p entry names?
-  bool (*goesDown)(uint64_t entry, unsigned level, const PagingMode &mode);
-  WalkText (*printWalk)(const WalkQuery &);
+  bool (*goesDown)(uint64_t entry, unsigned level, const PagingMode &mode) =
+      [](uint64_t entry, unsigned level, const PagingMode &mode) {
+        return mode.decode(entry, level).isTable();
+      };
+  WalkText (*printWalk)(const WalkQuery &) = [](const WalkQuery &) {
+    return WalkText();
+  };
   SavedRegistersShape saved;
   /// Of the instruction at the saved ip, where neither registers nor the stack
   /// keep the address of a fault. Null: they do.
