@@ -218,16 +218,10 @@ void FrameAudit::checkUserAliases() {
   };
   for (uint64_t table : tables_)
     add(frameOf(PhysAddr(table)));
-  std::vector<PhysicalRange> code;
-  for (const ExecutableFrames &frames : run_.executable)
-    code.push_back({frames.first, frames.last});
-  code = mergeRanges(std::move(code));
   // By what processes map, however much a damaged entry makes executable.
   run_.userMaps.forEachWritable([&](uint64_t frame) {
-    const PhysAddr at(frame << scene_.mode.pageShift);
-    auto after = llvm::partition_point(
-        code, [&](const PhysicalRange &range) { return range.last < at; });
-    if (after != code.end() && after->first < at + scene_.pageBytes)
+    const PhysAddr first(frame << scene_.mode.pageShift);
+    if (codeIn(first, first + (scene_.pageBytes - 1)))
       add(frame);
   });
   if (targets.empty())
