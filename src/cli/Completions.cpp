@@ -227,13 +227,10 @@ void printFish(llvm::ArrayRef<CommandWords> commands, llvm::raw_ostream &os) {
     for (const Option &option : command.options) {
       if (option.isWords)
         continue;
-      // The only name may be a short one.
-      const llvm::StringRef name = option.longName;
-      os << "complete -c vmpt " << isIt
-         << (name.take_front(2) == "--" ? "-l " : "-s ")
-         << name.drop_front(name.take_front(2) == "--" ? 2 : 1);
-      if (!option.shortName.empty())
-        os << " -s " << llvm::StringRef(option.shortName).drop_front(1);
+      os << "complete -c vmpt " << llvm::StringRef(isIt).drop_back();
+      for (const std::string &name : option.names())
+        os << (name[1] == '-' ? " -l " + name.substr(2)
+                              : " -s " + name.substr(1));
       if (option.takesValue())
         os << (option.isFile() ? " -r -F" : " -x");
       if (!option.offered.empty())
