@@ -59,6 +59,8 @@ TableUse countTableUse(const PhysicalMemory &memory, const PagingMode &mode,
                        PhysAddr root, VirtAddr first, VirtAddr last,
                        uint64_t maxTables) {
   TableUse use;
+  if (mode.findWindow(first))
+    return use;
   CountingSink sink(mode, use, maxTables);
   Walker<CountingSink, HardwareRules> walker(memory, mode, HardwareRules(mode),
                                              sink);

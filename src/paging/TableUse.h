@@ -18,7 +18,8 @@ struct TableUse {
 
 /// Counts what [first, last] takes under \p root. A table that two entries
 /// point to counts twice, as the kernel counts it. A loop of tables has no
-/// end: it is left after \p maxTables (2^20 of them map 2 TiB in 4K pages).
+/// end: it is left after \p maxTables (2^20 of them map 2 TiB in 4K pages). In
+/// a direct window there are none.
 TableUse countTableUse(const PhysicalMemory &memory, const PagingMode &mode,
                        PhysAddr root, VirtAddr first, VirtAddr last,
                        uint64_t maxTables = uint64_t(1) << 20);

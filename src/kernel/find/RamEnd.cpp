@@ -17,9 +17,8 @@ PhysAddr findRamEnd(const KernelImage &kernel, const Dump &dump) {
   const TableUse use =
       countTableUse(memory, kernel.mode, kernel.root, first, last, maxTables);
   uint64_t end = use.absentEnd;
-  // No table has to do with a direct window.
   if (std::optional<DirectMap> map = findDirectMap(kernel, memory);
-      map && dump.isRaw && !kernel.mode.findWindow(VirtAddr(map->start)))
+      map && dump.isRaw)
     end = std::max(end, countTableUse(memory, kernel.mode, kernel.root,
                                       VirtAddr(map->start), VirtAddr(map->last),
                                       maxTables)

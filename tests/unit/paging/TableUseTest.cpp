@@ -2,6 +2,7 @@
 
 #include "paging/modes/Arm64.h"
 #include "paging/modes/I386.h"
+#include "paging/modes/LoongArch64.h"
 #include "paging/modes/RiscV64.h"
 #include "paging/modes/X86_64.h"
 #include "support/PageTableBuilder.h"
@@ -33,6 +34,22 @@ TEST_F(TableUseTest, NothingIsMapped) {
   EXPECT_EQ(use.tables, 0u) << "the root is not counted";
   EXPECT_EQ(use.mappedBytes, 0u);
   EXPECT_FALSE(use.isCut);
+}
+
+TEST_F(TableUseTest, ADirectWindowHasNoTables) {
+  const PagingMode &mode = loongarch64::page16K3;
+  PageTableBuilder built(memory, mode, PhysAddr(0x8000000));
+  const VirtAddr vmalloc(0xffff800000008000);
+  built.map(vmalloc, PhysAddr(0x40004000), built.leafBits(2), 2);
+  EXPECT_EQ(
+      countTableUse(memory, mode, built.root(), vmalloc, vmalloc).physicalEnd,
+      0x40008000u);
+  const TableUse use =
+      countTableUse(memory, mode, built.root(), VirtAddr(0x9000000000000000),
+                    VirtAddr(0x9000ffffffffffff));
+  EXPECT_EQ(use.tables, 0u);
+  EXPECT_EQ(use.mappedBytes, 0u);
+  EXPECT_EQ(use.physicalEnd, 0u);
 }
 
 TEST_F(TableUseTest, PagesAndTheTablesAboveThem) {
