@@ -53,7 +53,7 @@ struct AuditRun {
   bool knowsZero = false; ///< It was learned.
   /// Does the kernel keep any of its pages from being executed?
   bool usesNoExecute = true;
-  FrameCounts userMaps;   ///< How often processes map each frame.
+  FrameCounts userMaps; ///< How often processes map each frame.
   /// How many more are counted: large pages of a hostile table have no end.
   uint64_t mapBudget = 0;
   uint64_t absentTables = 0, absentUserTables = 0, absentFrames = 0;
