@@ -7,34 +7,14 @@ with exit status 0, by what memory shows alone.
 
 Usage: learned.py VMPT SOURCE_ROOT [WORD...]       (prints TAP; WORDs choose cases)
 """
-import struct
 import sys
 import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from cases import find_dumps, find_types, truth_cases
+from cases import erase_btf, find_dumps, find_types, truth_cases
 from tap import Tap
-from judge import maps_problem, names_problem, threads_problem
-
-BTF_MAGIC = bytes.fromhex("9feb010018000000")
-# Of a 32-bit process of x86-64, which has none: mm_struct.context is not learned.
-NO_GATE = "whether the process has [vsyscall] is not known"
-LEAST_BTF = 1 << 20  # modules' own is smaller, and is of no use without the kernel's
-
-
-def erase_btf(dump, erased):
-    """How many kernels' BTF there was. Containers that compress have none to be found."""
-    data = bytearray(dump.read_bytes())
-    count = at = 0
-    while (at := data.find(BTF_MAGIC, at)) >= 0:
-        types, _, strings = struct.unpack_from("<III", data, at + 12)
-        if types + strings >= LEAST_BTF:
-            data[at:at + 2] = bytes(2)
-            count += 1
-        at += len(BTF_MAGIC)
-    erased.write_bytes(data)
-    return count
+from judge import NO_GATE, maps_problem, names_problem, threads_problem
 
 
 def main():

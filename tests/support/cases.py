@@ -15,6 +15,8 @@ from tap import first_difference, run
 PT_LOAD, PN_XNUM = 1, 0xFFFF
 # Pieces of RAM with less than this between them share a raw file.
 MAX_HOLE = 64 << 20
+BTF_MAGIC = bytes.fromhex("9feb010018000000")
+LEAST_BTF = 1 << 20  # modules' own is smaller, and is of no use without the kernel's
 
 
 def listing_problem(vmpt, expected, *arguments):
@@ -106,6 +108,20 @@ class _Limited:
         chunk = self.file.read(min(size, self.left))
         self.left -= len(chunk)
         return chunk
+
+
+def erase_btf(dump, erased):
+    """How many kernels' BTF there was. Containers that compress have none to be found."""
+    data = bytearray(dump.read_bytes())
+    count = at = 0
+    while (at := data.find(BTF_MAGIC, at)) >= 0:
+        types, _, strings = struct.unpack_from("<III", data, at + 12)
+        if types + strings >= LEAST_BTF:
+            data[at:at + 2] = bytes(2)
+            count += 1
+        at += len(BTF_MAGIC)
+    erased.write_bytes(data)
+    return count
 
 
 def captured(source, name):
