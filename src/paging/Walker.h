@@ -129,6 +129,13 @@ template <class State> struct NoteCount {
   }
 };
 
+/// A table in sets and maps. Tables stand at multiples of their size, and
+/// DenseSet's hash would put all of those into few buckets. Levels from the
+/// last: walks that share tables may differ in depth.
+constexpr uint64_t makeTableKey(PhysAddr at, unsigned levelsBelow) {
+  return std::rotr(at.value | levelsBelow, 12);
+}
+
 /// What several walks of the same tables by the same rules know of them.
 template <class State> class KnownTables {
 public:
@@ -233,11 +240,8 @@ private:
     return absent;
   }
 
-  /// Tables stand at multiples of their size, and DenseSet's hash would put
-  /// all of those into few buckets. Levels from the last: walks that share
-  /// tables may differ in depth.
   uint64_t keyOf(PhysAddr at, unsigned level) const {
-    return std::rotr(at.value | (mode_.lastLevel() - level), 12);
+    return makeTableKey(at, mode_.lastLevel() - level);
   }
 
   void walkTable(PhysAddr at, unsigned level, VirtAddr base, Span span,

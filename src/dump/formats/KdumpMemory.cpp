@@ -5,7 +5,6 @@
 #include "llvm/ADT/STLExtras.h"
 
 #include <array>
-#include <atomic>
 
 namespace vmpt {
 
@@ -194,6 +193,8 @@ KdumpMemory::readWithinPage(uint64_t pfn, uint64_t offset,
       return Absence::Truncated;
     return std::nullopt;
   }
+  decoded_.fetch_add(1, std::memory_order_relaxed);
+  decodedAgain_.fetch_add(isAgain, std::memory_order_relaxed);
   llvm::ArrayRef<uint8_t> whole = decompress(page);
   if (page.part->file->wasLost(page.offset, page.size))
     return Absence::Truncated;

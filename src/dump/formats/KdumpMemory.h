@@ -16,6 +16,7 @@
 #include "dump/storage/RankDirectory.h"
 #include "memory/PhysicalMemory.h"
 
+#include <atomic>
 #include <mutex>
 
 namespace vmpt {
@@ -50,6 +51,16 @@ public:
   /// The last page that has data of its own, if that data is not there.
   /// Looks at the last few thousand pages only.
   std::optional<PhysAddr> findTruncatedTail() const;
+
+  /// What all threads decompressed so far: the measure of most work here.
+  struct DecodeCounts {
+    uint64_t pages = 0;
+    uint64_t again = 0; ///< Of these, what was decompressed before.
+  };
+  DecodeCounts getDecodeCounts() const {
+    return {decoded_.load(std::memory_order_relaxed),
+            decodedAgain_.load(std::memory_order_relaxed)};
+  }
 
 private:
   struct Part : KdumpPart {
@@ -97,6 +108,7 @@ private:
   RankDirectory dumped_;
   std::vector<Part> parts_;
   mutable PageCache cache_;
+  mutable std::atomic<uint64_t> decoded_ = 0, decodedAgain_ = 0;
   mutable std::once_flag looked_;
   mutable std::vector<MemoryRange> ranges_;
   mutable uint64_t zeroBytes_ = 0;
