@@ -27,10 +27,20 @@ llvm::StringRef getPageOwnerName(PageOwner owner) {
   return "none";
 }
 
+std::optional<Field>
+PageExplorer::findField(llvm::StringRef type,
+                        std::initializer_list<llvm::StringRef> names) const {
+  auto [known, isNew] =
+      fields_.try_emplace({type.data(), names.begin()->data()});
+  if (isNew)
+    known->second = findOptionalField(kernel_.types(), type, names);
+  return known->second;
+}
+
 std::optional<uint64_t>
 PageExplorer::number(VirtAddr object, llvm::StringRef type,
                      std::initializer_list<llvm::StringRef> names) const {
-  std::optional<Field> field = findOptionalField(kernel_.types(), type, names);
+  std::optional<Field> field = findField(type, names);
   if (field && (!field->sizeBytes || field->sizeBytes > 8))
     field->sizeBytes = kernel_.reader().wordBytes();
   return kernel_.reader().tryNumber(object, field);
@@ -62,10 +72,8 @@ void PageExplorer::findOwner(PageDetails &details) const {
 }
 
 std::string PageExplorer::pathOf(VirtAddr dentry, PageDetails &details) const {
-  const TypeSources &types = kernel_.types();
-  auto parent = findOptionalField(types, "dentry", {"d_parent"});
-  auto name =
-      findOptionalField(types, "dentry", {"d_name.name", "__d_name.name"});
+  auto parent = findField("dentry", {"d_parent"});
+  auto name = findField("dentry", {"d_name.name", "__d_name.name"});
   if (!parent || !name)
     return "";
   std::string path;
@@ -107,8 +115,7 @@ void PageExplorer::findFile(PageDetails &details) const {
   if (auto super = number(inode, "inode", {"i_sb"}))
     if (auto device = number(VirtAddr(*super), "super_block", {"s_dev"}))
       details.device = uint32_t(*device);
-  const TypeSources &types = kernel_.types();
-  auto alias = findOptionalField(types, "dentry", {"d_u.d_alias", "d_alias"});
+  auto alias = findField("dentry", {"d_u.d_alias", "d_alias"});
   std::optional<uint64_t> first =
       number(inode, "inode", {"i_dentry.first", "i_dentry"});
   if (alias && first && *first)

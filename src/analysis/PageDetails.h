@@ -4,6 +4,8 @@
 #include "analysis/ReverseMap.h"
 #include "kernel/pages/PageFlags.h"
 
+#include <map>
+
 namespace vmpt {
 
 /// Whose page it is, by page->mapping. linux include/linux/page-flags.h
@@ -46,7 +48,8 @@ struct PageDetails {
   std::vector<std::string> problems;
 };
 
-/// Looks at single pages. \p kernel and \p flags must outlive the object.
+/// Looks at single pages, for one thread. \p kernel and \p flags must outlive
+/// the object.
 class PageExplorer {
 public:
   PageExplorer(const Kernel &kernel, PageFlags &flags)
@@ -80,6 +83,10 @@ private:
   std::optional<std::string> textAt(VirtAddr at) const;
   /// Names from \p dentry up to the top of its file system.
   std::string pathOf(VirtAddr dentry, PageDetails &details) const;
+  /// Looked for once, and known by where the words stand: they are literals.
+  std::optional<Field>
+  findField(llvm::StringRef type,
+            std::initializer_list<llvm::StringRef> names) const;
   std::optional<uint64_t>
   number(VirtAddr object, llvm::StringRef type,
          std::initializer_list<llvm::StringRef> names) const;
@@ -87,6 +94,8 @@ private:
   const Kernel &kernel_;
   PageFlags &flags_;
   std::optional<Zones> zones_;
+  mutable std::map<std::pair<const char *, const char *>, std::optional<Field>>
+      fields_;
 };
 
 } // namespace vmpt

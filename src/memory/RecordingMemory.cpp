@@ -1,6 +1,29 @@
 #include "memory/RecordingMemory.h"
 
+#include <array>
+#include <atomic>
+
 namespace vmpt {
+
+namespace {
+
+/// Pages that this thread has recorded: most reads are of a page that was read
+/// a moment ago, and threads need not meet for those.
+struct Recorded {
+  uint64_t owner = 0; ///< RecordingMemory::id_; none has 0.
+  uint64_t page = 0;
+};
+thread_local std::array<Recorded, 256> lately;
+
+uint64_t makeId() {
+  static std::atomic<uint64_t> last = 0;
+  return ++last;
+}
+
+} // namespace
+
+RecordingMemory::RecordingMemory(const PhysicalMemory &memory)
+    : memory_(memory), id_(makeId()) {}
 
 std::optional<AbsentByte>
 RecordingMemory::tryRead(PhysAddr at,
@@ -19,10 +42,15 @@ const uint8_t *RecordingMemory::tryView(PhysAddr at, uint64_t size) const {
 void RecordingMemory::record(PhysAddr at, uint64_t size) const {
   if (size == 0)
     return;
-  std::lock_guard lock(mutex_);
   for (uint64_t page = at.value / pageBytes;
-       page <= (at.value + (size - 1)) / pageBytes; ++page)
+       page <= (at.value + (size - 1)) / pageBytes; ++page) {
+    Recorded &known = lately[page % lately.size()];
+    if (known.owner == id_ && known.page == page)
+      continue;
+    known = {id_, page};
+    std::lock_guard lock(mutex_);
     pages_.insert(page);
+  }
 }
 
 std::vector<PhysAddr> RecordingMemory::getPages() const {

@@ -15,7 +15,7 @@ public:
   /// Not dump blocks and not the kernel's pages: the unit of recording.
   static constexpr uint64_t pageBytes = 4096;
 
-  explicit RecordingMemory(const PhysicalMemory &memory) : memory_(memory) {}
+  explicit RecordingMemory(const PhysicalMemory &memory);
 
   std::optional<AbsentByte>
   tryRead(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const override;
@@ -44,6 +44,7 @@ private:
   void record(PhysAddr at, uint64_t size) const;
 
   const PhysicalMemory &memory_;
+  const uint64_t id_; ///< No two objects ever have the same.
   mutable std::mutex mutex_;
   mutable std::set<uint64_t> pages_;
 };

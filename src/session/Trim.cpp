@@ -126,23 +126,69 @@ void readReports(Session &session, const Kernel &kernel) {
     names.find(area.caller);
 }
 
+/// Frames with struct pages that follow each other, for one thread.
+struct FramePiece {
+  uint64_t first = 0, count = 0;
+  uint64_t passed = 0; ///< Up to its end.
+};
+
+/// All frames of a memory map, but not more than \p budget.
+class FramePieces {
+public:
+  FramePieces(const MemoryMap &map, uint64_t budget)
+      : sections_(map.sections()), budget_(budget) {}
+
+  bool next(FramePiece &piece) {
+    constexpr uint64_t pieceFrames = 4096;
+    while (!sections_.empty() && done_ == sections_.front().frameCount) {
+      sections_ = sections_.drop_front();
+      done_ = 0;
+    }
+    if (sections_.empty() || passed_ == budget_)
+      return false;
+    const MemorySection &section = sections_.front();
+    piece.first = section.firstFrame + done_;
+    piece.count =
+        std::min({section.frameCount - done_, budget_ - passed_, pieceFrames});
+    done_ += piece.count;
+    piece.passed = passed_ += piece.count;
+    return true;
+  }
+
+private:
+  llvm::ArrayRef<MemorySection> sections_; ///< The first is looked at.
+  const uint64_t budget_;
+  uint64_t done_ = 0, passed_ = 0;
+};
+
 /// Reads what pages and page read of all frames.
 void readPages(Session &session, const Kernel &kernel) {
   llvm::Expected<PageFlags> flags = PageFlags::create(kernel);
   if (!flags)
     return warnOfLack(session, "pages", flags.takeError());
-  PageExplorer explorer(kernel, *flags);
   // No memory map has more struct pages than the dump has room for, but for
   // those that hugetlb maps again and again.
-  uint64_t budget =
+  const uint64_t budget =
       64 * (session.memory().presentBytes() / flags->layout().sizeBytes) +
       (1 << 20);
+  // Each thread has its own, which remember what they met. The addresses stay.
+  const unsigned threads = session.diagnostics().threads();
+  std::vector<PageFlags> known(threads, *flags);
+  std::vector<PageExplorer> explorers;
+  for (PageFlags &own : known)
+    explorers.emplace_back(kernel, own);
+  FramePieces pieces(flags->map(), budget);
   ScanProgress progress(session.diagnostics(), session.memory(), "pages");
-  for (const MemorySection &section : flags->map().sections())
-    for (uint64_t i = 0; i < section.frameCount && budget; ++i, --budget) {
-      explorer.explore(section.firstFrame + i);
-      progress.advance(bit(kernel.image().mode.pageShift));
-    }
+  inOrder<FramePiece, char>(
+      threads, [&](FramePiece &piece) { return pieces.next(piece); },
+      [&](unsigned worker, const FramePiece &piece, char &) {
+        for (uint64_t i = 0; i < piece.count; ++i)
+          explorers[worker].explore(piece.first + i);
+      },
+      [&](const FramePiece &piece, char) {
+        progress.reach(piece.passed << kernel.image().mode.pageShift);
+        return true;
+      });
 }
 
 /// Of several kernels the new file has one: its VMCOREINFO, and registers only
