@@ -45,7 +45,15 @@ static void writeEscaped(llvm::raw_ostream &os, uint32_t character) {
 
 static void writeQuoted(llvm::raw_ostream &os, llvm::StringRef text) {
   os << '"';
-  while (!text.empty()) {
+  while (true) {
+    const llvm::StringRef plain =
+        text.take_front(countPlain(text)).take_until([](char c) {
+          return c == '"' || c == '\\';
+        });
+    os << plain;
+    text = text.drop_front(plain.size());
+    if (text.empty())
+      break;
     const Utf8Character character = firstCharacter(text);
     if (!character.isValid)
       os << "\xef\xbf\xbd"; // U+FFFD

@@ -19,6 +19,8 @@ namespace {
 std::string makeCell(const Value *value) {
   if (!value || value->isNull())
     return "-";
+  if (auto *string = std::get_if<std::string>(&value->content()))
+    return printable(*string);
   std::string text;
   llvm::raw_string_ostream os(text);
   if (auto *truth = std::get_if<bool>(&value->content()))
@@ -27,8 +29,6 @@ std::string makeCell(const Value *value) {
     os << *number;
   else if (auto *bits = std::get_if<Value::Hex>(&value->content()))
     os << llvm::format_hex(bits->value, 18);
-  else if (auto *string = std::get_if<std::string>(&value->content()))
-    os << printable(*string);
   else if (auto *array = std::get_if<Array>(&value->content()))
     for (const Value &element : *array)
       os << (&element == array->data() ? "" : ",") << makeCell(&element);
@@ -37,6 +37,8 @@ std::string makeCell(const Value *value) {
 
 /// How many characters it takes on a terminal.
 size_t widthOf(llvm::StringRef cell) {
+  if (countPlain(cell) == cell.size())
+    return cell.size();
   const int width = llvm::sys::unicode::columnWidthUTF8(cell);
   return width < 0 ? cell.size() : size_t(width);
 }

@@ -43,7 +43,12 @@ llvm::Expected<uint64_t> parseNumber(llvm::StringRef text,
 std::string printable(llvm::StringRef text) {
   std::string clean;
   clean.reserve(text.size());
-  while (!text.empty()) {
+  while (true) {
+    const size_t plain = countPlain(text);
+    clean.append(text.data(), plain);
+    text = text.drop_front(plain);
+    if (text.empty())
+      return clean;
     const Utf8Character character = firstCharacter(text);
     if (character.isSeen)
       clean += text.take_front(character.bytes);
@@ -51,7 +56,6 @@ std::string printable(llvm::StringRef text) {
       clean += '?';
     text = text.drop_front(character.bytes);
   }
-  return clean;
 }
 
 std::string escapeName(llvm::StringRef name) {

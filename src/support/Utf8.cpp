@@ -65,6 +65,13 @@ Utf8Character firstCharacter(llvm::StringRef text) {
   return {value, unsigned(next - begin), /*isValid=*/true, isSeen(value)};
 }
 
+size_t countPlain(llvm::StringRef text) {
+  size_t count = 0;
+  while (count < text.size() && llvm::isPrint(text[count]))
+    ++count;
+  return count;
+}
+
 size_t startOfCharacter(llvm::StringRef text, size_t at) {
   constexpr uint8_t continuationMask = 0xC0, continuation = 0x80;
   while (at && (uint8_t(text[at]) & continuationMask) == continuation)

@@ -22,6 +22,10 @@ struct Utf8Character {
 /// The character that \p text, which is not empty, begins with.
 Utf8Character firstCharacter(llvm::StringRef text);
 
+/// How many bytes at the beginning of \p text are ASCII that is seen, as nearly
+/// all text is: nothing more has to be found out of these.
+size_t countPlain(llvm::StringRef text);
+
 /// Where the character begins that the byte at \p at, inside of \p text, is of.
 size_t startOfCharacter(llvm::StringRef text, size_t at);
 
