@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <elf.h>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 namespace vmpt {
@@ -13,6 +14,7 @@ namespace vmpt {
 namespace {
 
 constexpr uint64_t pageBytes = 4096;
+constexpr uint64_t pieceBytes = 1 << 20; ///< What one thread reads at a time.
 
 /// Fields one after the other in the file's byte order.
 class FieldWriter {
@@ -192,7 +194,6 @@ public:
       : segments_(segments), memory_(memory) {}
 
   bool next(CopiedPiece &piece) {
-    constexpr uint64_t pieceBytes = 1 << 20;
     while (!segments_.empty() && done_ == segments_.front().storedBytes) {
       segments_ = segments_.drop_front();
       done_ = 0;
@@ -226,17 +227,42 @@ private:
   uint64_t zeros_ = 0, stored_ = 0; ///< What comes next.
 };
 
+/// Memory for pieces, used again: what comes new from the system costs a fault
+/// for each page, as much as to copy it.
+class PieceBuffers {
+public:
+  std::unique_ptr<uint8_t[]> take() {
+    {
+      std::lock_guard lock(mutex_);
+      if (!spare_.empty()) {
+        std::unique_ptr<uint8_t[]> buffer = std::move(spare_.back());
+        spare_.pop_back();
+        return buffer;
+      }
+    }
+    return std::make_unique_for_overwrite<uint8_t[]>(pieceBytes);
+  }
+  void give(std::unique_ptr<uint8_t[]> buffer) {
+    std::lock_guard lock(mutex_);
+    spare_.push_back(std::move(buffer));
+  }
+
+private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<uint8_t[]>> spare_;
+};
+
 /// By page: a piece may be in no one piece in the file.
 void readPiece(const PhysicalMemory &memory, const CopiedPiece &piece,
-               CopiedBytes &out) {
+               PieceBuffers &buffers, CopiedBytes &out) {
   if (piece.isZeros)
     return out.addPage(piece.size, true);
-  out.bytes = std::make_unique_for_overwrite<uint8_t[]>(piece.size);
+  out.bytes = buffers.take();
   for (uint64_t done = 0; done < piece.size && !out.absent;) {
     const llvm::MutableArrayRef<uint8_t> page(
         out.bytes.get() + done, std::min(pageBytes, piece.size - done));
     out.absent = memory.tryRead(piece.start + done, page);
-    out.addPage(page.size(), isZero(page));
+    out.addPage(page.size(), isZeroPage(page));
     done += page.size();
   }
 }
@@ -263,18 +289,21 @@ llvm::Error copyMemory(OutputFile &file, const CoreContents &contents,
     total += segment.storedBytes;
   const bool forgets = isWorthForgetting(memory);
   SegmentPieces pieces(contents.segments, memory);
+  PieceBuffers buffers;
   llvm::Error failure = llvm::Error::success();
   inOrder<CopiedPiece, CopiedBytes>(
       diagnostics.threads(),
       [&](CopiedPiece &piece) { return pieces.next(piece); },
       [&](unsigned, const CopiedPiece &piece, CopiedBytes &bytes) {
-        readPiece(memory, piece, bytes);
+        readPiece(memory, piece, buffers, bytes);
         if (forgets)
           memory.forget(piece.start, piece.size);
       },
-      [&](const CopiedPiece &piece, const CopiedBytes &bytes) {
+      [&](const CopiedPiece &piece, CopiedBytes &bytes) {
         diagnostics.progress("writing memory", piece.passed, total);
         llvm::Error error = writePiece(file, bytes);
+        if (bytes.bytes)
+          buffers.give(std::move(bytes.bytes));
         if (!error)
           return true;
         failure = llvm::joinErrors(std::move(failure), std::move(error));
