@@ -6,6 +6,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
 
+#include <cassert>
 #include <cstring>
 
 namespace vmpt {
@@ -121,7 +122,8 @@ size_t hashOf(const RunState &state) {
 } // namespace
 
 /// What is copied is more than what was written: that is faster than to count.
-char *TextPrinter::copy(const Written &written, char *line) {
+[[gnu::always_inline]] inline char *TextPrinter::copy(const Written &written,
+                                                      char *line) {
   std::memcpy(line, written.text.data(), written.text.size());
   return line + written.size;
 }
@@ -153,7 +155,10 @@ char *TextPrinter::writeRange(const Run &run, char *line) {
   *line++ = '-';
   setAddress(run.end - wording_.endIsInclusive);
   line = copy(address_, line);
-  std::memset(line, ' ', wording_.gapWidth);
+  // As many as any wording has, without a call.
+  constexpr unsigned widestGap = 16;
+  assert(wording_.gapWidth <= widestGap);
+  std::memset(line, ' ', widestGap);
   line += wording_.gapWidth;
   if (wording_.physicalColumn) {
     *line++ = ' ';
