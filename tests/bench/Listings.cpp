@@ -1,21 +1,24 @@
-//===- Listings.cpp - what a listing costs, and what its tables cost
-//-------===//
+//===- Listings.cpp - what a listing costs, and what its tables cost ------===//
 //
-// For tables that are alike, in the order of RAM and shuffled, of 1 MiB to 1
-// GiB (the argument is the largest, in MiB; 256 without one): the listing,
+// Each thing at several sizes, so that growth shows: what one costs stays the
+// same. For tables that are alike, in the order of RAM and shuffled, of 1 MiB
+// to 1 GiB (the argument is the largest, in MiB; 256 without one): the listing,
 // after the kernel is found, beside a program that reads the same bytes of the
 // same mapped file in the same order and compares the masked neighbours
 // ("limit"). Then tables of which each entry is a line, and roots that share a
 // half. Both run by turns, and the fastest of each counts: CPU time of one
 // thread. TMPDIR takes as much as there are tables.
 //
-// Instructions of the rows of one kind ("tables", "lines" or "tasks"), where
-// the machine does not count them itself; each row is run seven times, tasks
-// three times:
-//   valgrind --tool=callgrind --toggle-collect='vmpt::runListing(*'
-//     build/tests/bench/bench-listings 1 lines
+// Pages of kdumps likewise.
 //
+//   bench-listings [LARGEST_MIB [ROW [TURNS]]]
+//
+// Instructions where the machine counts them; growth.py has callgrind count
+// those of each row where it does not.
+//
+#include "DumpBuilder.h"
 #include "dump/OpenDump.h"
+#include "dump/writer/VerifiedRanges.h"
 #include "kernel/find/KernelArch.h"
 #include "listing/Plan.h"
 #include "support/SparseTables.h"
@@ -149,14 +152,28 @@ void printRow(const llvm::Twine &what, uint64_t units, const Cost &cost,
   llvm::outs().flush();
 }
 
-void benchAlike(Meter &meter, uint64_t mebibytes, bool isShuffled) {
+struct Choice {
+  llvm::StringRef row; ///< Its name, or the part up to the comma.
+  unsigned turns = 7;
+  bool has(llvm::StringRef name) const {
+    return row.empty() || name == row || name.split(',').first == row;
+  }
+};
+
+void benchAlike(Meter &meter, const Choice &choice, uint64_t mebibytes,
+                bool isShuffled) {
+  const std::string name = ("table, " + llvm::Twine(mebibytes) + " MiB" +
+                            (isShuffled ? ", shuffled" : ""))
+                               .str();
+  if (!choice.has(name))
+    return;
   const SparseTables tables{.tableCount = mebibytes * 256,
                             .isShuffled = isShuffled};
   const Case made(tables);
   const uint64_t mask = made.plan().rules.attributeMask;
   Cost limit, listing;
   uint64_t differing = 0;
-  for (unsigned turn = 0; turn < 7; ++turn) {
+  for (unsigned turn = 0; turn < choice.turns; ++turn) {
     meter.measure(limit, [&] {
       differing += readTables(made.memory(), mask, SparseTables::root, 0);
     });
@@ -164,33 +181,57 @@ void benchAlike(Meter &meter, uint64_t mebibytes, bool isShuffled) {
   }
   if (differing)
     llvm::errs() << "the tables are not alike\n";
-  printRow("table, " + llvm::Twine(mebibytes) + " MiB" +
-               (isShuffled ? ", shuffled" : ""),
-           tables.tableCount, listing, limit);
+  printRow(name, tables.tableCount, listing, limit);
 }
 
-void benchLines(Meter &meter) {
-  const SparseTables tables{.tableCount = 256,
+void benchLines(Meter &meter, const Choice &choice, uint64_t mebibytes) {
+  const std::string name =
+      ("line, " + llvm::Twine(mebibytes) + " MiB of tables").str();
+  if (!choice.has(name))
+    return;
+  const SparseTables tables{.tableCount = mebibytes * 256,
                             .entries = SparseTables::Entries::Differing};
   const Case made(tables);
   Cost cost;
-  for (unsigned turn = 0; turn < 7; ++turn)
+  for (unsigned turn = 0; turn < choice.turns; ++turn)
     meter.measure(cost, [&] { made.list(); });
-  printRow("line", tables.tableCount * SparseTables::entryCount, cost, {});
+  printRow(name, tables.tableCount * SparseTables::entryCount, cost, {});
 }
 
 /// As `vmpt task --all` of processes without tables of their own.
-void benchTasks(Meter &meter) {
-  constexpr unsigned taskCount = 1000;
+void benchTasks(Meter &meter, const Choice &choice, unsigned taskCount) {
+  const std::string name =
+      ("task, of " + llvm::Twine(taskCount) + ", 4 MiB shared").str();
+  if (!choice.has(name))
+    return;
   const Case made(SparseTables{.tableCount = 1024});
   Cost cost;
-  for (unsigned turn = 0; turn < 3; ++turn)
+  for (unsigned turn = 0; turn < choice.turns; ++turn)
     meter.measure(cost, [&] {
       ListedTables known;
       for (unsigned task = 0; task < taskCount; ++task)
         made.list(&known);
     });
-  printRow("task, 4 MiB shared", taskCount, cost, {});
+  printRow(name, taskCount, cost, {});
+}
+
+/// As `vmpt info --verify` of a kdump with zlib.
+void benchPages(Meter &meter, const Choice &choice, uint64_t mebibytes) {
+  const std::string name =
+      ("page, " + llvm::Twine(mebibytes) + " MiB of kdump").str();
+  if (!choice.has(name))
+    return;
+  const uint64_t pageCount = mebibytes * 256;
+  const FileBytes file = writeKdump(
+      randomImage(1, {{0, pageCount}}, 4096, {0, 0, 0}), KdumpShape());
+  Cost cost;
+  Diagnostics silent;
+  silent.setThreads(1);
+  for (unsigned turn = 0; turn < choice.turns; ++turn) {
+    const Dump dump = llvm::cantFail(openDump(Bytes(file), {}));
+    meter.measure(cost, [&] { verifyBytes(*dump.memory, 4096, silent); });
+  }
+  printRow(name, pageCount, cost, {});
 }
 
 } // namespace
@@ -200,15 +241,20 @@ int main(int argc, char **argv) {
   Meter meter;
   llvm::outs() << "                                    units      ns each "
                   "instructions     limit ns  ratio\n";
-  const llvm::StringRef only = argc > 2 ? argv[2] : "";
+  Choice choice;
+  if (argc > 2)
+    choice.row = argv[2];
+  if (argc > 3)
+    choice.turns = unsigned(std::max(1, std::atoi(argv[3])));
   for (bool isShuffled : {false, true})
     for (uint64_t size = 1; size <= std::min<uint64_t>(largest, 1024);
          size *= 4)
-      if (only.empty() || only == "tables")
-        benchAlike(meter, size, isShuffled);
-  if (only.empty() || only == "lines")
-    benchLines(meter);
-  if (only.empty() || only == "tasks")
-    benchTasks(meter);
+      benchAlike(meter, choice, size, isShuffled);
+  for (uint64_t size = 1; size <= std::min<uint64_t>(largest, 16); size *= 4)
+    benchLines(meter, choice, size);
+  for (uint64_t size = 1; size <= std::min<uint64_t>(largest, 64); size *= 4)
+    benchPages(meter, choice, size);
+  for (unsigned count : {100, 400, 1600})
+    benchTasks(meter, choice, count);
   return 0;
 }
