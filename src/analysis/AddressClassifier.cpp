@@ -53,6 +53,7 @@ private:
     return true;
   }
   bool isSpecial();
+  bool isBeyondLimit();
   bool isUser();
   bool isStack();
   bool isModule();
@@ -109,6 +110,8 @@ bool Classifier::isSpecial() {
                                        llvm::Twine(int32_t(uint32_t(value))) +
                                        ", or an offset before null");
   const PagingMode &mode = kernel_.memory().mode();
+  if (kernel_.image().arch->spacesOverlap)
+    return isBeyondLimit();
   if (!mode.coverage.covers(at_) && !ofLowerRoot(mode).coverage.covers(at_))
     return say(What::NonCanonical,
                "not canonical: bits " +
@@ -117,10 +120,31 @@ bool Classifier::isSpecial() {
   return false;
 }
 
-bool Classifier::isUser() {
-  if (at_ >= firstKernelAddress(kernel_.image()))
+/// s390x: how deep its tables are is said by each root.
+bool Classifier::isBeyondLimit() {
+  const bool isUser = scene_.isUserAddress(at_);
+  PagingMode mode = kernel_.memory().mode();
+  if (isUser) {
+    const auto root = task_ ? scene_.rootOf(*task_) : std::nullopt;
+    if (!root)
+      return false;
+    mode = getTaskMode(kernel_.image(), kernel_.memory().physical(), *root);
+  }
+  if (mode.coverage.covers(at_))
     return false;
-  const char *half = "an address of the user half";
+  return say(What::BeyondLimit,
+             "beyond the limit of " +
+                 llvm::Twine(isUser ? "the process's" : "the kernel's") +
+                 " tables: their " + llvm::Twine(unsigned(mode.levelCount)) +
+                 " levels translate up to " + hex(mode.coverage.last()));
+}
+
+bool Classifier::isUser() {
+  if (!scene_.isUserAddress(at_))
+    return false;
+  const std::string half = kernel_.image().arch->spacesOverlap
+                               ? "an address of user space"
+                               : "an address of the user half";
   if (!task_ || !task_->mm.value)
     return say(at_.value < mmapMinAddress ? What::NullPage : What::User,
                at_.value < mmapMinAddress
@@ -139,15 +163,14 @@ bool Classifier::isUser() {
   }
   for (const MapsRow &row : maps->rows)
     if (row.start <= at_ && at_ < row.end)
-      return say(What::User, "an address of the user half, in the area " +
+      return say(What::User, half + ", in the area " +
                                  rangeText(row.start, row.end) +
                                  (row.name.empty() ? "" : " " + row.name) +
                                  " of " + nameOf(*task_));
   if (at_.value < mmapMinAddress)
     return say(What::NullPage, "offset " + hex(at_) + " from a null pointer: " +
                                    nameOf(*task_) + " has no area there");
-  return say(What::User,
-             "an address of the user half, in no area of " + nameOf(*task_));
+  return say(What::User, half + ", in no area of " + nameOf(*task_));
 }
 
 /// Below a stack there may be anything, the guard page of another area for one:
@@ -371,6 +394,26 @@ bool Classifier::isRegion() {
 }
 
 } // namespace
+
+void judgeSpace(const CrashScene &scene, llvm::StringRef source, Crash &crash) {
+  if (!scene.kernel().image().arch->spacesOverlap)
+    return;
+  // What the kernel fetches is its own.
+  if (crash.space == FaultSpace::Unknown &&
+      crash.access == FaultAccess::Execute)
+    crash.space = FaultSpace::Kernel;
+  switch (crash.space) {
+  case FaultSpace::Kernel:
+    return crash.know("the address is of the kernel's own space", source);
+  case FaultSpace::User:
+    return crash.know("the address is of the process's space", source);
+  case FaultSpace::Unknown:
+    return crash.miss("address-space",
+                      "nothing says whose address space " +
+                          hex(*crash.address) +
+                          " is of: it is taken for the kernel's");
+  }
+}
 
 AddressFacts classifyAddress(CrashScene &scene, VirtAddr at, const Task *task,
                              std::optional<VirtAddr> sp, Crash &crash) {

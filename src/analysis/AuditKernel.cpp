@@ -205,9 +205,12 @@ bool KernelVisitor::mayHoldCode(const TableEntry &entry, PhysAddr first,
   }
   case Region::DirectMap:
     return first.value < lowMemoryEnd;
+  case Region::Lowcore:
+    return scene_.arch.checkSkipsFirstPage && entry.at.value < scene_.pageBytes;
   case Region::Fixmap:
   case Region::CpuEntryArea:
   case Region::EfiRuntime:
+  case Region::Amode31:
     return !writable;
   default:
     return false;
@@ -274,7 +277,8 @@ void KernelVisitor::checkTarget(const TableEntry &entry, PhysAddr first,
   if (isDirect || region == Region::KernelImage || region == Region::Fixmap ||
       region == Region::PciIo || region == Region::EfiRuntime ||
       region == Region::KasanShadow || region == Region::Espfix ||
-      region == Region::PersistentKmap)
+      region == Region::PersistentKmap || region == Region::Lowcore ||
+      region == Region::Amode31)
     return;
   const VmallocArea *area = scene_.areaAt(entry.at);
   const bool maySpeakOfDevices =
@@ -322,14 +326,18 @@ getKernelSpans(const AuditScene &scene) {
 
 namespace {
 
-/// Is there a page of the kernel that may not be executed?
-class NoExecuteSearch final : public TableVisitor {
+/// Is there a page of the kernel that may not be executed, one that may not be
+/// written?
+class RightsSearch final : public TableVisitor {
 public:
-  bool isFound = false, isWhole = true;
+  bool hasNoExecute = false, hasReadOnly = false, isWhole = true;
 
-  bool table(const TableEntry &, PhysAddr) override { return !isFound; }
+  bool table(const TableEntry &, PhysAddr) override {
+    return !hasNoExecute || !hasReadOnly;
+  }
   void page(const TableEntry &entry, PhysAddr) override {
-    isFound |= !isExecutable(entry.denied);
+    hasNoExecute |= !isExecutable(entry.denied);
+    hasReadOnly |= !isWritable(entry.denied);
   }
   void absent(const TableEntry &, PhysAddr, AbsentByte) override {
     isWhole = false;
@@ -339,18 +347,24 @@ public:
 } // namespace
 
 /// As the kernel's own check is left out where there is no NX: linux v6.12
-/// arch/x86/mm/dump_pagetables.c ptdump_walk_pgd_level_checkwx().
-void auditNoExecute(AuditRun &run) {
-  NoExecuteSearch search;
+/// arch/x86/mm/dump_pagetables.c ptdump_walk_pgd_level_checkwx(). loongarch64
+/// protects neither text nor constants.
+void auditUnusedRights(AuditRun &run) {
+  RightsSearch search;
   TableWalk walk(run.scene.memory(), run.scene.mode);
   for (const auto &[first, last] : getKernelSpans(run.scene))
     walk.walk(run.scene.kernel.memory().root(), first, last, search);
-  run.usesNoExecute = search.isFound || !search.isWhole;
-  if (run.usesNoExecute)
-    return;
-  for (AuditRule rule : {AuditRule::KernelWx, AuditRule::KernelExecutableData})
-    run.report.excuse(rule, "this kernel keeps none of its pages from being "
-                            "executed: it, or its processor, does without");
+  run.usesNoExecute = search.hasNoExecute || !search.isWhole;
+  if (!run.usesNoExecute)
+    for (AuditRule rule :
+         {AuditRule::KernelWx, AuditRule::KernelExecutableData})
+      run.report.excuse(rule, "this kernel keeps none of its pages from being "
+                              "executed: it, or its processor, does without");
+  if (!search.hasReadOnly && search.isWhole)
+    for (AuditRule rule :
+         {AuditRule::KernelTextWritable, AuditRule::KernelRodataWritable})
+      run.report.excuse(rule, "this kernel keeps none of its pages from being "
+                              "written");
 }
 
 void auditKernelHalf(AuditRun &run) {

@@ -139,8 +139,8 @@ private:
 };
 
 // The parts, in the order in which they run.
-/// Rules of what may be executed do not apply where all may be.
-void auditNoExecute(AuditRun &run);
+/// Rules of what may be executed or written do not apply where all may be.
+void auditUnusedRights(AuditRun &run);
 void auditKernelHalf(AuditRun &run);
 void auditKernelCheck(AuditRun &run);
 void auditHalves(AuditRun &run);

@@ -115,7 +115,7 @@ void addAbsences(const AuditRun &run) {
 
 void auditMachine(AuditScene &scene, AuditReport &report) {
   AuditRun run(scene, report);
-  auditNoExecute(run);
+  auditUnusedRights(run);
   addSourceGaps(scene, report);
   auditKernelCheck(run);
   auditKernelHalf(run);

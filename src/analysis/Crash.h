@@ -63,6 +63,7 @@ struct Crash {
   // What faulted. The trap is None where nothing did.
   Trap trap = Trap::None;
   std::optional<VirtAddr> address;
+  FaultSpace space = FaultSpace::Unknown; ///< Where addresses do not tell.
   FaultAccess access = FaultAccess::Unknown;
   FaultCause cause = FaultCause::Unknown;
   std::optional<uint64_t> code;

@@ -83,13 +83,12 @@ void cutExcerpt(CrashScene &scene, const OopsEvent *event, Crash &crash) {
 
 void describeCpus(CrashScene &scene, Crash &crash) {
   const auto &cpus = scene.machine().cpus;
-  const VirtAddr firstKernel = firstKernelAddress(scene.kernel().image());
   for (size_t i = 0; i < cpus.size(); ++i) {
     CrashCpu cpu;
     cpu.number = scene.cpuNumber(i);
     if (auto ip = cpus[i].find(scene.arch().ipRegister)) {
       cpu.ip = VirtAddr(*ip);
-      cpu.isUserCode = *cpu.ip < firstKernel;
+      cpu.isUserCode = scene.isUserCode(cpus[i]);
       if (!cpu.isUserCode)
         cpu.ipSymbol = scene.names().print(*cpu.ip);
     }

@@ -56,7 +56,10 @@ constexpr Rule rules[] = {
      [](Facts f) { return f.trap == Trap::Bug || f.hasBugLine; },
      "the exception is that of BUG()"},
     {CrashKind::NonCanonical,
-     [](Facts f) { return f.what == AddressClass::NonCanonical; },
+     [](Facts f) {
+       return f.what == AddressClass::NonCanonical ||
+              f.what == AddressClass::BeyondLimit;
+     },
      "no table translates such an address"},
     {CrashKind::ReservedBit,
      [](Facts f) { return isFault(f) && f.cause == FaultCause::ReservedBit; },

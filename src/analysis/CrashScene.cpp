@@ -137,6 +137,19 @@ std::optional<VirtAddr> CrashScene::stackOf(const Task &task) const {
   return VirtAddr(*stack);
 }
 
+bool CrashScene::isUserAddress(VirtAddr at) const {
+  const KernelImage &image = kernel_.image();
+  return image.arch->spacesOverlap ? crash_.space == FaultSpace::User
+                                   : at < firstKernelAddress(image);
+}
+
+bool CrashScene::isUserCode(const CpuRegisters &cpu) const {
+  if (!arch().modeRegister.empty())
+    return cpu.find(arch().modeRegister).value_or(0) & arch().userModeMask;
+  const std::optional<uint64_t> ip = cpu.find(arch().ipRegister);
+  return ip && VirtAddr(*ip) < firstKernelAddress(kernel_.image());
+}
+
 std::optional<PhysAddr> CrashScene::rootOf(const Task &task) const {
   if (task.root)
     return task.root;

@@ -52,6 +52,11 @@ public:
   llvm::StringRef stackBytesSource() const { return stackBytesSource_; }
   /// The lowest address of a task's kernel stack.
   std::optional<VirtAddr> stackOf(const Task &task) const;
+  /// Is it of the user half, or, where addresses do not tell, is the crash's
+  /// address of user space?
+  bool isUserAddress(VirtAddr at) const;
+  /// Did the CPU run user code when its registers were saved?
+  bool isUserCode(const CpuRegisters &cpu) const;
   /// The table that a task runs on; that of a kernel thread is borrowed.
   std::optional<PhysAddr> rootOf(const Task &task) const;
 

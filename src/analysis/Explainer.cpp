@@ -74,6 +74,7 @@ void Explainer::takeEvent() {
   crash_.title = event_->title;
   crash_.trap = event_->trap;
   crash_.address = event_->address;
+  crash_.space = event_->space;
   crash_.code = event_->code;
   crash_.cpu = event_->cpu;
   crash_.pid = event_->pid;
@@ -135,10 +136,7 @@ void Explainer::findCpu() {
     for (size_t i = 0; i < cpus.size() && !crash_.cpu; ++i) {
       crash_.cpu = scene_.cpuNumber(i);
       readTrace();
-      const std::optional<uint64_t> ip = cpus[i].find(scene_.arch().ipRegister);
-      const bool isUserCode =
-          ip && VirtAddr(*ip) < firstKernelAddress(kernel_.image());
-      isAlive_ &= isUserCode || !crash_.trace.empty();
+      isAlive_ &= scene_.isUserCode(cpus[i]) || !crash_.trace.empty();
       if (hasFunction(crash_.trace, deathFunctions)) {
         hasDied_ = true;
         crash_.know("the stack of " + cpuText() + " leads back to panic()",
@@ -327,8 +325,15 @@ void Explainer::decodeCode() {
   crash_.access = fault.access;
   crash_.cause = fault.cause;
   crash_.codeSentence = fault.sentence;
+  if (crash_.space == FaultSpace::Unknown)
+    crash_.space = fault.space;
   crash_.know("code " + hex(*crash_.code) + ": " + fault.sentence,
               event_ && event_->code ? "the log" : "the stack");
+  if (crash_.address || !fault.address)
+    return;
+  crash_.address = fault.address;
+  crash_.know("the page of the address is " + hex(*fault.address),
+              "the same code");
 }
 
 /// The stack pointer of the code that faulted.
@@ -346,6 +351,7 @@ std::optional<VirtAddr> Explainer::stackPointer() const {
 void Explainer::describeAddress() {
   if (!crash_.address)
     return;
+  judgeSpace(scene_, event_ ? "the log" : "the code of the fault", crash_);
   const Task *task = scene_.findTask(crash_.pid);
   crash_.region =
       classifyAddress(scene_, *crash_.address, task, stackPointer(), crash_);

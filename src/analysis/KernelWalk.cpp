@@ -63,10 +63,15 @@ std::optional<TableChoice> chooseTable(const CrashScene &scene,
   const TableChoice ofKernel = {image.root, "the kernel's own table"};
   if (!image.arch->tasksMapKernel && !isUser)
     return ofKernel;
+  if (event && event->root)
+    return TableChoice{scene.kernel().memory().mode().rootIn(*event->root),
+                       "the root " + hex(*event->root) + " in the log"};
   if (std::optional<TableChoice> found = chooseFromHeader(event))
     return found;
-  if (std::optional<TableChoice> found = chooseRegister(scene, event, crash))
-    return found;
+  // The register that has the kernel's root has no process's.
+  if (!image.arch->spacesOverlap)
+    if (std::optional<TableChoice> found = chooseRegister(scene, event, crash))
+      return found;
   if (const Task *task = scene.findTask(crash.pid))
     if (std::optional<PhysAddr> root = scene.rootOf(*task))
       return TableChoice{*root, "the table of " + task->comm + " (pid " +
@@ -109,7 +114,7 @@ void addWalk(CrashScene &scene, const OopsEvent *event, Crash &crash) {
   const Kernel &kernel = scene.kernel();
   const KernelImage &image = kernel.image();
   const VirtAddr at = *crash.address;
-  const bool isUser = at < firstKernelAddress(image);
+  const bool isUser = scene.isUserAddress(at);
   std::optional<TableChoice> table = chooseTable(scene, event, crash, isUser);
   if (!table)
     return crash.miss("walk", "whose table was in use is not known");
@@ -119,7 +124,7 @@ void addWalk(CrashScene &scene, const OopsEvent *event, Crash &crash) {
           : kernel.memory().mode();
   crash.walk = walkAsHandler(kernel, mode, table->root, at);
   // What no table translates has no way; the handler may say so.
-  if (!mode.coverage.covers(at))
+  if (!mode.coverage.covers(at) && !image.arch->spacesOverlap)
     crash.walk = KernelWalk{at, table->root, {}, {}};
   crash.walkMode = mode;
   crash.walkSource = table->source;
@@ -130,7 +135,7 @@ void addWalk(CrashScene &scene, const OopsEvent *event, Crash &crash) {
                            getAbsenceName(absent->absence) + ")");
   const WalkText text = scene.arch().printWalk(
       {image, mode, *crash.walk, table->root == image.root, crash.comm,
-       &kernel.memory().physical()});
+       &kernel.memory().physical(), event ? event->root : std::nullopt});
   crash.walkHeader = text.header;
   crash.walkLine = text.line;
 }

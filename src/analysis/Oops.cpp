@@ -94,6 +94,7 @@ private:
   bool takeRule(size_t at, llvm::StringRef line, const OopsRule &rule);
   void takeWalk(size_t at, llvm::StringRef line);
   void takeFact(OopsFact fact, llvm::StringRef text);
+  bool takeNumbered(llvm::StringRef line);
   OopsEvent &open(size_t at, llvm::StringRef line);
   void close();
 
@@ -104,6 +105,7 @@ private:
   bool isOpen_ = false;
   bool hasWho_ = false;
   size_t walkAt_ = 0;
+  unsigned nextNumber_ = 0;       ///< Of takeNumbered(); 0: nothing goes on.
   std::optional<size_t> cutHere_; ///< "------------[ cut here ]------------"
 };
 
@@ -237,11 +239,49 @@ void Parser::takeFact(OopsFact fact, llvm::StringRef text) {
     return;
   case OopsFact::Message:
     return keepFirst(event_.message, text);
+  case OopsFact::Space:
+    if (event_.space == FaultSpace::Unknown)
+      event_.space = text == "kernel" ? FaultSpace::Kernel
+                     : text == "user" ? FaultSpace::User
+                                      : FaultSpace::Unknown;
+    return;
+  case OopsFact::Root:
+    return keepFirst(event_.root, parseHex(text));
   case OopsFact::StackFirst:
     return keepFirst(event_.stackFirst, address());
   case OopsFact::StackEnd:
     return keepFirst(event_.stackEnd, address());
   }
+}
+
+/// Registers by their numbers alone: s390x "Krnl GPRS: " and four values, then
+/// lines of nothing but values; Power "GPR04: " and values.
+bool Parser::takeNumbered(llvm::StringRef line) {
+  constexpr unsigned most = 32;
+  constexpr size_t digits = 16;
+  unsigned number = nextNumber_;
+  nextNumber_ = 0;
+  if (line.consume_front("Krnl GPRS:"))
+    number = 0;
+  else if (line.size() > 6 && startsWith(line, "GPR") && line[5] == ':' &&
+           !line.substr(3, 2).getAsInteger(10, number))
+    line = line.drop_front(6);
+  else if (!number)
+    return false;
+  llvm::SmallVector<llvm::StringRef, 8> words;
+  line.split(words, ' ', -1, false);
+  const bool fits = llvm::all_of(words, [](llvm::StringRef word) {
+    return word.size() == digits && llvm::all_of(word, llvm::isHexDigit);
+  });
+  if (!fits || words.empty() || number + words.size() > most)
+    return false;
+  for (llvm::StringRef word : words) {
+    const std::string name = "r" + std::to_string(number++);
+    if (!event_.findRegister(name))
+      event_.registers.emplace_back(name, *parseHex(word));
+  }
+  nextNumber_ = number;
+  return true;
 }
 
 /// "BAD" is a line of its own, right behind the others.
@@ -281,15 +321,17 @@ void Parser::take(size_t at, llvm::StringRef line) {
   if (takeCommon(at, line))
     return;
   // One line of a kernel is one sentence: the first rule that fits.
-  llvm::any_of(rules_,
-               [&](const OopsRule &rule) { return takeRule(at, line, rule); });
-  if (!isOpen_)
+  const auto *rule = llvm::find_if(
+      rules_, [&](const OopsRule &each) { return takeRule(at, line, each); });
+  if (!isOpen_ || event_.hasEnd)
     return;
-  if (!event_.hasEnd) {
-    event_.lastLine = at;
-    if (!event_.isWarning && event_.registers.size() < maxRegisters)
-      parseRegisters(line, event_.registers);
-  }
+  event_.lastLine = at;
+  if (event_.isWarning || event_.registers.size() >= maxRegisters)
+    return;
+  // s390x has tables of the names of registers: "R3:".
+  const bool isWalk = rule != rules_.end() && rule->isWalk;
+  if (!takeNumbered(line) && !isWalk)
+    parseRegisters(line, event_.registers);
 }
 
 } // namespace
@@ -348,6 +390,8 @@ void parseRegisters(llvm::StringRef line,
         (digits.size() != 16 && digits.size() != 8))
       continue;
     std::string known = name.lower();
+    if (known == "code") // s390x: the address of instructions
+      continue;
     if (known.size() == 3 && known[0] == 'r' && known[1] == '0')
       known.erase(1, 1); // "R08"
     const bool isThere = llvm::any_of(

@@ -26,6 +26,8 @@ struct OopsEvent {
   std::string title;                  ///< The first line.
   std::optional<VirtAddr> address;
   std::optional<uint64_t> code, number;
+  FaultSpace space = FaultSpace::Unknown;
+  std::optional<uint64_t> root; ///< As a register has it.
   std::optional<uint32_t> cpu, pid;
   std::string comm, ip, message;
   std::string walkHeader, walkLine;

@@ -171,6 +171,10 @@ AddressAnswer Translator::ask(VirtAddr at) const {
     answer.ending = Ending::ReservedBits;
     break;
   case Translation::Outcome::NotCovered: {
+    if (kernel_->image().arch->spacesOverlap) {
+      answer.ending = Ending::BeyondLimit;
+      break;
+    }
     const PagingMode &mode = kernel_->memory().mode();
     const bool isCanonical =
         mode.coverage.covers(at) || ofLowerRoot(mode).coverage.covers(at);

@@ -25,8 +25,9 @@ enum class Ending : uint8_t {
   NotCanonical, ///< No root translates such an address.
   NotCovered,   ///< This root does not: it is of the other half.
   TableAbsent,  ///< The table is not in the dump.
+  BeyondLimit,  ///< This root has too few levels for it (s390x).
 };
-inline constexpr unsigned endingCount = unsigned(Ending::TableAbsent) + 1;
+inline constexpr unsigned endingCount = unsigned(Ending::BeyondLimit) + 1;
 
 struct AddressAnswer {
   VirtAddr address;

@@ -54,12 +54,9 @@ ElfSymbols::create(std::shared_ptr<const ElfFile> file,
     const char *name = elf_strptr(elf, header.sh_link, symbol.st_name);
     if (!name || !*name)
       continue;
-    // x86-64 counts per-cpu variables from 0 (until 6.14): only addresses in
-    // the kernel's half move.
-    bool inKernel = !file->is64Bit() || symbol.st_value >> 63;
     result->entries_.push_back({name, symbol.st_value, symbol.st_size,
                                 getTypeLetter(elf, symbol),
-                                inKernel && symbol.st_shndx != SHN_ABS});
+                                symbol.st_shndx == SHN_ABS});
   }
   result->is64Bit_ = file->is64Bit();
   result->file_ = std::move(file);
@@ -77,7 +74,12 @@ ElfSymbols::findAll(llvm::ArrayRef<llvm::StringRef> names) const {
     if (!query.mayBeLong(entry.name.size()) ||
         !query.mayStartWith(entry.name.front()))
       continue;
-    uint64_t address = entry.value + (entry.moves ? relocation_ : 0);
+    // x86-64 counts per-cpu variables from 0 (until 6.14); s390x is linked to
+    // 1 MiB.
+    const bool inKernel =
+        !is64Bit_ || entry.value >> 63 || VirtAddr(entry.value) >= text_;
+    const uint64_t address =
+        entry.value + (inKernel && !entry.isAbsolute ? relocation_ : 0);
     if (auto *slot = query.findSlot(entry.name))
       query.answer(slot, {entry.name.str(), VirtAddr(address & mask),
                           entry.type, entry.size});

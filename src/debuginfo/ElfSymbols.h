@@ -3,6 +3,7 @@
 
 #include "debuginfo/ElfFile.h"
 #include "debuginfo/Symbols.h"
+#include "support/Bits.h"
 
 namespace vmpt {
 
@@ -14,8 +15,13 @@ public:
   create(std::shared_ptr<const ElfFile> file, std::string description);
 
   /// Adds \p offset (modulo 2^64; KASLR) to each address of the kernel.
-  /// Absolute symbols and per-cpu offsets stay. Before the first lookup.
-  void relocate(uint64_t offset) { relocation_ = offset; }
+  /// Absolute symbols and per-cpu offsets stay: what lies below \p text, where
+  /// the image is linked to, and not in the upper half. Before the first
+  /// lookup.
+  void relocate(uint64_t offset, VirtAddr text = VirtAddr(bit(63))) {
+    relocation_ = offset;
+    text_ = text;
+  }
 
   std::vector<std::optional<Symbol>>
   findAll(llvm::ArrayRef<llvm::StringRef> names) const override;
@@ -27,7 +33,7 @@ private:
     uint64_t value;
     uint64_t size;
     char type;
-    bool moves;
+    bool isAbsolute;
   };
 
   ElfSymbols() = default;
@@ -35,6 +41,7 @@ private:
   std::shared_ptr<const ElfFile> file_;
   std::string description_;
   uint64_t relocation_ = 0;
+  VirtAddr text_;
   bool is64Bit_ = true;
   std::vector<Entry> entries_;
 };

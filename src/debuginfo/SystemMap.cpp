@@ -58,7 +58,8 @@ SystemMap::findAll(llvm::ArrayRef<llvm::StringRef> names) const {
       continue;
     const bool is64Bit = line->digits.size() == 16;
     bool moves =
-        (line->type | 0x20) != 'a' && (!is64Bit || line->address >> 63);
+        (line->type | 0x20) != 'a' &&
+        (!is64Bit || line->address >> 63 || VirtAddr(line->address) >= text_);
     uint64_t address = line->address + (moves ? relocation_ : 0);
     query.answer(slot, {line->name.str(),
                         VirtAddr(address & lowBits(is64Bit ? 64 : 32)),

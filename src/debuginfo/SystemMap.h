@@ -6,6 +6,7 @@
 #pragma once
 
 #include "debuginfo/Symbols.h"
+#include "support/Bits.h"
 #include "support/Bytes.h"
 
 namespace vmpt {
@@ -20,7 +21,10 @@ public:
   static bool looksRight(llvm::StringRef text);
 
   /// As ElfSymbols::relocate.
-  void relocate(uint64_t offset) { relocation_ = offset; }
+  void relocate(uint64_t offset, VirtAddr text = VirtAddr(bit(63))) {
+    relocation_ = offset;
+    text_ = text;
+  }
 
   std::vector<std::optional<Symbol>>
   findAll(llvm::ArrayRef<llvm::StringRef> names) const override;
@@ -34,6 +38,7 @@ private:
   std::vector<uint8_t> file_;
   std::string description_;
   uint64_t relocation_ = 0;
+  VirtAddr text_;
 };
 
 } // namespace vmpt

@@ -27,7 +27,8 @@ static_assert(unsigned(Ending::Page) == VMPT_PAGE &&
               unsigned(Ending::NotCanonical) == VMPT_NOT_CANONICAL &&
               unsigned(Ending::NotCovered) == VMPT_NOT_COVERED &&
               unsigned(Ending::TableAbsent) == VMPT_TABLE_ABSENT &&
-              endingCount == VMPT_TABLE_ABSENT + 1);
+              unsigned(Ending::BeyondLimit) == VMPT_BEYOND_LIMIT &&
+              endingCount == VMPT_BEYOND_LIMIT + 1);
 static_assert(int(Absence::OutsideRam) + 1 == VMPT_ABSENCE_OUTSIDE_RAM &&
               int(Absence::Excluded) + 1 == VMPT_ABSENCE_EXCLUDED &&
               int(Absence::Truncated) + 1 == VMPT_ABSENCE_TRUNCATED &&

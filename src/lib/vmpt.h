@@ -268,8 +268,9 @@ enum {
   VMPT_NOT_PRESENT = 10, /* A hole that holds something else. */
   VMPT_RESERVED_BITS = 11,
   VMPT_NOT_CANONICAL = 12,
-  VMPT_NOT_COVERED = 13, /* This table does not translate such addresses. */
-  VMPT_TABLE_ABSENT = 14 /* A table on the way is not in the dump. */
+  VMPT_NOT_COVERED = 13,  /* This table does not translate such addresses. */
+  VMPT_TABLE_ABSENT = 14, /* A table on the way is not in the dump. */
+  VMPT_BEYOND_LIMIT = 15  /* This table has too few levels for it (s390x). */
 };
 /* "page", "no_entry", ...: the words of docs/json.md; NULL for another number.
  */

@@ -65,8 +65,9 @@ void PhysicalRuns::split(const Run &run, Visit visit) {
   const VirtAddr first(run.start), last = plan_.wording.lastOf(run);
   joiner_.begin(first, visit);
   // The kernel did not look everywhere: the line that was open at the end of
-  // a range goes on to the next.
-  if (run.state.attributes && !run.isAbsent())
+  // a range goes on to the next. No attributes need not be no page: s390x's
+  // for writable and executable is 0.
+  if (!run.isAbsent())
     for (const ListedRange &range : plan_.ranges) {
       const VirtAddr from = std::max(first, range.first),
                      to = std::min(last, range.last);

@@ -148,7 +148,8 @@ void printCpus(llvm::raw_ostream &os, const Machine &machine) {
   for (size_t i = 0; i < machine.cpus.size(); ++i) {
     const CpuRegisters &cpu = machine.cpus[i];
     std::string text;
-    for (const char *name : {"rip", "eip", "pc", "rsp", "esp", "sp"})
+    for (const char *name :
+         {"rip", "eip", "pc", "nip", "psw_addr", "era", "rsp", "esp", "sp"})
       if (auto value = cpu.find(name))
         text += std::string(name) + " " + hex(*value) + "  ";
     for (const auto &[name, value] : cpu.system)

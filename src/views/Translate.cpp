@@ -25,7 +25,8 @@ constexpr llvm::StringLiteral reasons[endingCount] = {"",
                                                       "reserved_bits",
                                                       "not_canonical",
                                                       "not_covered",
-                                                      "table_absent"};
+                                                      "table_absent",
+                                                      "beyond_limit"};
 
 /// "0x" and the digits, from \p at on; returns the end.
 char *putHex(char *at, uint64_t value) {
@@ -227,6 +228,10 @@ std::string explain(const AddressAnswer &answer, const PagingMode &mode) {
            "addresses";
   case Ending::TableAbsent:
     return explainAbsentTable(answer, mode);
+  case Ending::BeyondLimit:
+    return "beyond the limit of this root: its " +
+           std::to_string(mode.levelCount) + " levels translate up to " +
+           hex(mode.coverage.last());
   }
   llvm_unreachable("not an Ending");
 }

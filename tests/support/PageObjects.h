@@ -77,7 +77,9 @@ public:
   const Kernel &kernel() {
     if (kernel_)
       return *kernel_;
-    image_.arch = findKernelArch(Arch::X86_64);
+    arch_.emplace(*findKernelArch(Arch::X86_64));
+    arch_->maxZeroPageOrder = maxZeroPageOrder;
+    image_.arch = &*arch_;
     image_.mode = x86_64::fourLevel;
     image_.root = objects.root();
     image_.vmcoreinfo = Vmcoreinfo::parse(info());
@@ -114,7 +116,8 @@ public:
   VirtAddr map, memMap, node, maxFrame, zeroFrame, hugeZero;
   std::map<std::string, VirtAddr> symbols;
   uint64_t sizeBytes = pageBytes; ///< As VMCOREINFO says.
-  std::string more;               ///< Further lines of VMCOREINFO.
+  unsigned maxZeroPageOrder = 0;
+  std::string more; ///< Further lines of VMCOREINFO.
   /// Linux 6.1, 64 bits.
   std::map<std::string, uint64_t> places = {
       {"flags", 0},           {"compound_head", 8}, {"compound_dtor", 16},
@@ -135,6 +138,7 @@ public:
       {"PG_mlocked", 21},      {"PAGE_BUDDY_MAPCOUNT_VALUE", -129}};
 
 private:
+  std::optional<KernelArch> arch_;
   std::string release_;
   KernelImage image_;
   std::unique_ptr<Kernel> kernel_;

@@ -143,6 +143,10 @@ void readSubHeader(Bytes bytes, const KdumpLayout &layout,
   }
 }
 
+bool isBlockSize(uint64_t bytes) {
+  return isPowerOfTwo(bytes) && bytes >= minBlockSize && bytes <= maxBlockSize;
+}
+
 uint64_t bitmapBlocksNeeded(const KdumpHeader &header) {
   uint64_t bytes = header.maxMapnr / 8 + (header.maxMapnr % 8 != 0);
   return bytes / header.blockSize + (bytes % header.blockSize != 0);
@@ -196,8 +200,7 @@ llvm::Expected<KdumpHeader> tryLayout(const FileImage &file, Bytes main,
   header.subHeaderBlocks = uint32_t(get(main, layout.subHeaderBlocks));
   header.bitmapBlocks = uint32_t(get(main, layout.bitmapBlocks));
   header.maxMapnr = get(main, layout.maxMapnr);
-  if (!isPowerOfTwo(header.blockSize) || header.blockSize < minBlockSize ||
-      header.blockSize > maxBlockSize)
+  if (!isBlockSize(header.blockSize))
     return formatError("kdump block size " + hex(header.blockSize) +
                            " is not a power of two from " + hex(minBlockSize) +
                            " to " + hex(maxBlockSize),
@@ -307,11 +310,19 @@ llvm::Expected<KdumpHeader> readKdumpHeader(const FileImage &file) {
   // what is wrong with the likeliest.
   llvm::SmallVector<const KdumpLayout *, 3> layouts = {
       &layout64, &layout32Packed, &layout32Padded};
-  if (isMachine32Bit(utsnameField(main, 4)))
+  const std::string machine = utsnameField(main, 4);
+  if (isMachine32Bit(machine))
     std::rotate(layouts.begin(), layouts.begin() + 1, layouts.end());
   std::optional<KdumpHeader> fitting;
   llvm::Error first = llvm::Error::success();
-  for (ByteOrder order : orders)
+  for (ByteOrder order : orders) {
+    // Of a file that is cut off, no layout fits, and the likeliest is that
+    // whose block size could be one, where QEMU has no name for the machine.
+    if (!parseArch(machine) && !isMachine32Bit(machine))
+      std::stable_partition(
+          layouts.begin(), layouts.end(), [&](const KdumpLayout *layout) {
+            return isBlockSize(get(main.withOrder(order), layout->blockSize));
+          });
     for (const KdumpLayout *layout : layouts) {
       auto header = tryLayout(file, main.withOrder(order), *layout);
       if (header && piecesArePlausible(*header)) {
@@ -327,6 +338,7 @@ llvm::Expected<KdumpHeader> readKdumpHeader(const FileImage &file) {
           first = std::move(error);
       }
     }
+  }
   if (!fitting)
     return first;
   llvm::consumeError(std::move(first));

@@ -35,8 +35,32 @@ bool owns(const Vmcoreinfo &info) {
   return self && isLinear(*self);
 }
 
+/// The file does not tell: QEMU writes big-endian headers for either. The
+/// kernel's data is full of pointers into its linear map.
+bool isBigEndian(const RootQuery &query) {
+  constexpr size_t bytes = 1 << 16, least = 8;
+  auto at = query.vmcoreinfo.symbol("init_uts_ns");
+  if (!at || !isLinear(*at))
+    return false;
+  std::vector<uint8_t> raw(bytes);
+  if (query.memory.tryRead(PhysAddr(alignDown(*at & linearMask, bytes)), raw))
+    return false;
+  size_t big = 0, little = 0;
+  for (size_t offset = 0; offset < bytes; offset += 8) {
+    const uint8_t *word = raw.data() + offset;
+    big += isLinear(loadUnaligned<uint64_t>(word, ByteOrder::big));
+    little += isLinear(loadUnaligned<uint64_t>(word, ByteOrder::little));
+  }
+  return big >= least && big > little;
+}
+
 std::vector<const PagingMode *> likelyModes(const RootQuery &query,
                                             std::string &reason) {
+  if (isBigEndian(query)) {
+    reason = "it is a big-endian kernel, by the pointers in its data, and "
+             "only little-endian ones are read";
+    return {};
+  }
   std::vector<const PagingMode *> order(std::begin(ppc64le::modes),
                                         std::end(ppc64le::modes));
   auto isRadix = query.vmcoreinfo.number("RADIX_MMU");

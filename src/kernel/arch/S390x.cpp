@@ -134,6 +134,22 @@ std::vector<MappedRun> mapImage(const RootQuery &query,
       text->start, VirtAddr(first + std::min(text->size + behindText, ~first)));
 }
 
+/// The markers name it since 6.1. Before 5.15 it is called after DMA.
+void addAmode31(const Vmcoreinfo &info, KernelImage &image) {
+  for (const AddressMarker &marker : image.markers)
+    if (marker.name == "Amode31 Area Start" && marker.start)
+      return;
+  constexpr std::pair<llvm::StringLiteral, llvm::StringLiteral> keys[] = {
+      {"SAMODE31", "EAMODE31"}, {"SDMA", "EDMA"}};
+  for (const auto &[first, end] : keys) {
+    const auto start = info.hexValue(first), stop = info.hexValue(end);
+    if (start && stop && *start < *stop)
+      image.regions.push_back({Region::Amode31, VirtAddr(*start),
+                               VirtAddr(*stop - 1),
+                               ("VMCOREINFO " + first).str()});
+  }
+}
+
 void complete(const RootQuery &query, KernelImage &image) {
   for (llvm::StringRef name : {"KERNELOFFSET", "KERNELOFFPHYS", "IDENTITYBASE"})
     if (auto value = query.vmcoreinfo.hexValue(name))
@@ -144,13 +160,14 @@ void complete(const RootQuery &query, KernelImage &image) {
   if (auto array =
           findS390xMarkers(image.addressSpace(query.memory), image.imageRuns)) {
     takeMarkerArray(std::move(*array), image);
-    return;
+  } else {
+    std::string source;
+    image.markers = makeS390xMarkers(query, image, source);
+    image.evidence.add("address markers",
+                       std::to_string(image.markers.size()) + " sections",
+                       source);
   }
-  std::string source;
-  image.markers = makeS390xMarkers(query, image, source);
-  image.evidence.add("address markers",
-                     std::to_string(image.markers.size()) + " sections",
-                     source);
+  addAmode31(query.vmcoreinfo, image);
 }
 
 /// TASK_SIZE_MAX: all but the last page. A process with fewer levels has less.
@@ -230,6 +247,9 @@ constexpr RegionMarker regionMarkers[] = {
      "Kernel Image End"},
     {"Kasan Shadow Start", Region::KasanShadow, ~uint64_t(0),
      "Kasan Shadow End"},
+    {"Lowcore Start", Region::Lowcore, ~uint64_t(0), "Lowcore End"},
+    {"Lowcore Area Start", Region::Lowcore, ~uint64_t(0), "Lowcore Area End"},
+    {"Amode31 Area Start", Region::Amode31, ~uint64_t(0), "Amode31 Area End"},
 };
 
 /// linux v6.12 arch/s390/include/asm/sparsemem.h
@@ -262,6 +282,8 @@ const KernelArch kernelArchS390x = {
     .rootRegister = "cr13",
     // _PAGE_WRITE: a page that is clean is protected until it is written to.
     .userWriteBit = bit(5),
+    // linux v6.12 arch/s390/mm/init.c setup_zero_pages()
+    .maxZeroPageOrder = 7,
     // linux v6.12 arch/s390/mm/dump_pagetables.c note_prot_wx()
     .checkSkipsFirstPage = true,
 };

@@ -18,20 +18,20 @@ using enum Trap;
 
 constexpr OopsRule rules[] = {
     {"Unable to handle kernel %s in virtual %s address space",
-     {Message},
+     {Message, OopsFact::Space},
      true,
      MemoryFault},
     {"Failing address: %x TEID: %x", {Address, Code}},
     {"Fault in %s mode while using %s ASCE.",
-     {},
+     {OopsFact::Skip, OopsFact::Space},
      false,
      Trap::None,
      {},
      {},
      false,
      true},
-    {"AS:%x R%s", {}, false, Trap::None, {}, {}, true},
-    {"AS:%x S%s", {}, false, Trap::None, {}, {}, true},
+    {"AS:%x R%s", {Root}, false, Trap::None, {}, {}, true},
+    {"AS:%x S%s", {Root}, false, Trap::None, {}, {}, true},
     {"Oops: %x ilc:%d [#%d]", {OopsFact::Skip, OopsFact::Skip, Number}, true},
     {"kernel BUG at %s", {Message}, true, Bug},
     {"monitor event: %x ilc:%d [#%d]",
@@ -47,9 +47,12 @@ constexpr OopsRule rules[] = {
 };
 
 /// The translation-exception identification: [ibm/pop] "Translation-Exception
-/// Identification", linux arch/s390/include/asm/fault.h.
+/// Identification", linux arch/s390/include/asm/fault.h. Which table is used
+/// for which space: linux v6.12 arch/s390/mm/fault.c get_fault_type(), of what
+/// the kernel does itself.
 FaultCode decodeCode(uint64_t teid) {
   FaultCode fault;
+  fault.address = VirtAddr(teid & ~lowBits(12));
   switch (teid >> 10 & 3) { // fsi
   case 1:
     fault.access = FaultAccess::Write;
@@ -66,6 +69,8 @@ FaultCode decodeCode(uint64_t teid) {
   static constexpr llvm::StringLiteral spaces[] = {
       "primary space", "access register", "secondary space", "home space"};
   fault.sentence += " in " + spaces[teid & 3].str() + " mode";
+  const bool isOfUser = (teid & 3) == 1 || (teid & 3) == 2;
+  fault.space = isOfUser ? FaultSpace::User : FaultSpace::Kernel;
   return fault;
 }
 
@@ -82,14 +87,15 @@ WalkText printWalk(const WalkQuery &query) {
   static constexpr const char *names[] = {"P", "S", "R3", "R2", "R1"};
   WalkText text;
   const unsigned last = query.mode.lastLevel();
-  // Of a process more bits are set; its ASCE is not at hand.
-  if (!query.isKernelTable)
+  // Of a process more bits are set.
+  if (!query.isKernelTable && !query.rootInLog)
     return text;
+  const uint64_t asce =
+      query.isKernelTable
+          ? query.walk.root.value | s390x::typeOf(last) | s390x::fullLength
+          : *query.rootInLog;
   llvm::raw_string_ostream os(text.line);
-  os << "AS:"
-     << llvm::format_hex_no_prefix(
-            query.walk.root.value | s390x::typeOf(last) | s390x::fullLength, 16)
-     << ' ';
+  os << "AS:" << llvm::format_hex_no_prefix(asce, 16) << ' ';
   for (const TranslationStep &step : query.walk.steps)
     os << names[last - step.level] << ':'
        << llvm::format_hex_no_prefix(step.entry, 16) << ' ';
@@ -98,8 +104,8 @@ WalkText printWalk(const WalkQuery &query) {
 }
 
 constexpr HandlerTrap handlers[] = {
-    {"do_no_context", MemoryFault},
-    {"monitor_event_exception", Bug},
+    {"do_no_context", MemoryFault},           {"do_dat_exception", MemoryFault},
+    {"do_protection_exception", MemoryFault}, {"monitor_event_exception", Bug},
     {"kernel_stack_overflow", StackOverflow},
 };
 
@@ -112,14 +118,17 @@ const CrashArch crashArchS390x = {
     .printWalk = printWalk,
     // The problem state bit of the PSW: user code.
     .saved = {.ip = "psw.addr",
-              .sp = "gprs",
+              .sp = "gprs[15]",
               .mode = "psw.mask",
               .modeMask = bit(48),
               .kernelModes = {0, 0},
+              .code = "int_parm_long",
               .alignment = 8},
     .handlers = handlers,
     .ipRegister = "psw_addr",
     .spRegister = "r15",
+    .modeRegister = "psw_mask",
+    .userModeMask = bit(48),
 };
 
 } // namespace vmpt

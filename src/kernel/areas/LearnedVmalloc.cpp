@@ -2,6 +2,7 @@
 
 #include "kernel/areas/Vmalloc.h"
 #include "kernel/context/ListWalk.h"
+#include "kernel/find/KernelArch.h"
 
 namespace vmpt {
 
@@ -18,7 +19,8 @@ public:
   explicit VmallocLearner(const Kernel &kernel)
       : kernel_(kernel), reader_(kernel.reader()),
         word_(kernel.reader().wordBytes()),
-        pageBytes_(bit(kernel.image().mode.pageShift)) {}
+        pageBytes_(bit(kernel.image().mode.pageShift)),
+        lowest_(firstKernelPointer(kernel.image())) {}
 
   llvm::Expected<LearnedPlaces> learn();
 
@@ -45,6 +47,7 @@ private:
   const Kernel &kernel_;
   const StructReader &reader_;
   const uint64_t word_, pageBytes_;
+  const VirtAddr lowest_;
   std::vector<Area> areas_; ///< Those with a vm_struct.
 };
 
@@ -122,7 +125,7 @@ bool VmallocLearner::fits(const Shape &shape, const Area &area) const {
   return *address == area.start.value && *size == area.end - area.start &&
          (!*pageCount || *pages) && *pageCount <= *size / pageBytes_ &&
          (hasPhysical || !*physical) && *physical % pageBytes_ == 0 &&
-         (!*caller || *caller >> (8 * word_ - 1));
+         (!*caller || VirtAddr(*caller) >= lowest_);
 }
 
 /// Not all can be without pages, and most have a caller in code that is still
@@ -173,7 +176,10 @@ llvm::Expected<LearnedPlaces> VmallocLearner::learn() {
         "struct vm_struct is unknown, and " + why + " (tried " +
         kernel_.types().describe() + "); pass --vmlinux or --btf");
   };
-  if (kernel_.symbols().find("vmap_nodes"))
+  // Without KALLSYMS_ALL neither has a name.
+  if (kernel_.symbols().find("vmap_nodes") ||
+      (!kernel_.symbols().find("vmap_area_list") &&
+       kernel_.image().version() >= KernelVersion{6, 9}))
     return unknown("that of Linux 6.9 and later is not learned: its areas hang "
                    "on structs vmap_node");
   const auto list = findOptionalField(kernel_.types(), "vmap_area", {"list"});

@@ -34,11 +34,16 @@ enum class FaultCause : uint8_t {
   Other,
 };
 
+/// Whose address it is, where addresses do not tell (s390x).
+enum class FaultSpace : uint8_t { Unknown, Kernel, User };
+
 /// x86's error code, arm64's ESR_EL1, riscv's scause, in words.
 struct FaultCode {
   FaultAccess access = FaultAccess::Unknown;
   FaultCause cause = FaultCause::Unknown;
   bool isUserMode = false; ///< User code did it.
+  FaultSpace space = FaultSpace::Unknown;
+  std::optional<VirtAddr> address; ///< The page, if the code has it.
   std::string sentence;
 };
 
@@ -52,6 +57,8 @@ enum class OopsFact : uint8_t {
   Message, ///< Text that names the event.
   StackFirst,
   StackEnd,
+  Space, ///< "kernel", "user".
+  Root,  ///< The table in use, as a register has it.
 };
 
 /// A line of the log begins like `pattern`, blanks before it aside; a blank is
@@ -88,6 +95,8 @@ struct WalkQuery {
   llvm::StringRef comm;
   /// For entries that the kernel shows besides; null: those are left out.
   const PhysicalMemory *memory = nullptr;
+  /// The table as the log has it (OopsFact::Root).
+  std::optional<uint64_t> rootInLog = std::nullopt;
 };
 
 struct WalkText {
@@ -147,6 +156,10 @@ struct CrashArch {
   bool signsReturnAddresses = false;
   /// In the notes.
   llvm::StringLiteral ipRegister = "", spRegister = "";
+  /// The register in the notes with a bit that is set while user code runs,
+  /// where the address of the instruction does not tell.
+  llvm::StringLiteral modeRegister = "";
+  uint64_t userModeMask = 0;
   /// The register in the notes that keeps the last faulting address.
   llvm::StringLiteral faultRegister = "";
 };

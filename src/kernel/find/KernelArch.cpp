@@ -35,6 +35,10 @@ VirtAddr firstKernelAddress(const KernelImage &image) {
                                    : image.arch->lastUserAddress(image) + 1;
 }
 
+VirtAddr firstKernelPointer(const KernelImage &image) {
+  return std::max(firstKernelAddress(image), VirtAddr(0x10000));
+}
+
 std::vector<MappedRun> mapKernelImage(const RootQuery &query,
                                       const AddressSpace &memory) {
   constexpr uint64_t mebibyte = uint64_t(1) << 20;

@@ -16,7 +16,8 @@
 //   6. tests/support/PageTableBuilder.h: an entry that is a page. The tests
 //      over all modes pick the modes up by themselves.
 //   7. tests/unit/kernel/arch/XTest.cpp and tests/unit/listing/XTest.cpp; the
-//      help of --arch, docs/man/vmpt.1, docs/support.md: tests/lint/archs.py.
+//      help of --arch, docs/man/vmpt.1, docs/support.md,
+//      docs/schema/roots.json: tests/lint/archs.py.
 //      It also names each line elsewhere that asks for a certain architecture:
 //      what others need to know is a member of `ArchTraits` or `KernelArch`.
 //   8. A truth case, and a fixture cut from it with `vmpt trim`.
@@ -133,6 +134,8 @@ struct KernelArch {
   /// An entry of a process with this bit is writable to Linux, though the MMU
   /// may still have to be told (arm64 DBM); 0: there is no such bit.
   uint64_t userWriteBit = 0;
+  /// The kernel has up to 1 << this pages of zeros side by side.
+  unsigned maxZeroPageOrder = 0;
   /// Page tables may be objects of slab caches.
   bool tablesInSlab = false;
   /// Text and read-only data of the image are mapped alike.
@@ -160,6 +163,8 @@ PagingMode getTaskMode(const KernelImage &image, const PhysicalMemory &memory,
 VirtAddr lastUserAddress(const KernelImage &image, const PagingMode &mode);
 /// The first address that may be the kernel's.
 VirtAddr firstKernelAddress(const KernelImage &image);
+/// The same of a pointer, where it starts at 0: small numbers are none.
+VirtAddr firstKernelPointer(const KernelImage &image);
 
 /// What a confirmed root has shown, in words.
 llvm::StringRef getRootProof(const KernelArch &arch, const PagingMode &mode);

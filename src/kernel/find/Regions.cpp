@@ -23,8 +23,10 @@ llvm::StringRef getRegionName(Region region) {
                                                   "efi_runtime",
                                                   "ldt_remap",
                                                   "persistent_kmap",
-                                                  "pci_io"};
-  static_assert(std::size(names) == size_t(Region::PciIo) + 1);
+                                                  "pci_io",
+                                                  "lowcore",
+                                                  "amode31"};
+  static_assert(std::size(names) == size_t(Region::Amode31) + 1);
   return names[size_t(region)];
 }
 

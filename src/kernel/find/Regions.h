@@ -29,6 +29,8 @@ enum class Region : uint8_t {
   LdtRemap,
   PersistentKmap, ///< i386: windows onto high memory.
   PciIo,
+  Lowcore, ///< s390x: each CPU's own pages, and the area that has all of them.
+  Amode31, ///< s390x: code and data that have to lie below 2 GiB.
 };
 
 /// A stable word: "direct_map", "kernel_image".

@@ -97,10 +97,15 @@ std::vector<DentryShape> DentryLearner::find() const {
 
 } // namespace
 
+uint64_t nameLengthBefore(const StructReader &reader, uint64_t name) {
+  return name - (reader.memory().order() == ByteOrder::big ? 8 : 4);
+}
+
 std::optional<std::string> readDentryName(const StructReader &reader,
                                           VirtAddr dentry, uint64_t name) {
   const auto at = reader.tryNumber(dentry, Field{name, reader.wordBytes()});
-  const auto length = reader.tryNumber(dentry, Field{name - 4, 4});
+  const auto length =
+      reader.tryNumber(dentry, Field{nameLengthBefore(reader, name), 4});
   if (!at || !length || !*length || *length > maxNameBytes)
     return std::nullopt;
   llvm::Expected<std::string> text =

@@ -139,7 +139,7 @@ llvm::Error FileLearner::learnPath() {
   put("file.f_path.dentry", shape_.path + word_, word_);
   put("dentry.d_parent", dentry.parent, word_);
   put("dentry.d_name.name", dentry.name, word_);
-  put("dentry.d_name.len", dentry.name - 4, 4);
+  put("dentry.d_name.len", nameLengthBefore(reader_, dentry.name), 4);
   put("dentry.d_hash.pprev", dentry.hash(word_), word_);
   put("dentry.d_inode", dentry.inode(word_), word_);
   put("dentry.d_op", dentry.operations, word_);

@@ -46,7 +46,9 @@ uint64_t Samples::number(size_t i, uint64_t offset, unsigned bytes) const {
 }
 
 bool isObject(const StructReader &reader, uint64_t value) {
-  return value && value % reader.wordBytes() == 0 &&
+  // s390x maps from 0 on: a small number is a number.
+  constexpr uint64_t lowest = 0x10000;
+  return value >= lowest && value % reader.wordBytes() == 0 &&
          reader.memory().find(VirtAddr(value)).isMapped();
 }
 

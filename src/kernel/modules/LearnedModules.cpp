@@ -1,6 +1,7 @@
 #include "kernel/modules/LearnedModules.h"
 
 #include "kernel/context/ListWalk.h"
+#include "kernel/find/KernelArch.h"
 
 #include "llvm/ADT/StringExtras.h"
 
@@ -13,7 +14,8 @@ constexpr unsigned maxStructBytes = 2048;
 constexpr const char *partNames[] = {
     "MOD_TEXT",      "MOD_DATA",      "MOD_RODATA",     "MOD_RO_AFTER_INIT",
     "MOD_INIT_TEXT", "MOD_INIT_DATA", "MOD_INIT_RODATA"};
-constexpr unsigned partCount = std::size(partNames), dataPart = 1;
+constexpr unsigned partCount = std::size(partNames), dataPart = 1,
+                   rodataPart = 2;
 
 class ModuleLearner {
 public:
@@ -35,10 +37,10 @@ private:
   llvm::Error readStructs(VirtAddr head);
   uint64_t wordAt(size_t module, uint64_t offset) const;
   uint64_t numberAt(size_t module, uint64_t offset) const;
-  bool fits(const Shape &shape, size_t module) const;
+  bool fits(const Shape &shape, size_t module, bool needsText) const;
   bool fitsLayout(const Shape &shape, size_t module) const;
-  bool fitsArray(const Shape &shape, size_t module) const;
-  std::vector<Shape> findShapes() const;
+  bool fitsArray(const Shape &shape, size_t module, bool needsText) const;
+  std::vector<Shape> findShapes(bool needsText) const;
   LearnedPlaces makePlaces(const Shape *shape) const;
 
   uint64_t nameOffset() const { return 3 * word_; }
@@ -121,7 +123,9 @@ bool ModuleLearner::fitsLayout(const Shape &shape, size_t module) const {
          self - base >= afterInit && self - base < size;
 }
 
-bool ModuleLearner::fitsArray(const Shape &shape, size_t module) const {
+/// Of some modules all text is __init, and was freed; rodata each has.
+bool ModuleLearner::fitsArray(const Shape &shape, size_t module,
+                              bool needsText) const {
   if (shape.offset + partCount * shape.stride > structs_[module].size())
     return false;
   const uint64_t self = modules_[module].value;
@@ -129,7 +133,7 @@ bool ModuleLearner::fitsArray(const Shape &shape, size_t module) const {
     const uint64_t at = shape.offset + part * shape.stride;
     const uint64_t base = wordAt(module, at),
                    size = numberAt(module, at + shape.sizeOffset);
-    if (part <= dataPart && !base)
+    if (!base && (part == dataPart || part == (needsText ? 0 : rodataPart)))
       return false;
     if (!base != !size || base % pageBytes_ || size % pageBytes_ ||
         size > maxModulePartBytes)
@@ -140,16 +144,19 @@ bool ModuleLearner::fitsArray(const Shape &shape, size_t module) const {
   return true;
 }
 
-bool ModuleLearner::fits(const Shape &shape, size_t module) const {
-  return shape.isArray ? fitsArray(shape, module) : fitsLayout(shape, module);
+bool ModuleLearner::fits(const Shape &shape, size_t module,
+                         bool needsText) const {
+  return shape.isArray ? fitsArray(shape, module, needsText)
+                       : fitsLayout(shape, module);
 }
 
 /// All shapes at all places that fit every module.
-std::vector<ModuleLearner::Shape> ModuleLearner::findShapes() const {
+std::vector<ModuleLearner::Shape>
+ModuleLearner::findShapes(bool needsText) const {
   std::vector<Shape> found;
   auto tryShape = [&](const Shape &shape) {
     for (size_t module = 0; module < modules_.size(); ++module)
-      if (!fits(shape, module))
+      if (!fits(shape, module, needsText))
         return;
     found.push_back(shape);
   };
@@ -196,7 +203,8 @@ llvm::Expected<LearnedModules> ModuleLearner::learn() {
   if (auto symbol = kernel_.symbols().find("modules"))
     head = symbol->address;
   else if (auto found =
-               findModuleHead(reader_, kernel_.image().imageRuns, word_,
+               findModuleHead(reader_, kernel_.image().imageRuns,
+                              firstKernelPointer(kernel_.image()), word_,
                               [this](VirtAddr at) { return isModule(at); }))
     head = *found;
   else
@@ -207,7 +215,16 @@ llvm::Expected<LearnedModules> ModuleLearner::learn() {
     return error;
   if (modules_.empty())
     return LearnedModules{makePlaces(nullptr), head};
-  const std::vector<Shape> shapes = findShapes();
+  std::vector<Shape> shapes = findShapes(true);
+  if (shapes.empty()) {
+    shapes = findShapes(false);
+    // What lies twice as far apart may fit, too.
+    uint64_t least = ~uint64_t(0);
+    for (const Shape &shape : shapes)
+      least = std::min(least, shape.stride);
+    llvm::erase_if(shapes,
+                   [&](const Shape &shape) { return shape.stride != least; });
+  }
   if (shapes.size() == 1)
     return LearnedModules{makePlaces(&shapes.front()), head};
   return llvm::make_error<LookupError>(
@@ -242,7 +259,7 @@ bool isModuleName(llvm::StringRef name) {
 
 std::optional<VirtAddr>
 findModuleHead(const StructReader &reader, llvm::ArrayRef<MappedRun> runs,
-               uint64_t listOffset,
+               VirtAddr lowest, uint64_t listOffset,
                llvm::function_ref<bool(VirtAddr)> isModule) {
   constexpr uint64_t pageBytes = 4096;
   const uint64_t word = reader.wordBytes();
@@ -259,8 +276,7 @@ findModuleHead(const StructReader &reader, llvm::ArrayRef<MappedRun> runs,
         const uint64_t previous = word == 8 ? bytes.at<uint64_t>(at + word)
                                             : bytes.at<uint32_t>(at + word);
         // Two kernel pointers, into memory that modules can share.
-        if (!next || next % word || previous % word ||
-            !(next >> (word * 8 - 1)) ||
+        if (next % word || previous % word || VirtAddr(next) < lowest ||
             std::max(next, previous) - std::min(next, previous) >
                 maxModulePartBytes ||
             next - run.start.value < run.size ||

@@ -23,10 +23,10 @@ llvm::Expected<LearnedModules> learnModules(const Kernel &kernel);
 
 /// The head of the list of modules, where no symbol names it (kernels without
 /// KALLSYMS_ALL): a list_head in \p runs whose neighbours are modules, their
-/// own list_head at \p listOffset.
+/// own list_head at \p listOffset, none of them below \p lowest.
 std::optional<VirtAddr>
 findModuleHead(const StructReader &reader, llvm::ArrayRef<MappedRun> runs,
-               uint64_t listOffset,
+               VirtAddr lowest, uint64_t listOffset,
                llvm::function_ref<bool(VirtAddr)> isModule);
 
 /// What a module may be called.

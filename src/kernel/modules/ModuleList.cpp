@@ -3,6 +3,7 @@
 #include "kernel/context/FieldTable.h"
 #include "kernel/context/ListWalk.h"
 #include "kernel/context/Problems.h"
+#include "kernel/find/KernelArch.h"
 #include "kernel/modules/LearnedModules.h"
 
 namespace vmpt {
@@ -286,9 +287,9 @@ bool ModuleReader::isModule(VirtAddr at) const {
   return false;
 }
 
-std::optional<VirtAddr>
-ModuleReader::findHead(llvm::ArrayRef<MappedRun> runs) const {
-  return findModuleHead(*reader_, runs, list_.offset,
+std::optional<VirtAddr> ModuleReader::findHead(llvm::ArrayRef<MappedRun> runs,
+                                               VirtAddr lowest) const {
+  return findModuleHead(*reader_, runs, lowest, list_.offset,
                         [this](VirtAddr at) { return isModule(at); });
 }
 
@@ -318,12 +319,21 @@ llvm::Expected<ModuleList> readModuleList(const Kernel &kernel) {
     return readLearnedModules(kernel);
   llvm::Expected<ModuleReader> reader =
       ModuleReader::create(kernel.types(), kernel.reader());
-  if (!reader)
-    return reader.takeError();
+  if (!reader) {
+    // The file of debugging information has some of it alone.
+    llvm::Expected<ModuleList> learned = readLearnedModules(kernel);
+    if (!learned) {
+      llvm::consumeError(learned.takeError());
+      return reader.takeError();
+    }
+    llvm::consumeError(reader.takeError());
+    return learned;
+  }
   llvm::Expected<VirtAddr> head = kernel.address("modules");
   if (head)
     return reader->readAll(*head);
-  std::optional<VirtAddr> found = reader->findHead(kernel.image().imageRuns);
+  std::optional<VirtAddr> found = reader->findHead(
+      kernel.image().imageRuns, firstKernelPointer(kernel.image()));
   if (!found)
     return head.takeError();
   llvm::consumeError(head.takeError());

@@ -73,7 +73,8 @@ public:
   llvm::Expected<Module> read(VirtAddr at) const;
   /// The head of the list, where no symbol names it (kernels without
   /// KALLSYMS_ALL): a list_head in \p runs whose neighbours are modules.
-  std::optional<VirtAddr> findHead(llvm::ArrayRef<MappedRun> runs) const;
+  std::optional<VirtAddr> findHead(llvm::ArrayRef<MappedRun> runs,
+                                   VirtAddr lowest) const;
 
 private:
   /// struct module_layout, or the members that it was made of.

@@ -1,5 +1,7 @@
 #include "kernel/pages/PageFlags.h"
 
+#include "kernel/find/KernelArch.h"
+
 namespace vmpt {
 
 namespace {
@@ -35,6 +37,7 @@ PageFlags::PageFlags(const Kernel &kernel, PageLayout layout, MemoryMap map)
   hasSnapshots_ = code[2] || (!code[0] && version_ >= KernelVersion{6, 17});
   // "fs/proc/page: refactoring to reduce code duplication" (6.16) writes 0.
   const bool saysNothing = hasSnapshots_ || version_ >= KernelVersion{6, 16};
+  maxZeroOrder_ = kernel.image().arch->maxZeroPageOrder;
   noPageFlags_ = saysNothing ? 0 : kpf(KpfNoPage);
 }
 
@@ -54,9 +57,9 @@ std::vector<std::string> PageFlags::problems() const {
 /// The page of zeros, and the huge one. linux mm/memory.c zero_pfn,
 /// mm/huge_memory.c huge_zero_folio.
 void PageFlags::findZeroPages(const Kernel &kernel) {
-  const std::vector<std::optional<Symbol>> found =
-      kernel.symbols().findAll({"zero_page_pfn", "zero_pfn", "empty_zero_page",
-                                "huge_zero_folio", "huge_zero_page"});
+  const std::vector<std::optional<Symbol>> found = kernel.symbols().findAll(
+      {"zero_page_pfn", "zero_pfn", "empty_zero_page", "huge_zero_folio",
+       "huge_zero_page", "zero_page_mask"});
   const StructReader &reader = kernel.reader();
   auto wordOf = [&](size_t index) -> std::optional<uint64_t> {
     if (!found[index])
@@ -66,7 +69,12 @@ void PageFlags::findZeroPages(const Kernel &kernel) {
   for (size_t index : {0, 1})
     if (!zeroFrame_)
       zeroFrame_ = wordOf(index);
-  if (!zeroFrame_ && found[2]) {
+  // linux v6.12 arch/s390/include/asm/pgtable.h is_zero_pfn()
+  constexpr uint64_t maxFrames = 1024;
+  if (std::optional<uint64_t> mask = wordOf(5))
+    zeroFrames_ = std::min(*mask / pageBytes_, maxFrames - 1) + 1;
+  // With several it is a variable.
+  if (!zeroFrame_ && found[2] && !found[5]) {
     llvm::Expected<PhysAddr> physical =
         kernel.memory().translate(found[2]->address);
     if (physical)
@@ -81,22 +89,42 @@ void PageFlags::findZeroPages(const Kernel &kernel) {
     }
 }
 
-void PageFlags::learnZeroPage(uint64_t frame, bool isHuge) {
-  const PageFacts facts = look(frame);
+/// Could it be the page of zeros, or the huge one?
+bool PageFlags::holdsZeros(const PageFacts &facts, bool isHuge) {
   if (facts.state != PageFacts::State::Known || facts.isHugetlb ||
       facts.isAnon() || facts.isCompound != isHuge ||
       has(facts.head.flags, layout_.bits[KpfLru]) ||
       (!isHuge && !has(facts.page.flags, layout_.bits[KpfReserved])))
-    return;
+    return false;
   std::vector<uint8_t> bytes(pageBytes_);
-  if (memory_->physical().tryRead(PhysAddr(frame * pageBytes_), bytes) ||
-      !isZero(bytes))
+  return !memory_->physical().tryRead(PhysAddr(facts.frame * pageBytes_),
+                                      bytes) &&
+         isZero(bytes);
+}
+
+void PageFlags::learnZeroPage(uint64_t frame, bool isHuge) {
+  const PageFacts facts = look(frame);
+  if (!holdsZeros(facts, isHuge))
     return;
   if (isHuge && lacksHugeZeroPage()) {
     hugeZeroHead_ = facts.head.address;
     knowsHugeZero_ = true;
   } else if (!isHuge && lacksZeroPage()) {
-    zeroFrame_ = frame;
+    growZeroPages(frame);
+  }
+}
+
+/// The largest block around \p frame that the page allocator gives out in one
+/// piece and that may be all pages of zeros.
+void PageFlags::growZeroPages(uint64_t frame) {
+  zeroFrame_ = frame;
+  for (unsigned order = 1; order <= maxZeroOrder_; ++order) {
+    const uint64_t first = alignDown(frame, bit(order));
+    for (uint64_t each = first; each < first + bit(order); ++each)
+      if (!isZeroPage(each) && !holdsZeros(look(each), false))
+        return;
+    zeroFrame_ = first;
+    zeroFrames_ = bit(order);
   }
 }
 
@@ -320,7 +348,7 @@ uint64_t PageFlags::pageModelFlags(const PageFacts &facts) const {
                  ? kpf(KpfThp)
              : isHugeZero ? kpf(KpfZeroPage) | kpf(KpfThp)
                           : 0;
-  else if (zeroFrame_ == facts.frame)
+  else if (isZeroPage(facts.frame))
     flags |= kpf(KpfZeroPage);
   // "mm/page_idle: convert page_is_idle() to folio_test_idle()" (5.16).
   if (version_ >= KernelVersion{5, 16})
@@ -351,7 +379,7 @@ uint64_t PageFlags::folioModelFlags(const PageFacts &facts) const {
     flags |= kpf(KpfThp);
   else if (facts.head.address == hugeZeroHead_)
     flags |= kpf(KpfZeroPage) | kpf(KpfThp);
-  else if (zeroFrame_ == facts.frame)
+  else if (isZeroPage(facts.frame))
     flags |= kpf(KpfZeroPage);
   const uint64_t poison = kpf(KpfHwPoison);
   if (!facts.isHugetlb)

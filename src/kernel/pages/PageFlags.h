@@ -60,7 +60,9 @@ public:
   uint64_t count(const PageFacts &facts) const;
   /// How often this one page is mapped: the kernel's page_mapcount().
   int32_t mapCount(const PageFacts &facts) const;
-  bool isZeroPage(uint64_t frame) const { return zeroFrame_ == frame; }
+  bool isZeroPage(uint64_t frame) const {
+    return zeroFrame_ && frame - *zeroFrame_ < zeroFrames_;
+  }
   /// No symbol names the zero page, or the huge one: what processes map may
   /// show them (`learnZeroPage`).
   bool lacksZeroPage() const { return !zeroFrame_; }
@@ -74,6 +76,8 @@ public:
 private:
   PageFlags(const Kernel &kernel, PageLayout layout, MemoryMap map);
   void findZeroPages(const Kernel &kernel);
+  bool holdsZeros(const PageFacts &facts, bool isHuge);
+  void growZeroPages(uint64_t frame);
   std::optional<PageSnapshot> snapshot(VirtAddr at);
   VirtAddr headOf(const PageSnapshot &page);
   bool readHead(PageFacts &facts, VirtAddr head);
@@ -96,7 +100,10 @@ private:
   bool hasThp_ = true;
   bool hasSnapshots_ = false; ///< 6.17: kpageflags looks at a copy.
   uint64_t noPageFlags_ = 0;
+  /// The first page of zeros; s390x has several, one for each cache colour.
   std::optional<uint64_t> zeroFrame_;
+  uint64_t zeroFrames_ = 1;
+  unsigned maxZeroOrder_ = 0;
   VirtAddr hugeZeroHead_;
   bool knowsHugeZero_ = false;
   const AddressSpace *memory_;

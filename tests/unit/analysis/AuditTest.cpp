@@ -157,6 +157,30 @@ TEST_F(AuditTest, AKernelThatUsesNoNxHasNoWritableCode) {
   EXPECT_EQ(machine.gapOf(AuditRule::KernelWx), "");
 }
 
+// loongarch64.
+TEST_F(AuditTest, AKernelThatProtectsNothingHasNoWritableText) {
+  auto map = [&](VirtAddr at, PhysAddr first, uint64_t count) {
+    machine.tables().mapRange(at, first, Machine::kernelData, 3, count);
+  };
+  constexpr uint64_t imagePages = BuiltKernel::imageBytes / 4096;
+  map(machine.at(machine.built.physical), machine.built.physical, imagePages);
+  map(Machine::text, machine.built.physical, imagePages);
+  // The second table of the image, which was made before the others.
+  const VirtAddr second = Machine::text + 0x200000;
+  machine.built.memory->writeNumber<uint64_t>(
+      machine.tables().entryAddress(second, 2),
+      machine.tables().tableOf(second, 3).value | 3);
+  EXPECT_EQ(machine.audit(), "");
+  for (AuditRule rule :
+       {AuditRule::KernelTextWritable, AuditRule::KernelRodataWritable})
+    EXPECT_THAT(machine.gapOf(rule),
+                ::testing::HasSubstr("not_applicable: this kernel keeps none"));
+
+  // One page that is read-only, and the kernel does protect some.
+  machine.tables().map(page, Machine::ram, Machine::kernelRead, 3);
+  found(finding("kernel-rodata-writable", Machine::rodata, 0x10000));
+}
+
 // Its cost is that of what is mapped: page by page this would be hundreds of
 // millions of them.
 TEST_F(AuditTest, ATerabyteIsExecutable) {
@@ -429,6 +453,19 @@ TEST(AuditReport, EveryRuleHasAWordOfItsOwn) {
             std::string::npos);
   EXPECT_NE(textOf(parseAuditSeverity("fatal")).find("no severity"),
             std::string::npos);
+}
+
+/// s390x: amode31, below 2 GiB.
+TEST_F(AuditTest, CodeMayLieBesideTheImage) {
+  const VirtAddr low(0xffffb00000000000), high = low + 0x3000;
+  machine.kernelImage.regions.push_back(
+      {Region::Amode31, low, high - 1, "test"});
+  for (VirtAddr at : {low, high})
+    machine.tables().map(at, Machine::ram + 0x9000, Machine::kernelText, 3);
+  EXPECT_EQ(machine.audit(), finding("kernel-executable-data", high));
+  machine.tables().map(low, Machine::ram + 0x9000, 0x163, 3);
+  found(finding("kernel-executable-data", low));
+  found(finding("kernel-wx", low));
 }
 
 } // namespace

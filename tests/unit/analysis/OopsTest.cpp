@@ -188,6 +188,65 @@ TEST(OopsTest, ReadsAnOopsOfPower) {
   EXPECT_EQ(fault.cause, FaultCause::NotPresent);
 }
 
+/// Linux 6.1 of Debian.
+constexpr llvm::StringLiteral s390xFault =
+    "Unable to handle kernel pointer dereference in virtual kernel address "
+    "space\n"
+    "Failing address: 000003723c000000 TEID: 000003723c000803\n"
+    "Fault in home space mode while using kernel ASCE.\n"
+    "AS:0000000001290007 R3:000000000ff68007 S:0000000000000020 \n"
+    "Oops: 0010 ilc:3 [#1] SMP \n"
+    "CPU: 1 PID: 0 Comm: swapper/1 Not tainted 6.1.0-50-s390x #1\n"
+    "Krnl PSW : 0704e00180000000 0000000000370672 (kfree+0x42/0x108)\n"
+    "           R:0 T:1 IO:1 EX:1 Key:0 M:1 W:0 P:0 AS:3 CC:2 PM:0 RI:0 EA:3\n"
+    "Krnl GPRS: 0000000000000000 0000000000f08168 000003723c000000 "
+    "00000000ffffffff\n"
+    "           00000000005105e6 0000000002cd44a0 000000000000000a "
+    "0000000000000000\n"
+    "           0000000000179fe8 00000000005105fc 0000000f00000000 "
+    "0000000000000000\n"
+    "           0000000001e1ec00 0000000000000000 00000000005105fc "
+    "0000037fffdcbcb8\n"
+    "Krnl Code: 0000000000370660: ec2a06b93a55\trisbg\t%r2,%r10,6,185,58\n"
+    "           0000000000370666: c41800506f15\tlgrl\t%r1,0000000000d7e490\n";
+
+TEST(OopsTest, ReadsAnOopsOfS390x) {
+  const OopsLog log = parse("s390x", s390xFault);
+  ASSERT_EQ(log.events.size(), 1u);
+  const OopsEvent &event = log.events[0];
+  EXPECT_EQ(event.trap, Trap::MemoryFault);
+  EXPECT_EQ(event.address, VirtAddr(0x3723c000000));
+  EXPECT_EQ(event.code, 0x3723c000803u);
+  EXPECT_EQ(event.space, FaultSpace::Kernel);
+  EXPECT_EQ(event.root, 0x1290007u);
+  EXPECT_EQ(event.ip, "kfree+0x42/0x108");
+  EXPECT_EQ(event.walkLine,
+            "AS:0000000001290007 R3:000000000ff68007 S:0000000000000020 ");
+  EXPECT_EQ(event.cpu, 1u);
+  // Not the R3 of the tables.
+  EXPECT_EQ(event.findRegister("r3"), 0xffffffffu);
+  EXPECT_EQ(event.findRegister("r10"), 0xf00000000u);
+  EXPECT_EQ(event.findRegister("r15"), 0x37fffdcbcb8u);
+  EXPECT_FALSE(event.findRegister("as"));
+  EXPECT_FALSE(event.findRegister("code"));
+}
+
+TEST(OopsTest, S390xNamesTheSpaceOfAnAddress) {
+  const llvm::StringRef head = "Oops: 0010 ilc:3 [#1] SMP \n";
+  const auto spaceOf = [&](llvm::StringRef line) {
+    return parse("s390x", (head + line).str()).events.at(0).space;
+  };
+  EXPECT_EQ(spaceOf("Fault in primary space mode while using user ASCE."),
+            FaultSpace::User);
+  EXPECT_EQ(spaceOf("Fault in primary space mode while using gmap ASCE."),
+            FaultSpace::Unknown);
+  EXPECT_EQ(parse("s390x", "Unable to handle kernel paging request in virtual "
+                           "user address space\n")
+                .events.at(0)
+                .space,
+            FaultSpace::User);
+}
+
 TEST(OopsTest, JoinsTheWordBadOnlyRightBehindTheWay) {
   EXPECT_EQ(parse("x86_64", "BUG: unable to handle page fault for address: 10\n"
                             "PGD 1067 P4D fff0067 \nBAD\n")

@@ -1,6 +1,7 @@
 #include "analysis/Translator.h"
 
 #include "paging/modes/Arm64.h"
+#include "paging/modes/S390x.h"
 #include "paging/modes/X86_64.h"
 #include "support/BuiltKernel.h"
 
@@ -145,6 +146,29 @@ TEST(RegionAt, IsTheSmallest) {
             Region::KernelImage);
   EXPECT_EQ(findRegionAt(kernel, VirtAddr(0x3000))->region, Region::Vmalloc);
   EXPECT_EQ(findRegionAt(kernel, VirtAddr(0x9000)), nullptr);
+}
+
+/// Nothing is "not canonical" here.
+TEST(TranslatorOfS390x, AnAddressMayBeBeyondTheLimitOfItsTables) {
+  constexpr VirtAddr imageAt(0x3ffff800000);
+  BuiltKernel built(s390x::regionThird, imageAt, PhysAddr(0x274000));
+  built.dump.vmcoreinfo =
+      built.info("6.12.0", "SYMBOL(lowcore_ptr)=3ffffa00000\nIDENTITYBASE=0\n"
+                           "KERNELOFFSET=3ffff800000\n"
+                           "KERNELOFFPHYS=274000\n");
+  const KernelImage kernel = valueOf(built.find());
+  Diagnostics diagnostics;
+  auto debug = valueOf(Kernel::create(kernel, *built.memory, {}, diagnostics));
+  PageTableBuilder task(*built.memory, s390x::segments, PhysAddr(0x8000000));
+  task.map(VirtAddr(0x1000), PhysAddr(0x77000), 0x35, 1);
+  const Translator ofTask = Translator::ofTask(*debug, task.root());
+  EXPECT_EQ(ofTask.ask(VirtAddr(0x1000)).ending, Ending::Page);
+  EXPECT_EQ(ofTask.ask(VirtAddr(0x7fffffff)).ending, Ending::NoEntry);
+  EXPECT_EQ(ofTask.ask(VirtAddr(0x80000000)).ending, Ending::BeyondLimit);
+  const Translator ofKernel = Translator::ofKernel(*debug);
+  EXPECT_EQ(ofKernel.ask(imageAt).ending, Ending::Page);
+  EXPECT_EQ(ofKernel.ask(VirtAddr(0x40000000000)).ending, Ending::BeyondLimit);
+  EXPECT_EQ(ofKernel.ask(VirtAddr(~uint64_t(0))).ending, Ending::BeyondLimit);
 }
 
 } // namespace

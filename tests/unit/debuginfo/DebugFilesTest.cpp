@@ -189,6 +189,19 @@ TEST(SystemMap, FindsNamesAndMovesOnlyKernelAddresses) {
   EXPECT_FALSE(found[3]);
 }
 
+/// s390x: the image is linked to 1 MiB and placed near the top.
+TEST(SystemMap, AnImageThatIsLinkedLowMovesAsAWhole) {
+  auto map = openMap("00000000000ff000 D below\n"
+                     "0000000000100000 T _stext\n"
+                     "00000000006aac00 D init_task\n"
+                     "00000000006ab000 A absolute\n");
+  ASSERT_TRUE(map);
+  map->relocate(0x3ffff874000, VirtAddr(0x100000));
+  EXPECT_EQ(map->find("init_task")->address, VirtAddr(0x3fffff1ec00));
+  EXPECT_EQ(map->find("below")->address, VirtAddr(0xff000));
+  EXPECT_EQ(map->find("absolute")->address, VirtAddr(0x6ab000));
+}
+
 TEST(SystemMap, ThirtyTwoBitAddressesWrapAtThirtyTwoBits) {
   auto map = openMap("c1000000 T _stext\nc1000100 T sample\n");
   ASSERT_TRUE(map);

@@ -6,6 +6,7 @@
 #include "paging/modes/I386.h"
 #include "paging/modes/Modes.h"
 #include "paging/modes/RiscV64.h"
+#include "paging/modes/S390x.h"
 #include "paging/modes/X86_64.h"
 
 #include "gtest/gtest.h"
@@ -222,6 +223,48 @@ TEST(CrashArchTest, DecodesWhatAnInstructionOfArm64Accesses) {
   for (const uint32_t bits : {0xd503201fu, 0x14000000u, 0xd63f0000u, 0u})
     EXPECT_FALSE(decode(bits)) << bits; // nop, b, blr, udf
   EXPECT_FALSE(crashArchArm64.decodeAccess(0xb9400021, {}, 0));
+}
+
+/// Linux 6.1 of Debian: kfree() of what is no address, the first from a log.
+TEST(CrashArchTest, S390xSaysWhoseTheAddressIs) {
+  const CrashArch &arch = *findKernelArch(Arch::S390x)->crash;
+  struct Teid {
+    uint64_t teid, page;
+    FaultSpace space;
+    FaultAccess access;
+  };
+  const Teid teids[] = {
+      {0x3723c000803, 0x3723c000000, FaultSpace::Kernel, FaultAccess::Read},
+      {0x483, 0, FaultSpace::Kernel, FaultAccess::Write},
+      {0x3ff8bfa7400, 0x3ff8bfa7000, FaultSpace::Kernel, FaultAccess::Write},
+      {0x3ff8bfa7801, 0x3ff8bfa7000, FaultSpace::User, FaultAccess::Read},
+      {0x3ff8bfa7002, 0x3ff8bfa7000, FaultSpace::User, FaultAccess::Unknown}};
+  for (const Teid &test : teids) {
+    const FaultCode found = arch.decodeCode(test.teid);
+    EXPECT_EQ(found.space, test.space) << test.teid;
+    EXPECT_EQ(found.access, test.access) << test.teid;
+    EXPECT_EQ(found.address, VirtAddr(test.page)) << test.teid;
+  }
+}
+
+/// The line of a process's table begins with its ASCE, which the log alone has.
+TEST(CrashArchTest, PrintsTheLineOfS390x) {
+  EXPECT_EQ(print(s390x::regionThird, {0xff68007, 0x20}, 0x3723c000000,
+                  "6.1.176", true)
+                .line,
+            "AS:0000000042fc9007 R3:000000000ff68007 S:0000000000000020 ");
+  EXPECT_EQ(print(s390x::regionThird, {0x24}, 0).line, "");
+  KernelImage image;
+  image.arch = findKernelArch(Arch::S390x);
+  image.mode = s390x::regionThird;
+  KernelWalk walk;
+  walk.root = PhysAddr(0x2cc0000);
+  walk.steps.push_back({0, PhysAddr(0x1000), 0x24});
+  EXPECT_EQ(image.arch->crash
+                ->printWalk({image, s390x::regionThird, walk, false, "sh",
+                             nullptr, 0x2cc01c7})
+                .line,
+            "AS:0000000002cc01c7 R3:0000000000000024 ");
 }
 
 } // namespace

@@ -193,4 +193,25 @@ TEST(Ppc64leKernel, UserAddressesEndByPageSize) {
   EXPECT_EQ(image.arch->lastUserAddress(image), VirtAddr(lowBits(46)));
 }
 
+/// The same tables, and the same file: QEMU's headers are big-endian for both.
+TEST(Ppc64leKernel, BigEndianOnesAreRefusedInASentence) {
+  for (bool isBig : {false, true}) {
+    BuiltKernel built(ppc64le::radix64K, imageAt, physicalAt);
+    for (uint64_t at = 0; at < 160; at += 8) {
+      const uint64_t pointer = imageAt.value + BuiltKernel::dataOffset + at;
+      built.memory->writeNumber<uint64_t>(built.physical +
+                                              BuiltKernel::dataOffset + at,
+                                          isBig ? byteSwap(pointer) : pointer);
+    }
+    std::string text = infoOf(built, ppc64le::radix64K);
+    text += "SYMBOL(init_uts_ns)=" +
+            hex(built.image + BuiltKernel::dataOffset + 0x40).substr(2) + "\n";
+    built.dump.vmcoreinfo = text;
+    if (isBig)
+      EXPECT_THAT(built.failure(), HasSubstr("it is a big-endian kernel"));
+    else
+      EXPECT_EQ(valueOf(built.find()).root, built.tables.root());
+  }
+}
+
 } // namespace

@@ -243,4 +243,40 @@ TEST(S390xKernel, TasksHaveADepthOfTheirOwn) {
   }
 }
 
+std::string regionText(const KernelImage &kernel, Region wanted) {
+  std::string text;
+  for (const KernelRegion &region : kernel.regions)
+    if (region.region == wanted)
+      text += hex(region.first) + "-" + hex(region.last) + "\n";
+  return text;
+}
+
+/// Code that has to lie below 2 GiB, and pages of the CPUs.
+TEST(S390xKernel, LowCodeAndLowcoresAreRegions) {
+  BuiltKernel built(s390x::regionThird, imageAt, physicalAt);
+  built.dump.vmcoreinfo =
+      built.info("6.12.0", newKeys + "SAMODE31=371000\nEAMODE31=374000\n"
+                                     "NUMBER(VMALLOC_START)=0x37fff800000\n");
+  const KernelImage kernel = valueOf(built.find());
+  EXPECT_EQ(regionText(kernel, Region::Amode31), "0x371000-0x373fff\n");
+  EXPECT_NE(regionText(kernel, Region::Lowcore).find("0x0-0x1fff\n"),
+            std::string::npos);
+}
+
+/// Before 5.15 VMCOREINFO says it by other names, before 6.1 no marker does.
+TEST(S390xKernel, OldKernelsNameTheirLowCodeInVmcoreinfoAlone) {
+  const std::pair<const char *, bool> keys[] = {
+      {"SDMA=1673000\nEDMA=1676000\n", true},
+      {"SAMODE31=1676000\nEAMODE31=1673000\n", false},
+      {"SDMA=1676000\nEDMA=1673000\n", false}};
+  for (const auto &[text, isSound] : keys) {
+    BuiltKernel built(s390x::regionThird, oldImageAt, PhysAddr(0x400000));
+    built.dump.vmcoreinfo = built.info("5.10.0", text);
+    EXPECT_EQ(regionText(valueOf(built.find()), Region::Amode31)
+                      .find("0x1673000-0x1675fff\n") != std::string::npos,
+              isSound)
+        << text;
+  }
+}
+
 } // namespace

@@ -144,4 +144,15 @@ TEST_F(LearnedModulesTest, ATornList) {
   EXPECT_THAT(textOf(read()), HasSubstr("broken"));
 }
 
+/// ptlab.ko of arm: its only function is __init, and was freed.
+TEST_F(LearnedModulesTest, AModuleMayHaveNoTextLeft) {
+  const VirtAddr one = addWithParts("ptlab");
+  objects().setWord(one + partsAt, 0);
+  setNumber(one + partsAt + 8, 0);
+  const ModuleList list = valueOf(read());
+  ASSERT_EQ(list.modules.size(), 1u);
+  EXPECT_EQ(list.modules[0].name, "ptlab");
+  EXPECT_EQ(list.modules[0].sizeBytes, 0x4000u);
+}
+
 } // namespace

@@ -156,9 +156,9 @@ TEST(ModuleListTest, TheHeadIsFoundByItsShape) {
   image.size = 4096;
   auto reader =
       valueOf(ModuleReader::create(made.kernel.types(), made.kernel.reader()));
-  EXPECT_EQ(reader.findHead({image}), made.head);
+  EXPECT_EQ(reader.findHead({image}, VirtAddr(bit(63))), made.head);
   made.kernel.setWord(page + 0x128, 0xffff888000000000); // next is no module
-  EXPECT_EQ(reader.findHead({image}), std::nullopt);
+  EXPECT_EQ(reader.findHead({image}, VirtAddr(bit(63))), std::nullopt);
 }
 
 } // namespace

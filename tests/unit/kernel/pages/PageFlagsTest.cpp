@@ -266,4 +266,39 @@ TEST_F(PageFlagsTest, AMemberOutsideTheStruct) {
               HasSubstr("at offset 0x3c lies outside its 0x40 bytes"));
 }
 
+/// s390x: zero_page_mask has the bits of an address that choose one of them.
+TEST_F(PageFlagsTest, TheKernelMayHaveSeveralPagesOfZeros) {
+  const VirtAddr mask = pages.objects.allocate(8);
+  pages.symbols["zero_page_mask"] = mask;
+  pages.objects.setWord(pages.zeroFrame, 32);
+  pages.objects.setWord(mask, 0x1f000);
+  for (uint64_t frame : {32, 33, 63})
+    EXPECT_TRUE(at(frame) & kpf(KpfZeroPage)) << frame;
+  for (uint64_t frame : {31, 64})
+    EXPECT_FALSE(at(frame) & kpf(KpfZeroPage)) << frame;
+}
+
+TEST_F(PageFlagsTest, AMaskOfNoSizeMarksNotAllMemory) {
+  const VirtAddr mask = pages.objects.allocate(8);
+  pages.symbols["zero_page_mask"] = mask;
+  pages.objects.setWord(pages.zeroFrame, 0);
+  pages.objects.setWord(mask, ~uint64_t(0));
+  EXPECT_TRUE(at(1023) & kpf(KpfZeroPage));
+  EXPECT_FALSE(flags_->isZeroPage(1024));
+}
+
+/// They come from the page allocator: 1 << order of them, at a multiple.
+TEST_F(PageFlagsTest, SeveralPagesOfZerosAreLearnedFromOne) {
+  pages.symbols.erase("zero_pfn");
+  pages.maxZeroPageOrder = 7;
+  pages.objects.memory.addZeros(PhysAddr(30 * 4096), 20 * 4096);
+  for (uint64_t frame = 31; frame < 41; ++frame)
+    pages.setFlags(frame, {"PG_reserved"});
+  PageFlags flags = pages.flags();
+  flags.learnZeroPage(37, false);
+  EXPECT_FALSE(flags.lacksZeroPage());
+  for (uint64_t frame = 30; frame < 50; ++frame)
+    EXPECT_EQ(flags.isZeroPage(frame), frame >= 32 && frame < 40) << frame;
+}
+
 } // namespace
