@@ -108,7 +108,11 @@ def means(record, words):
     if "present" not in record:  # arm
         return (record["writable"], record["executable"], record["user"]) == (
             "RW" in words, "x" in words, "USR" in words)
-    if "pte" in words:  # ppc64le
+    if words & {"SUC", "CC", "WUC"}:  # loongarch64; an entry that is not valid grants nothing
+        valid = "V" in words
+        expected = {"present": "P" in words, "writable": valid and "RW" in words, "executable": valid and "x" in words,
+                    "dirty": valid and "D" in words, "accessed": valid}
+    elif "pte" in words:  # ppc64le
         expected = {"present": bool({"valid", "present"} & words), "writable": "w" in words, "executable": "X" in words,
                     "user": "user" in words, "dirty": "dirty" in words, "accessed": "accessed" in words}
     elif "user" not in record:  # s390x

@@ -6,6 +6,8 @@ the moment of the dump) and the dumps that case.json names. Small cases are in
 testdata/kernels; full ones are looked for in $VMPT_TRUTH, else in
 ../shared/truth beside the source root.
 
+Where the kernel prints none (loongarch64), mappings.txt has what the guest mapped.
+
 For every dump: `vmpt kernel DUMP` is kernel.txt to the byte; so is the listing
 of what `vmpt trim` cuts from it, and `vmpt info` says the same of both. The
 first ELF dump of a case is also laid out as raw memory and listed from that,
@@ -19,8 +21,11 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from cases import find_cases, listing_problem, make_raw, truth_cases, unpack
+from cases import expected_listing, find_cases, listing_problem, make_raw, truth_cases, unpack
 from tap import Tap, first_difference, run
+
+PAGE, BITS = 16384, 0xFFF  # loongarch64: of the case that has them; all below the address
+
 
 def lasting_sections(text):
     """What info says of any dump, trimmed or not: all but how it was cut and what memory it holds."""
@@ -80,17 +85,29 @@ def check_poorer(tap, vmpt, name, dump, expected, folder):
         poorer.unlink()
 
 
+def mappings_problem(vmpt, dump, path):
+    """What the guest mapped, by its own log: the bits of the first and the last entry."""
+    for line in path.read_text().splitlines():
+        name, start, bits, pages = line.split()
+        for page in {0, int(pages) - 1}:
+            result = run(vmpt, "translate", dump, hex(int(start, 16) + page * PAGE), "--format", "json")
+            entry = json.loads(result.stdout)["addresses"][0]["steps"][-1]["value"] if result.stdout else "0x0"
+            if int(entry, 16) & BITS != int(bits, 16):
+                return f"page {page} of {name} at {start} has the entry {entry}: {result.stderr.decode(errors='replace')}"
+    return None
+
+
 def check_case(tap, vmpt, case_folder):
     case = json.loads((case_folder / "case.json").read_text())
-    text = case_folder / "kernel.txt"
     raw_from = next((d for d in case["dumps"] if is_whole_memory(d)), None)
     for dump_name in case["dumps"]:
         with tempfile.TemporaryDirectory(prefix="vmpt-kernels-") as temporary:
             folder = Path(temporary)
             dump = unpack(case_folder / dump_name, folder)
             name = f"{case_folder.parent.name}/{case_folder.name} {dump_name}"
-            # Linux lists no tables on loongarch64: there the text is our own.
-            expected = text.read_bytes() if text.exists() else run(vmpt, "kernel", dump).stdout
+            expected = expected_listing(vmpt, case_folder, dump)
+            if (case_folder / "mappings.txt").exists():
+                tap.report(mappings_problem(vmpt, dump, case_folder / "mappings.txt"), f"{name}: mappings")
             whole = dump_name == raw_from and not case.get("trimmed")
             check_dump(tap, vmpt, name, dump, expected, folder, whole)
             if whole and case["arch"] == "x86_64":

@@ -9,7 +9,7 @@ address. Where the kernel's vmlinux is installed (Debian's
 linux-image-RELEASE-dbg), crash opens the new file with it and drgn lists all
 tasks. Programs that are not installed are skipped, and so are cases that are
 not there. The small cases of testdata/kernels are always there: their memory
-goes through convert as ELF and as LiME.
+goes through convert as ELF, as kdump and as LiME.
 
 Usage: convert.py VMPT SOURCE_ROOT       (prints TAP)
 """
@@ -22,11 +22,12 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from cases import (find_cases, find_dumps, listing_problem, load_segments, make_lime, make_raw,
+from cases import (expected_listing, find_cases, find_dumps, listing_problem, load_segments, make_lime, make_raw,
                    truth_cases, unpack)
+from containers import make_kdump
 from tap import Tap, first_difference, run
 
-# One kernel of each architecture that these programs know; the smallest.
+# One kernel of each architecture, the smallest, with the programs that know it.
 CASES = {
     "x86_64-6.1-lab-4level-pti": ["makedumpfile", "crash", "drgn"],
     "x86_64-5.10-debian-4level-pti": ["makedumpfile", "drgn"],
@@ -36,6 +37,10 @@ CASES = {
     "arm64-6.1-4k-va48-novmcoreinfo": ["drgn"],
     "i386-6.1-debian-pae-pti": ["drgn"],
     "riscv64-6.1-sv39": ["drgn"],
+    "arm-6.12-lpae": [],
+    "loongarch64-6.12-16k": [],
+    "ppc64le-6.12-4k-radix": [],
+    "s390x-6.12": [],
 }
 DRGN_BANNER = """
 import drgn, sys
@@ -92,7 +97,7 @@ class Case:
         self.tap, self.vmpt, self.source, self.folder = tap, vmpt, source, folder
         case = json.loads((source / "case.json").read_text())
         self.dumps, self.release = case["dumps"], case["release"]
-        self.expected = (source / "kernel.txt").read_bytes()
+        self.expected = b""
         self.programs = CASES.get(source.name, []) if not case.get("trimmed") else []
         self.banner = banner_address(source) if self.programs else None
 
@@ -189,6 +194,7 @@ class Case:
     def check(self):
         elf = next(name for name in self.dumps if name.endswith(".elf.zst"))
         dump = unpack(self.source / elf, self.folder)
+        self.expected = expected_listing(self.vmpt, self.source, dump)
         self.check_form("ELF", [dump])
         is_whole = "d31" not in elf
         if is_whole:
@@ -205,7 +211,11 @@ class Case:
         for _, dump in find_dumps(self.source, self.folder):
             if not load_segments(dump):
                 continue  # a stream without its pages: convert names them, and is not whole
+            self.expected = expected_listing(self.vmpt, self.source, dump)
             self.check_form("ELF", [dump])
+            self.check_form("kdump", [make_kdump(dump, self.folder / "kdump")])
+            if not (self.source / "kernel.txt").exists():
+                continue  # through loongarch64's window the image has no end: what trim left out is missed, and said
             lime = [make_lime(dump, self.folder)]
             note = run(self.vmpt, "vmcoreinfo", dump)
             if note.returncode == 0:  # the page that has it is not among those that were kept
@@ -221,7 +231,7 @@ def main():
     for case in find_cases(source / "testdata/kernels"):
         with tempfile.TemporaryDirectory(prefix="vmpt-convert-") as folder:
             Case(tap, vmpt, case, Path(folder)).check_small()
-    for case in truth_cases(tap, source, machines=False):
+    for case in truth_cases(tap, source):
         if case.name in CASES:
             with tempfile.TemporaryDirectory(prefix="vmpt-convert-") as folder:
                 Case(tap, vmpt, case, Path(folder)).check()

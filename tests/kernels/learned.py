@@ -20,7 +20,7 @@ from judge import NO_GATE, maps_problem, names_problem, threads_problem
 def main():
     vmpt, source, words = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
     tap = Tap()
-    for case in truth_cases(tap, source, machines=False):
+    for case in truth_cases(tap, source):
         if words and not any(word in case.name for word in words):
             continue
         with tempfile.TemporaryDirectory(prefix="vmpt-learned-") as folder:

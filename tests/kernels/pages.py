@@ -157,30 +157,15 @@ def list_problem(vmpt, case, dump, types, path, page_shift):
     return first_difference(text.encode(), ranges)
 
 
-# Where `vmpt pages` is not the kernel's own yet: "frames", a pid, or a file of page-types alone.
-ZERO_PAGES = "the kernel has several pages of zeros, by address; vmpt knows the first"
-GAPS = {
-    ("s390x-6.12", "frames"): ZERO_PAGES,
-    ("s390x-6.12", "59.L"): ZERO_PAGES,
-    ("s390x-6.12", "76.L"): ZERO_PAGES,
-}
-
-
 def check_dump(tap, vmpt, name, dump, types, case):
     facts = json.loads((case / "case.json").read_text())
     version = tuple(int(word) for word in facts["release"].split("-")[0].split("+")[0].split(".")[:2])
     page_shift = next((shift for word, shift in (("64k", 16), ("16k", 14)) if word in facts["name"]), 12)
-    if gap := GAPS.get((case.name, "frames")):
-        tap.skip(f"{name}: frames", gap)
-    else:
-        tap.report(frames_problem(vmpt, case, dump, types, version, 1 << page_shift), f"{name}: frames")
+    tap.report(frames_problem(vmpt, case, dump, types, version, 1 << page_shift), f"{name}: frames")
     for process in sorted(case.glob("proc/*"), key=lambda p: int(p.name)):
         if (process / "pages").exists():
             tap.report(pagemap_problem(vmpt, dump, types, process), f"{name}: pagemap of {process.name}")
     for path in sorted(case.glob("page-types/*.L")):
-        if gap := GAPS.get((case.name, path.stem)) or GAPS.get((case.name, path.name)):
-            tap.skip(f"{name}: page-types of {path.stem}", gap)
-            continue
         tap.report(list_problem(vmpt, case, dump, types, path, page_shift), f"{name}: page-types of {path.stem}")
 
 

@@ -23,7 +23,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from cases import find_cases, find_dumps, listing_problem, load_segments, truth_cases
+from cases import expected_listing, find_cases, find_dumps, listing_problem, load_segments, truth_cases
 from tap import Tap, run
 
 PRESENT, PAGE_SIZE_BIT = 1, 1 << 7
@@ -197,9 +197,9 @@ def main():
             if words and not any(word in case.name for word in words):
                 continue
             described = json.loads((case / "case.json").read_text())
-            expected = (case / "kernel.txt").read_bytes()
             is_small = case in small
             for name, dump in find_dumps(case, folder):
+                expected = expected_listing(vmpt, case, dump)
                 if not load_segments(dump) or "paging" in name:
                     continue
                 name = f"{case.name}: {name}"

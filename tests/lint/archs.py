@@ -17,7 +17,7 @@ REGISTRY = "src/memory/Archs.def"
 ROOMS = ["src/paging/modes", "src/kernel/arch", "src/listing"]
 FILES = ["src/paging/modes/{}.h", "src/kernel/arch/{}.cpp", "src/listing/{}.cpp",
          "tests/unit/kernel/arch/{}Test.cpp", "tests/unit/listing/{}Test.cpp"]
-TEXTS = ["docs/man/vmpt.1", "docs/support.md"]
+TEXTS = ["docs/man/vmpt.1", "docs/support.md", "docs/schema/roots.json"]
 # The list of modes includes all of them; rows of traits cannot name enumerators.
 INCLUDES_ALL = "src/paging/modes/Modes.cpp"
 
@@ -35,11 +35,15 @@ def is_own(path, arch):
 
 def strays(root, archs):
     """Lines outside that name an enumerator, a namespace or a header of one."""
+    # Few lines have any of these; only they are looked at one by one.
+    suspect = re.compile("Arch::|using |paging/modes/|" + "|".join(f"{name}::" for name in archs.values()))
     for file in sorted((root / "src").rglob("*")):
         if file.suffix not in (".h", ".cpp", ".def"):
             continue
         path = file.relative_to(root)
         for number, line in enumerate(file.read_text().splitlines(), 1):
+            if not suspect.search(line):
+                continue
             code = line.split("//")[0]
             if re.search(r"using\s+(enum|namespace)\s+(vmpt::)?(Arch|" + "|".join(archs.values()) + r")\b", code):
                 yield f"{path}:{number}: {line.strip()}\n  hides which architecture is asked for"

@@ -11,7 +11,7 @@ ROOT = Path(os.environ["VMPT_SOURCE"])
 sys.path.insert(0, str(ROOT / "tests/support"))
 from cases import find_cases, unpack  # noqa: E402
 
-KERNELS = {case.name: case for case in find_cases(ROOT / "testdata/kernels")}
+KERNELS = {case.name: case for case in find_cases(ROOT / "testdata/kernels") if (case / "kernel.txt").exists()}
 TASKS = {case.name: case for case in find_cases(ROOT / "testdata/tasks")}
 
 

@@ -9,26 +9,36 @@ PT_NOTE = 4
 BLOCK = 4096
 
 
+def order_of(dump):
+    """"<" or ">", as the headers of an ELF core have it."""
+    with open(dump, "rb") as file:
+        return "<" if file.read(6)[5] == 1 else ">"
+
+
 def read_notes(dump):
-    """The bytes of the first PT_NOTE of an ELF64 core, little-endian."""
+    """The bytes of the first PT_NOTE of an ELF core."""
+    order = order_of(dump)
     with open(dump, "rb") as file:
         header = file.read(64)
-        phoff, = struct.unpack_from("<Q", header, 32)
-        count, = struct.unpack_from("<H", header, 56)
+        is_wide = header[4] == 2
+        phoff, = struct.unpack_from(order + ("Q" if is_wide else "I"), header, 32 if is_wide else 28)
+        count, = struct.unpack_from(order + "H", header, 56 if is_wide else 44)
         file.seek(phoff)
-        for kind, _, offset, _, _, size, _, _ in struct.iter_unpack("<IIQQQQQQ", file.read(count * 56)):
+        headers = file.read(count * (56 if is_wide else 32))
+        for values in struct.iter_unpack(order + ("IIQQQQQQ" if is_wide else "8I"), headers):
+            kind, offset, size = values[0], values[2 if is_wide else 1], values[5 if is_wide else 4]
             if kind == PT_NOTE:
                 file.seek(offset)
                 return file.read(size)
     return b""
 
 
-def vmcoreinfo_of(notes):
+def vmcoreinfo_of(notes, order="<"):
     """(offset, size) of the VMCOREINFO text in notes, or (0, 0)."""
     at = notes.find(b"VMCOREINFO\0\0")
     if at < 12:
         return 0, 0
-    _, size, _ = struct.unpack_from("<III", notes, at - 12)
+    _, size, _ = struct.unpack_from(order + "III", notes, at - 12)
     return at + 12, size
 
 
@@ -50,24 +60,29 @@ def make_bitmap(frames, size):
 
 
 def make_kdump(dump, path, machine=None):
-    """diskdump_header, kdump_sub_header (makedumpfile IMPLEMENTATION), two bitmaps, descriptors, data."""
+    """diskdump_header, kdump_sub_header (makedumpfile IMPLEMENTATION), two bitmaps, descriptors, data.
+
+    In the byte order of the core's headers, and for machines that QEMU has no name for with none.
+    """
+    order = order_of(dump)
     with open(dump, "rb") as file:
-        machine = machine or {62: b"x86_64", 183: b"aarch64", 243: b"riscv64", 3: b"i686"}[
-            struct.unpack_from("<H", file.read(64), 18)[0]]
+        header = file.read(64)
+        names = {62: b"x86_64", 183: b"aarch64", 243: b"riscv64", 3: b"i686", 22: b"S390X"}
+        machine = machine or names.get(struct.unpack_from(order + "H", header, 18)[0], b"Unknown")
+    is_wide = header[4] == 2 and machine != b"i686"  # a long has 8 bytes
     notes = read_notes(dump)
     frames = [frame for frame, _ in read_pages(dump)]
     top = frames[-1] + 1
     bitmap_bytes = -(-(-(-top // 8)) // BLOCK) * BLOCK
-    is_wide = machine != b"i686"  # a long has 8 bytes
     sub_bytes = 104 if is_wide else 80
     sub_blocks = -(-(sub_bytes + len(notes)) // BLOCK)
-    text, text_size = vmcoreinfo_of(notes)
+    text, text_size = vmcoreinfo_of(notes, order)
     notes_at = BLOCK + sub_bytes
     name = [b"Linux", b"node", b"6.1.0", b"#1", machine, b"domain"]
-    header = b"KDUMP   " + struct.pack("<i", 6) + b"".join(word.ljust(65, b"\0") for word in name)
+    header = b"KDUMP   " + struct.pack(order + "i", 6) + b"".join(word.ljust(65, b"\0") for word in name)
     header = header.ljust(408 if is_wide else 404, b"\0") + struct.pack(
-        "<qqIiiIIIIIIi" if is_wide else "<iiIiiIIIIIIi", 0, 0, 1, BLOCK, sub_blocks, 2 * bitmap_bytes // BLOCK, min(top, (1 << 32) - 1), 0, 0, 0, 0, 1)
-    sub = struct.pack("<QiiQQQQQQQQQQQ" if is_wide else "<IiiIIQIQIQIQQQ", 0, 0, 0, 0, 0, notes_at + text if text else 0, text_size,
+        order + ("qqIiiIIIIIIi" if is_wide else "iiIiiIIIIIIi"), 0, 0, 1, BLOCK, sub_blocks, 2 * bitmap_bytes // BLOCK, min(top, (1 << 32) - 1), 0, 0, 0, 0, 1)
+    sub = struct.pack(order + ("QiiQQQQQQQQQQQ" if is_wide else "IiiIIQIQIQIQQQ"), 0, 0, 0, 0, 0, notes_at + text if text else 0, text_size,
                       notes_at, len(notes), 0, 0, 0, 0, top)
     bitmap = make_bitmap(frames, bitmap_bytes)
     start = BLOCK * (1 + sub_blocks) + 2 * bitmap_bytes
@@ -82,7 +97,7 @@ def make_kdump(dump, path, machine=None):
             packed = zlib.compress(page, 1)
             flags = 1 if len(packed) < BLOCK else 0
             packed = packed if flags else page
-            descriptors += struct.pack("<qIIQ", at, len(packed), flags, 0)
+            descriptors += struct.pack(order + "qIIQ", at, len(packed), flags, 0)
             out.write(packed)
             at += len(packed)
         out.seek(start)
