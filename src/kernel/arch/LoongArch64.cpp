@@ -125,12 +125,6 @@ RootJudgement findEmptyEntries(const PhysicalMemory &memory, PagingMode &mode,
   return {RootVerdict::Confirmed, "", false};
 }
 
-RootJudgement judge(const PhysicalMemory &memory, const PagingMode &mode,
-                    PhysAddr root) {
-  PagingMode found = mode;
-  return findEmptyEntries(memory, found, root);
-}
-
 /// From the text to behind any bss; the window maps it in one piece.
 std::vector<MappedRun> mapImage(const RootQuery &query,
                                 const AddressSpace &memory) {
@@ -241,7 +235,7 @@ const KernelArch kernelArchLoongArch64 = {
     .softwareBits = softwareBits,
     .crash = &crashArchLoongArch64,
     .options = options,
-    .judgeRoot = judge,
+    .judgeRoot = findEmptyEntries,
     .rootProof = "its empty entries lead to tables of nothing",
     .tasksMapKernel = false,
     .sectionSizeBits = sectionSizeBits,

@@ -93,8 +93,8 @@ std::vector<RootGuess> guessRoots(const RootQuery &, VirtAddr self) {
 
 /// A table of Linux's under a hash table: what is in use leads to memory, and
 /// one way of the kernel's ends at a page.
-RootJudgement judgeHashRoot(const PhysicalMemory &memory,
-                            const PagingMode &mode, PhysAddr root) {
+RootJudgement judgeHashRoot(const PhysicalMemory &memory, PagingMode &mode,
+                            PhysAddr root) {
   std::vector<uint8_t> raw(mode.tableBytes(0));
   if (auto absent = memory.tryRead(root, raw))
     return {RootVerdict::Unconfirmed,

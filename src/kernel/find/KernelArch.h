@@ -87,8 +87,9 @@ struct KernelArch {
   /// What --phys-base stands for, as the root has it.
   std::optional<uint64_t> (*physBase)(const KernelImage &) = nullptr;
   /// What proves a root where no table maps it, in modes whose direct window it
-  /// lies in. Of others it is the fixed point.
-  RootJudgement (*judgeRoot)(const PhysicalMemory &, const PagingMode &,
+  /// lies in; fills in what the root tells of the mode. Of others it is the
+  /// fixed point.
+  RootJudgement (*judgeRoot)(const PhysicalMemory &, PagingMode &,
                              PhysAddr root) = nullptr;
   /// What that has shown.
   llvm::StringLiteral rootProof = "";

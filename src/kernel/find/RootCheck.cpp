@@ -141,8 +141,10 @@ RootJudgement judgeRoot(const PhysicalMemory &memory, const PagingMode &mode,
   if (root == PhysAddr(0))
     return refuted("page 0 of physical memory holds no page table");
   auto *judge = findKernelArch(mode.arch)->judgeRoot;
-  if (judge && !mode.windows.empty())
-    return judge(memory, mode, root);
+  if (judge && !mode.windows.empty()) {
+    PagingMode found = mode;
+    return judge(memory, found, root);
+  }
   if (!isFixedPoint(memory, mode, root, symbols.self))
     return judgeIncomplete(memory, mode, root, symbols.self);
   auto entries = readTable(memory, mode, root);

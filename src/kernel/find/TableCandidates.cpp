@@ -11,7 +11,7 @@ namespace vmpt {
 
 namespace {
 
-/// Of that many the rest is not judged.
+/// Of that many of a mode the rest is not judged.
 constexpr size_t maxCandidates = size_t(1) << 18;
 constexpr uint64_t blockBytes = uint64_t(64) << 10, pageBytes = 4096;
 
@@ -78,7 +78,6 @@ TableCandidates findTableCandidates(const PhysicalMemory &memory,
   TableCandidates found;
   for (const PagingMode *mode : modes)
     found.byMode.push_back({mode, {}});
-  size_t count = 0;
   scanMemory<Tables>(
       memory, diagnostics, "looking for top tables",
       [&](const MemoryPiece &piece, Tables &tables) {
@@ -87,11 +86,11 @@ TableCandidates findTableCandidates(const PhysicalMemory &memory,
       [&](const Tables &tables) {
         for (auto [mode, roots] : llvm::zip(found.byMode, tables))
           for (PhysAddr root : roots) {
-            found.isCut |= count == maxCandidates;
-            if (found.isCut)
-              return false;
+            if (mode.second.size() == maxCandidates) {
+              found.isCut = true;
+              break;
+            }
             mode.second.push_back(root);
-            ++count;
           }
         return true;
       });

@@ -1,17 +1,19 @@
 #include "kernel/find/TopTables.h"
 
-#include "kernel/find/CollectRuns.h"
 #include "kernel/find/KernelArch.h"
+#include "kernel/find/LinearRuns.h"
 #include "kernel/find/RootCheck.h"
+#include "kernel/find/RootDistance.h"
+#include "kernel/find/SoundTables.h"
 #include "kernel/find/TableCandidates.h"
-#include "paging/AddressSpace.h"
+#include "kernel/find/TablesOfRoots.h"
 #include "paging/TableUse.h"
 #include "paging/Translate.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/xxhash.h"
 
 #include <algorithm>
-#include <cstring>
 #include <map>
 #include <tuple>
 #include <unordered_set>
@@ -26,10 +28,11 @@ llvm::StringRef getTopTableName(TopTableKind kind) {
 
 namespace {
 
-/// What may be followed in all, so that crafted tables have an end.
-constexpr size_t maxRunsInAll = size_t(1) << 24, maxRuns = size_t(1) << 17;
-constexpr size_t maxBelow = size_t(1) << 20, maxLarge = 256;
-constexpr uint64_t maxTablesBelow = uint64_t(1) << 16;
+constexpr uint64_t maxTablesBelow = uint64_t(1) << 16; // crafted ones end
+
+bool translatesBothHalves(const PagingMode &mode) {
+  return mode.coverage.lower != mode.coverage.upper || mode.virtualBits == 32;
+}
 
 /// How a table of that mode is read where it is a process's.
 PagingMode modeOfProcess(const PagingMode &mode) {
@@ -43,12 +46,9 @@ bool isBeside(const PagingMode &mode, const PagingMode &kernel) {
          (mode.arch == kernel.arch && findKernelArch(mode.arch)->spacesOverlap);
 }
 
-bool translatesBothHalves(const PagingMode &mode) {
-  return mode.coverage.lower != mode.coverage.upper || mode.virtualBits == 32;
-}
-
 /// The first address of the part that all tasks share. The border of 32-bit
-/// kernels is a matter of configuration; the last gigabyte is always theirs.
+/// kernels is a matter of configuration (linux v6.12 arch/x86/Kconfig,
+/// arch/arm/Kconfig, VMSPLIT_*); the last gigabyte is always theirs.
 VirtAddr firstShared(const PagingMode &mode) {
   if (mode.virtualBits == 32)
     return VirtAddr(0xc0000000);
@@ -56,168 +56,97 @@ VirtAddr firstShared(const PagingMode &mode) {
                                     : mode.coverage.first();
 }
 
+/// Where one root translates both halves.
+VirtAddr lastOfUser(const PagingMode &mode) {
+  return mode.virtualBits == 32 ? firstShared(mode) - 1
+                                : VirtAddr(lowBits(mode.virtualBits - 1));
+}
+
 class Finder {
 public:
   Finder(const PhysicalMemory &memory, Diagnostics &diagnostics)
-      : memory_(memory.forScanning()), diagnostics_(diagnostics) {}
+      : memory_(memory.forScanning()), diagnostics_(diagnostics),
+        distance_(memory_), below_(memory.presentBytes()) {}
 
   TopTables find(llvm::ArrayRef<const PagingMode *> modes);
 
 private:
-  using Entries = std::vector<uint64_t>;
+  using Entries = SoundTables::Entries;
   using Group = std::vector<PhysAddr>; ///< With one shared part.
 
-  Entries readEntries(const PagingMode &mode, PhysAddr table,
-                      unsigned level = 0) const;
-  bool isSoundTable(const PagingMode &mode, const Entries &entries,
-                    unsigned level) const;
-  bool isSoundBelow(const PagingMode &mode, const Entries &entries,
-                    unsigned level) const;
-  void judgeMode(const PagingMode &mode, llvm::ArrayRef<PhysAddr> candidates);
-  void judgeGroup(const PagingMode &mode, const Group &group);
-  std::optional<VirtAddr> findSelf(const PagingMode &mode, PhysAddr root,
-                                   llvm::ArrayRef<MappedRun> large) const;
-  bool mapsItsTables(const PagingMode &mode, PhysAddr root,
-                     uint64_t distance) const;
-  void addBelow(const PagingMode &mode, PhysAddr root);
-  void addUserTable(const PagingMode &mode, const TopTable &owner);
+  void judgeMode(const PagingMode &mode, llvm::ArrayRef<PhysAddr> candidates,
+                 VirtAddr start);
+  bool mayMapKernel(SoundTables &tables, const PagingMode &mode, PhysAddr root,
+                    const Entries &entries, VirtAddr start) const;
+  void judgeGroup(SoundTables &tables, LinearRuns &runs, const PagingMode &mode,
+                  const Group &group, VirtAddr start);
+  std::optional<TopTable> judgeRoot(SoundTables &tables, const PagingMode &mode,
+                                    PhysAddr root, VirtAddr start,
+                                    llvm::ArrayRef<MappedRun> large) const;
+  bool isOfNarrowerMode(const PagingMode &mode, const Entries &entries) const;
+  void addUserTable(const TopTable &owner);
   void addUserRoots(const PagingMode &mode,
                     llvm::ArrayRef<PhysAddr> candidates);
-  bool isUserRoot(const PagingMode &lower, PhysAddr root);
   void addIdentities(const PagingMode &mode,
                      llvm::ArrayRef<PhysAddr> candidates);
-  void countUser(TopTable &table, const PagingMode &mode) const;
+  bool isIdentity(SoundTables &tables, const PagingMode &mode, PhysAddr root,
+                  TopTable &table) const;
+  void judgeByWindow(const PagingMode &mode,
+                     llvm::ArrayRef<PhysAddr> candidates);
+  void add(TopTable table);
+  void dropOtherArchs();
+  void countUser(SoundTables &tables, const PagingMode &mode, TopTable &table,
+                 VirtAddr last) const;
+  /// The direct map is long, what other bytes happen to map is not.
+  uint64_t leastDirect() const {
+    return std::clamp(memory_.presentBytes() / 16, uint64_t(1) << 20,
+                      uint64_t(64) << 20);
+  }
+  bool isKnown(PhysAddr root) const {
+    return taken_.count(root.value) || below_.contain(root);
+  }
 
   const PhysicalMemory &memory_;
   Diagnostics &diagnostics_;
-  size_t runCount_ = 0;
+  llvm::ArrayRef<const PagingMode *> modes_;
+  const RootDistance distance_;
   std::unordered_set<uint64_t> taken_; ///< Roots of the result, in any mode.
-  std::unordered_set<uint64_t> below_; ///< Tables that a root leads to.
+  TablesOfRoots below_;
   TopTables result_;
 };
 
-Finder::Entries Finder::readEntries(const PagingMode &mode, PhysAddr table,
-                                    unsigned level) const {
-  std::vector<uint8_t> raw(mode.tableBytes(level));
-  Entries entries;
-  if (memory_.tryRead(table, raw))
-    return entries;
-  for (unsigned index = 0; index < mode.entryCount(level); ++index)
-    entries.push_back(mode.load(raw.data() + size_t(index) * mode.entryBytes));
-  return entries;
+/// A table of 52 bits whose part for 48 bits is all that is used: on hardware
+/// without LVA the register points to that part (linux v6.12
+/// arch/arm64/kernel/head.S).
+bool Finder::isOfNarrowerMode(const PagingMode &mode,
+                              const Entries &entries) const {
+  if (translatesBothHalves(mode))
+    return false;
+  size_t unused = 0;
+  while (unused < entries.size() && mode.isHole(entries[unused], 0))
+    ++unused;
+  return llvm::any_of(modes_, [&](const PagingMode *other) {
+    return other->arch == mode.arch && other->pageShift == mode.pageShift &&
+           other->levelCount == mode.levelCount &&
+           other->virtualBits < mode.virtualBits &&
+           unused + other->entryCount(0) >= entries.size();
+  });
 }
 
-/// Other contents of a page seldom have entries that can be.
-bool Finder::isSoundTable(const PagingMode &mode, const Entries &entries,
-                          unsigned level) const {
-  size_t used = 0, odd = 0;
-  for (uint64_t entry : entries) {
-    const DecodedEntry decoded = mode.decode(entry, level);
-    uint8_t byte;
-    switch (decoded.meaning) {
-    case EntryMeaning::Reserved:
-      return false;
-    case EntryMeaning::Hole:
-      odd += !mode.isEmpty(entry, level);
-      break;
-    case EntryMeaning::Table:
-      if (auto absent = memory_.tryRead(decoded.address, byte);
-          absent && absent->absence == Absence::OutsideRam &&
-          memory_.knowsRam())
-        return false;
-      ++used;
-      break;
-    case EntryMeaning::Page:
-      if (!isWholePage(mode, entry, level))
-        return false;
-      ++used;
-    }
-  }
-  // Swapped pages, and pages that debugging takes away, are few among others.
-  return used ? odd <= used || level == mode.lastLevel() : odd == 0;
-}
-
-/// The tables that it leads to, and the first ones two levels below, before all
-/// is walked.
-bool Finder::isSoundBelow(const PagingMode &mode, const Entries &entries,
-                          unsigned level) const {
-  const unsigned most = level ? 4 : mode.entryCount(0);
-  unsigned asked = 0;
-  for (size_t index = 0; index < entries.size() && asked < most; ++index) {
-    const DecodedEntry decoded = mode.decode(entries[index], level);
-    if (!decoded.isTable())
-      continue;
-    ++asked;
-    const Entries below = readEntries(mode, decoded.address, level + 1);
-    if (below.empty()) // not in the dump
-      continue;
-    if (!isSoundTable(mode, below, level + 1) ||
-        (level < 2 && level + 1 < mode.lastLevel() &&
-         !isSoundBelow(mode, below, level + 1)))
-      return false;
-  }
-  return true;
-}
-
-/// Are the tables of its shared part at that distance, too? In a mode that is
-/// not the right one, they are not.
-bool Finder::mapsItsTables(const PagingMode &mode, PhysAddr root,
-                           uint64_t distance) const {
-  constexpr unsigned most = 16;
-  unsigned asked = 0, right = 0;
-  const Entries entries = readEntries(mode, root);
-  const unsigned first = mode.indexOf(firstShared(mode), 0);
-  for (unsigned index = first; index < entries.size() && asked < most;
-       ++index) {
-    const DecodedEntry decoded = mode.decode(entries[index], 0);
-    if (!decoded.isTable())
-      continue;
-    ++asked;
-    const Translation path = translate(
-        memory_, mode, root, VirtAddr(decoded.address.value + distance));
-    right += path.isMapped() && path.address == decoded.address;
-  }
-  return right && right * 4 >= asked * 3;
-}
-
-std::optional<VirtAddr>
-Finder::findSelf(const PagingMode &mode, PhysAddr root,
-                 llvm::ArrayRef<MappedRun> large) const {
-  for (const MappedRun &run : large) {
-    if (root < run.physical || root - run.physical >= run.size)
-      continue;
-    const VirtAddr self = run.start + (root - run.physical);
-    if (mapsItsTables(mode, root, self.value - root.value))
-      return self;
-  }
-  return std::nullopt;
-}
-
-/// Tables below an accepted root are roots themselves in a mode of fewer
-/// levels, as far as their entries tell.
-void Finder::addBelow(const PagingMode &mode, PhysAddr root) {
-  const unsigned levels = std::min(2u, mode.lastLevel());
-  std::vector<PhysAddr> tables = {root};
-  for (unsigned level = 0; level < levels; ++level) {
-    std::vector<PhysAddr> next;
-    for (PhysAddr table : tables)
-      for (uint64_t entry : readEntries(mode, table, level))
-        if (const DecodedEntry decoded = mode.decode(entry, level);
-            decoded.isTable() && below_.insert(decoded.address.value).second &&
-            below_.size() < maxBelow)
-          next.push_back(decoded.address);
-    tables = std::move(next);
-  }
-}
-
-void Finder::countUser(TopTable &table, const PagingMode &mode) const {
-  const bool isWhole = table.kind == TopTableKind::User;
-  if (!isWhole && !translatesBothHalves(mode))
-    return; // no user half
-  const VirtAddr last = isWhole ? mode.coverage.last()
-                                : VirtAddr(mode.virtualBits == 32
-                                               ? 0xbfffffff
-                                               : lowBits(mode.virtualBits - 1));
+/// What is mapped up to \p last. Modules of 32-bit Arm lie below the border:
+/// there, the rights tell.
+void Finder::countUser(SoundTables &tables, const PagingMode &mode,
+                       TopTable &table, VirtAddr last) const {
+  const TablesBelow below =
+      tables.lookBelow(table.root, VirtAddr(0), last).value_or(TablesBelow());
+  const bool isNarrow = mode.virtualBits == 32;
+  table.userBytes = isNarrow ? below.userBytes() : below.mappedBytes();
+  table.kernelBytes += isNarrow ? below.kernelBytes() : 0;
+  table.tableBytes = below.tableBytes;
+  table.absentTables = below.absentTables;
+  if (!below.unsoundTables)
+    return;
+  // What these map was not counted.
   const TableUse use = countTableUse(memory_, mode, table.root, VirtAddr(0),
                                      last, maxTablesBelow);
   table.userBytes = use.mappedBytes;
@@ -226,54 +155,86 @@ void Finder::countUser(TopTable &table, const PagingMode &mode) const {
   table.isCut = use.isCut;
 }
 
-void Finder::judgeGroup(const PagingMode &mode, const Group &group) {
-  if (runCount_ >= maxRunsInAll) {
-    result_.isCut = true;
-    return;
-  }
-  std::vector<MappedRun> runs =
-      collectRuns(memory_, mode, group.front(), firstShared(mode),
-                  mode.coverage.last(), maxRuns);
-  runCount_ += runs.size() + 1;
-  uint64_t kernelBytes = 0;
-  for (const MappedRun &run : runs)
-    kernelBytes += run.size;
-  // The direct map is long, what other bytes happen to map is not.
-  const uint64_t least =
-      std::min(memory_.presentBytes() / 16, uint64_t(64) << 20);
-  llvm::erase_if(runs, [&](auto &run) { return run.size < least; });
-  llvm::stable_sort(runs, [](auto &a, auto &b) { return a.size > b.size; });
-  runs.resize(std::min(runs.size(), maxLarge));
+void Finder::add(TopTable table) {
+  taken_.insert(table.root.value);
+  result_.tables.push_back(std::move(table));
+}
+
+/// A root that one of the long runs maps, and the tables that it leads to.
+std::optional<TopTable>
+Finder::judgeRoot(SoundTables &tables, const PagingMode &mode, PhysAddr root,
+                  VirtAddr start, llvm::ArrayRef<MappedRun> large) const {
+  const Entries entries = tables.read(root);
+  // Elsewhere see addIdentities().
+  const bool mayBeIdentity = findKernelArch(mode.arch)->spacesOverlap;
+  constexpr unsigned mostAliases = 4;
+  unsigned aliases = 0;
+  const MappedRun *direct = llvm::find_if(large, [&](const MappedRun &run) {
+    const uint64_t distance = run.start.value - run.physical.value;
+    return root >= run.physical && root - run.physical < run.size &&
+           (distance || mayBeIdentity) && aliases++ < mostAliases &&
+           distance_.isRight(mode, root, entries,
+                             mode.indexOf(firstShared(mode), 0), distance);
+  });
+  if (direct == large.end())
+    return std::nullopt;
+  const Translation before = translate(memory_, mode, root, direct->start - 1);
+  if (direct->start == start && before.isMapped() &&
+      before.address + 1 == direct->physical)
+    return std::nullopt; // it starts below
+  TopTable table;
+  table.root = root;
+  table.mode = &mode;
+  table.self = direct->start + (root - direct->physical);
+  const VirtAddr border = std::min(firstShared(mode), direct->start);
+  if (auto below = tables.lookBelow(root, border, mode.coverage.last()))
+    table.kernelBytes = below->mappedBytes();
+  if (translatesBothHalves(mode))
+    countUser(tables, mode, table, std::min(lastOfUser(mode), border - 1));
+  table.kind = table.userBytes ? TopTableKind::Process : TopTableKind::Kernel;
+  return table;
+}
+
+void Finder::judgeGroup(SoundTables &sound, LinearRuns &runs,
+                        const PagingMode &mode, const Group &group,
+                        VirtAddr start) {
+  const std::vector<MappedRun> large = runs.find(group.front(), start);
   std::vector<TopTable> tables;
-  for (PhysAddr root : group) {
-    TopTable table;
-    table.self = findSelf(mode, root, runs);
-    if (!table.self)
-      continue;
-    table.root = root;
-    table.mode = &mode;
-    table.kernelBytes = kernelBytes;
-    countUser(table, mode);
-    table.kind = table.userBytes ? TopTableKind::Process : TopTableKind::Kernel;
-    tables.push_back(table);
-  }
+  for (PhysAddr root : group)
+    if (auto table = judgeRoot(sound, mode, root, start, large);
+        table && !isKnown(root))
+      tables.push_back(std::move(*table));
+  if (tables.empty())
+    return;
+  // The direct map's tables lead to the root, where they map its page, and so
+  // to all that it maps: each of them looks like one, and is below itself.
+  const std::vector<PhysAddr> below =
+      below_.list(sound, group.front(), start, mode.lastLevel());
+  llvm::erase_if(tables, [&](const TopTable &table) {
+    return llvm::any_of(below, [&](PhysAddr start) {
+      return table.root >= start &&
+             table.root - start < mode.tableBytes(mode.lastLevel());
+    });
+  });
   for (TopTable &table : tables) {
     table.sharers = tables.size();
-    taken_.insert(table.root.value);
-    result_.tables.push_back(table);
-    addBelow(mode, table.root);
+    add(table);
+    below_.addBelow(sound, table.root, modes_);
   }
+  if (!tables.empty())
+    below_.add(mode, below);
 }
 
 /// The second table of PTI follows the first (linux arch/x86/mm/pti.c,
 /// kernel_to_user_pgdp()); both have the same in the user half.
-void Finder::addUserTable(const PagingMode &mode, const TopTable &owner) {
+void Finder::addUserTable(const TopTable &owner) {
+  const PagingMode &mode = *owner.mode;
   const PhysAddr root = owner.root + mode.tableBytes(0);
   if (owner.kind != TopTableKind::Process || taken_.count(root.value) ||
       findTableFault(memory_, mode, root))
     return;
-  const Entries own = readEntries(mode, owner.root),
-                other = readEntries(mode, root);
+  SoundTables tables(memory_, mode);
+  const Entries own = tables.read(owner.root), other = tables.read(root);
   unsigned shared = 0;
   for (unsigned index = 0; index < mode.indexOf(firstShared(mode), 0) &&
                            index < other.size() && index < own.size();
@@ -292,149 +253,239 @@ void Finder::addUserTable(const PagingMode &mode, const TopTable &owner) {
   table.kind = TopTableKind::UserTable;
   table.self.reset();
   table.sharers = 1;
-  table.kernelBytes = 0;
-  for (const MappedRun &run :
-       collectRuns(memory_, mode, root, firstShared(mode), mode.coverage.last(),
-                   maxRuns))
-    table.kernelBytes += run.size;
-  taken_.insert(root.value);
-  result_.tables.push_back(table);
+  const auto below =
+      tables.lookBelow(root, firstShared(mode), mode.coverage.last());
+  table.kernelBytes = below ? below->mappedBytes() : 0;
+  add(std::move(table));
 }
 
-/// All that it maps is for user code, and nothing on the way is out of RAM.
-bool Finder::isUserRoot(const PagingMode &lower, PhysAddr root) {
-  const TableUse use = countTableUse(memory_, lower, root, VirtAddr(0),
-                                     lower.coverage.last(), maxTablesBelow);
-  runCount_ += use.tables + 1;
-  if (!use.mappedBytes || use.absentEnd || use.isCut)
-    return false;
-  constexpr size_t mostAsked = 256;
-  const std::vector<MappedRun> runs = collectRuns(
-      memory_, lower, root, VirtAddr(0), lower.coverage.last(), mostAsked);
-  return llvm::all_of(runs, [&](const MappedRun &run) {
-    const Translation path = translate(memory_, lower, root, run.start);
-    uint8_t byte;
-    const auto absent = memory_.tryRead(run.physical, byte);
-    return path.isMapped() && path.rights(lower).user &&
-           !(absent && absent->absence == Absence::OutsideRam);
-  });
-}
-
+/// All that they map is for user code, most of it in RAM, and found by way of
+/// tables.
 void Finder::addUserRoots(const PagingMode &mode,
                           llvm::ArrayRef<PhysAddr> candidates) {
   const PagingMode lower = modeOfProcess(mode);
+  SoundTables tables(memory_, lower);
   std::vector<PhysAddr> roots;
   for (PhysAddr root : candidates) {
-    if (taken_.count(root.value) || runCount_ >= maxRunsInAll ||
-        !isSoundBelow(lower, readEntries(lower, root), 0) ||
-        !isUserRoot(lower, root))
+    if (taken_.count(root.value))
+      continue;
+    const auto below =
+        tables.lookBelow(root, VirtAddr(0), lower.coverage.last());
+    if (!below || !below->tables || !below->isSound(true) || !below->isOfUser())
       continue;
     roots.push_back(root);
-    addBelow(lower, root);
+    below_.addBelow(tables, root, modes_);
   }
   for (PhysAddr root : roots) {
-    if (below_.count(root.value))
+    if (below_.contain(root))
       continue;
     TopTable table;
     table.root = root;
     table.mode = &mode;
     table.kind = TopTableKind::User;
-    countUser(table, lower);
-    taken_.insert(root.value);
-    result_.tables.push_back(table);
+    countUser(tables, lower, table, lower.coverage.last());
+    add(table);
   }
+  result_.isCut |= tables.isCut();
+}
+
+/// Each table that it leads to is where it is, or it is a chance hit.
+bool Finder::isIdentity(SoundTables &tables, const PagingMode &lower,
+                        PhysAddr root, TopTable &table) const {
+  auto isWhereItIs = [&](PhysAddr at) {
+    const Translation path =
+        translate(memory_, lower, root, VirtAddr(at.value));
+    return path.isMapped() && path.address == at && !path.rights(lower).user;
+  };
+  if (!isWhereItIs(root))
+    return false;
+  const auto below = tables.lookBelow(root, VirtAddr(0), lower.coverage.last());
+  if (!below || !below->tables || !below->isSound(false))
+    return false;
+  for (uint64_t entry : tables.read(root))
+    if (const DecodedEntry decoded = lower.decode(entry, 0);
+        decoded.isTable() && !isWhereItIs(decoded.address))
+      return false;
+  table.root = root;
+  table.kind = TopTableKind::Identity;
+  table.self = VirtAddr(root.value);
+  countUser(tables, lower, table, lower.coverage.last());
+  return true;
 }
 
 void Finder::addIdentities(const PagingMode &mode,
                            llvm::ArrayRef<PhysAddr> candidates) {
   const PagingMode lower = ofLowerRoot(mode);
+  SoundTables tables(memory_, lower);
   for (PhysAddr root : candidates) {
-    if (taken_.count(root.value) || below_.count(root.value) ||
-        !isSoundBelow(lower, readEntries(lower, root), 0))
+    TopTable table;
+    table.mode = &mode;
+    if (!isKnown(root) && isIdentity(tables, lower, root, table))
+      add(std::move(table));
+  }
+  result_.isCut |= tables.isCut();
+}
+
+/// What speaks against a kernel's root, before anybody walks it.
+bool Finder::mayMapKernel(SoundTables &tables, const PagingMode &mode,
+                          PhysAddr root, const Entries &entries,
+                          VirtAddr start) const {
+  const unsigned first = mode.indexOf(firstShared(mode), 0);
+  // What maps itself leads to tables, see RootDistance.
+  if (entries.empty() || isOfNarrowerMode(mode, entries) ||
+      llvm::none_of(
+          llvm::ArrayRef<uint64_t>(entries).drop_front(first),
+          [&](uint64_t entry) { return mode.decode(entry, 0).isTable(); }))
+    return false;
+  const auto kernel = tables.lookBelow(root, start, mode.coverage.last());
+  if (!kernel || !kernel->isSound(false) || !kernel->isOfKernel() ||
+      kernel->mappedBytes() < leastDirect())
+    return false;
+  if (!translatesBothHalves(mode))
+    return true;
+  const auto user = tables.lookBelow(root, VirtAddr(0),
+                                     std::min(lastOfUser(mode), start - 1));
+  return user && user->isSound(true);
+}
+
+void Finder::judgeMode(const PagingMode &mode,
+                       llvm::ArrayRef<PhysAddr> candidates, VirtAddr start) {
+  SoundTables tables(memory_, mode);
+  LinearRuns runs(tables, leastDirect());
+  std::map<uint64_t, Group> groups; // by a hash: others share what they map
+  for (PhysAddr root : candidates) {
+    if (isKnown(root))
       continue;
-    const Translation path =
-        translate(memory_, lower, root, VirtAddr(root.value));
-    if (!path.isMapped() || path.address != root || path.rights(lower).user)
+    Entries shared = tables.read(root);
+    if (!mayMapKernel(tables, mode, root, shared, start))
+      continue;
+    shared.erase(shared.begin(),
+                 shared.begin() + mode.indexOf(firstShared(mode), 0));
+    // What the MMU notes of their use is no difference.
+    for (uint64_t &entry : shared) {
+      const DecodedEntry decoded = mode.decode(entry, 0);
+      entry =
+          decoded.meaning == EntryMeaning::Hole ? 0 : decoded.address.value | 1;
+    }
+    groups[llvm::xxHash64(llvm::ArrayRef<uint8_t>(
+               reinterpret_cast<const uint8_t *>(shared.data()),
+               shared.size() * sizeof(uint64_t)))]
+        .push_back(root);
+  }
+  std::vector<const Group *> byVotes;
+  for (const auto &[hash, group] : groups)
+    byVotes.push_back(&group);
+  llvm::stable_sort(byVotes, [](auto *a, auto *b) {
+    return std::tuple(b->size(), a->front()) <
+           std::tuple(a->size(), b->front());
+  });
+  for (const Group *group : byVotes)
+    judgeGroup(tables, runs, mode, *group, start);
+  result_.isCut |= tables.isCut() || runs.isCut();
+}
+
+/// Where the kernel lies in a direct window, no table maps itself: what proves
+/// one is its architecture's to say. Of each root, all pages are for the kernel
+/// or all are for a process.
+void Finder::judgeByWindow(const PagingMode &mode,
+                           llvm::ArrayRef<PhysAddr> candidates) {
+  // What is empty differs between kernels, of which there are few.
+  constexpr size_t maxKernels = 16;
+  std::map<std::vector<uint64_t>, SoundTables> kernels;
+  auto *judge = findKernelArch(mode.arch)->judgeRoot;
+  for (PhysAddr root : candidates) {
+    PagingMode own = mode;
+    if (isKnown(root) ||
+        judge(memory_, own, root).verdict != RootVerdict::Confirmed)
+      continue;
+    std::vector<uint64_t> empty;
+    for (const PagingLevel &level : own.levels)
+      empty.push_back(level.empty);
+    if (kernels.size() >= maxKernels && !kernels.count(empty)) {
+      result_.isCut = true;
+      return;
+    }
+    SoundTables &tables =
+        kernels.try_emplace(std::move(empty), memory_, own).first->second;
+    const VirtAddr last(lowBits(own.virtualBits));
+    const auto below = tables.lookBelow(root, VirtAddr(0), last);
+    if (!below || !below->mappedBytes() || !below->isSound(true))
       continue;
     TopTable table;
     table.root = root;
     table.mode = &mode;
-    table.kind = TopTableKind::Identity;
-    table.self = VirtAddr(root.value);
-    // Each table that it leads to is where it is, or it is a chance hit.
-    const Entries entries = readEntries(lower, root);
-    const bool isSound = llvm::all_of(entries, [&](uint64_t entry) {
-      const DecodedEntry decoded = lower.decode(entry, 0);
-      if (!decoded.isTable())
-        return true;
-      const Translation way =
-          translate(memory_, lower, root, VirtAddr(decoded.address.value));
-      return way.isMapped() && way.address == decoded.address;
-    });
-    if (!isSound)
+    if (below->isOfUser()) {
+      table.kind = TopTableKind::User;
+      countUser(tables, own, table, last);
+    } else if (!below->userBytes()) {
+      table.kernelBytes = below->mappedBytes();
+      table.absentTables = below->absentTables;
+    } else {
       continue;
-    countUser(table, lower);
-    taken_.insert(root.value);
-    result_.tables.push_back(table);
+    }
+    add(table);
+    below_.addBelow(tables, root, modes_);
+    result_.isCut |= tables.isCut();
   }
 }
 
-void Finder::judgeMode(const PagingMode &mode,
-                       llvm::ArrayRef<PhysAddr> candidates) {
-  std::map<Entries, Group> groups;
-  const unsigned first = mode.indexOf(firstShared(mode), 0);
-  for (PhysAddr root : candidates) {
-    if (taken_.count(root.value) || below_.count(root.value))
-      continue;
-    Entries entries = readEntries(mode, root), shared;
-    if (!isSoundBelow(mode, entries, 0))
-      continue;
-    // What the MMU notes of their use is no difference.
-    for (size_t index = first; index < entries.size(); ++index) {
-      const DecodedEntry decoded = mode.decode(entries[index], 0);
-      shared.push_back(decoded.meaning == EntryMeaning::Hole
-                           ? 0
-                           : decoded.address.value | 1);
-    }
-    if (llvm::any_of(shared, [](uint64_t entry) { return entry != 0; }))
-      groups[std::move(shared)].push_back(root);
-  }
-  std::vector<const Group *> byVotes;
-  for (const auto &[entries, group] : groups)
-    byVotes.push_back(&group);
-  llvm::stable_sort(byVotes,
-                    [](auto *a, auto *b) { return a->size() > b->size(); });
-  for (const Group *group : byVotes)
-    judgeGroup(mode, *group);
+/// A machine is of one architecture: that of most kernels and processes.
+void Finder::dropOtherArchs() {
+  std::map<Arch, size_t> votes;
+  for (const TopTable &table : result_.tables)
+    votes[table.mode->arch] += table.kind != TopTableKind::Identity;
+  llvm::erase_if(result_.tables, [&](const TopTable &table) {
+    return llvm::any_of(votes, [&](const auto &other) {
+      return other.second > votes[table.mode->arch];
+    });
+  });
 }
 
 TopTables Finder::find(llvm::ArrayRef<const PagingMode *> modes) {
-  // Those with more levels first, see addBelow().
+  // Those with more levels first, see TablesOfRoots; then the wider ones, whose
+  // tables have narrow ones in them.
   std::vector<const PagingMode *> sorted(modes.begin(), modes.end());
-  llvm::stable_sort(
-      sorted, [](auto *a, auto *b) { return a->levelCount > b->levelCount; });
+  llvm::stable_sort(sorted, [](auto *a, auto *b) {
+    return std::tuple(b->levelCount, b->virtualBits) <
+           std::tuple(a->levelCount, a->virtualBits);
+  });
+  modes_ = sorted;
   const TableCandidates found =
       findTableCandidates(memory_, sorted, diagnostics_);
   result_.isCut = found.isCut;
   for (const auto &[mode, candidates] : found.byMode)
-    judgeMode(*mode, candidates);
+    if (findKernelArch(mode->arch)->judgeRoot && !mode->windows.empty())
+      judgeByWindow(*mode, candidates);
+    else
+      judgeMode(*mode, candidates, firstShared(*mode));
+  // A 32-bit kernel may start below its last gigabyte.
+  for (uint64_t start : {bit(31), bit(30)})
+    for (const auto &[mode, candidates] : found.byMode)
+      if (mode->virtualBits == 32 &&
+          llvm::none_of(result_.tables, [&, arch = mode->arch](auto &table) {
+            return table.mode->arch == arch;
+          }))
+        judgeMode(*mode, candidates, VirtAddr(start));
   const std::vector<TopTable> kernels = result_.tables;
   std::unordered_set<const PagingMode *> upperModes;
   for (const TopTable &table : kernels)
     if (translatesBothHalves(*table.mode))
-      addUserTable(*table.mode, table);
-    else
+      addUserTable(table);
+    else if (table.self)
       upperModes.insert(table.mode);
   for (const auto &[mode, candidates] : found.byMode) {
     if (llvm::any_of(upperModes, [&known = *mode](const PagingMode *kernel) {
           return isBeside(known, *kernel);
         }))
       addUserRoots(*mode, candidates);
-    addIdentities(*mode, candidates);
+    if (mode->windows.empty())
+      addIdentities(*mode, candidates);
   }
+  dropOtherArchs();
   llvm::stable_sort(result_.tables, [](const TopTable &a, const TopTable &b) {
     return std::tuple(b.sharers, a.root) < std::tuple(a.sharers, b.root);
   });
+  result_.isCut |= below_.isCut();
   return std::move(result_);
 }
 

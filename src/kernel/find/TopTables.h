@@ -3,10 +3,10 @@
 // Without VMCOREINFO, registers or a banner there is still memory. A page is
 // taken for a top table where all its entries are sound in a mode, and what it
 // maps is what a kernel's tables map: its own page, at one distance from its
-// physical address, and at the same distance the tables that it leads to. Tasks
-// share the kernel's half with the kernel, so tables with one half are judged
-// together. Tables of a task that maps no kernel (arm64's TTBR0, PTI's second
-// table) are judged beside those that do.
+// physical address, and at the same distance the tables that it leads to and
+// most of memory. Tasks share the kernel's half with the kernel, so tables with
+// one half are judged together. Tables of a task that maps no kernel (arm64's
+// TTBR0, PTI's second table) are judged beside those that do.
 //
 #pragma once
 
@@ -20,7 +20,7 @@ enum class TopTableKind : uint8_t {
   Kernel,    ///< Maps the kernel, and nothing in the user half.
   Process,   ///< Maps the kernel and a process.
   UserTable, ///< The table that user code of a process runs on (x86 PTI).
-  User,      ///< Maps a process alone (arm64, TTBR0).
+  User,      ///< Maps a process alone: arm64's TTBR0, s390x, ....
   Identity,  ///< Maps itself where it is: firmware, early boot, kexec.
 };
 /// "kernel", "process", "user-table", "user", "identity"
@@ -46,7 +46,8 @@ struct TopTables {
 };
 
 /// Looks at each page of memory once, in \p modes; all must outlive the result.
-/// Time and memory are bounded, whatever the pages hold.
+/// Tables that candidates lead to are looked at once for each mode and level,
+/// so time and memory are bounded by the pages that there are.
 TopTables findTopTables(const PhysicalMemory &memory,
                         llvm::ArrayRef<const PagingMode *> modes,
                         Diagnostics &diagnostics);
