@@ -11,7 +11,8 @@ typedef unsigned long Word;
 
 #if defined(__x86_64__)
 enum { Read = 0, Write = 1, Close = 3, Brk = 12, Clone = 56, Exit = 60, Prctl = 157, Mount = 165, Getdents = 217,
-       Openat = 257, Mkdirat = 258, Unlinkat = 263, Ppoll = 271, Memfd = 319, Getsid = 124, Mlockall = 151, Mmap = 9, Getpid = 39 };
+       Openat = 257, Mkdirat = 258, Unlinkat = 263, Ppoll = 271, Memfd = 319, Getsid = 124, Mlockall = 151, Mmap = 9, Getpid = 39,
+       Ftruncate = 77, Umount = 166, IoUring = 425, Secret = 447 };
 static inline __attribute__((always_inline)) long call(long number, Word a, Word b, Word c, Word d, Word e, Word f) {
   register Word r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
   long result;
@@ -20,7 +21,8 @@ static inline __attribute__((always_inline)) long call(long number, Word a, Word
 }
 #elif defined(__i386__)
 enum { Read = 3, Write = 4, Close = 6, Brk = 45, Clone = 120, Exit = 1, Prctl = 172, Mount = 21, Getdents = 220,
-       Openat = 295, Mkdirat = 296, Unlinkat = 301, Ppoll = 309, Memfd = 356, Getsid = 147, Mlockall = 152, Mmap = 90, Getpid = 20 };
+       Openat = 295, Mkdirat = 296, Unlinkat = 301, Ppoll = 309, Memfd = 356, Getsid = 147, Mlockall = 152, Mmap = 90, Getpid = 20,
+       Ftruncate = 93, Umount = 52, IoUring = 425, Secret = 447 };
 static inline __attribute__((always_inline)) long call(long number, Word a, Word b, Word c, Word d, Word e, Word f) {
   Word block[6] = {a, b, c, d, e, f}; /* what mmap takes; nothing else here has six arguments */
   long result;
@@ -31,7 +33,8 @@ static inline __attribute__((always_inline)) long call(long number, Word a, Word
 }
 #else
 enum { Read = 63, Write = 64, Close = 57, Brk = 214, Clone = 220, Exit = 93, Prctl = 167, Mount = 40, Getdents = 61,
-       Openat = 56, Mkdirat = 34, Unlinkat = 35, Ppoll = 73, Memfd = 279, Getsid = 156, Mlockall = 230, Mmap = 222, Getpid = 172 };
+       Openat = 56, Mkdirat = 34, Unlinkat = 35, Ppoll = 73, Memfd = 279, Getsid = 156, Mlockall = 230, Mmap = 222, Getpid = 172,
+       Ftruncate = 46, Umount = 39, IoUring = 425, Secret = 447 };
 static inline __attribute__((always_inline)) long call(long number, Word a, Word b, Word c, Word d, Word e, Word f) {
 #if defined(__aarch64__)
   register Word n __asm__("x8") = number, r0 __asm__("x0") = a, r1 __asm__("x1") = b, r2 __asm__("x2") = c, r3 __asm__("x3") = d,
@@ -127,17 +130,66 @@ static void anonymous(void) {
   memset((char *)end, 2, 0x1000);
   rest();
 }
+static long newFile(const char *path) {
+  long file = openFile(path, Create);
+  for (int i = 0; i < 8; i++)
+    CALL(Write, file, scratch, sizeof scratch, 0, 0);
+  (void)*(volatile char *)map(1 << 16, R, Shared, file, 0);
+  return file;
+}
 static void files(void) {
   static const char *const paths[] = {"/data/a file", "/data/new\nline", "/data/deleted"};
   named("files");
-  for (int i = 0; i < 3; i++) {
-    long file = openFile(paths[i], Create);
-    for (int j = 0; j < 8; j++)
-      CALL(Write, file, scratch, sizeof scratch, 0, 0);
-    (void)*(volatile char *)map(1 << 16, R, Shared, file, 0);
-    map(1 << 17, R | W, Private, file, 1 << 16)[0] = 1;
-  }
+  for (int i = 0; i < 3; i++)
+    map(1 << 17, R | W, Private, newFile(paths[i]), 1 << 16)[0] = 1;
   CALL(Unlinkat, Here, paths[2], 0, 0, 0);
+  rest();
+}
+static void mount(const char *what, const char *where, int flags) {
+  CALL(Mkdirat, Here, where, 0755, 0, 0);
+  CALL(Mount, what, where, what, flags, 0);
+}
+static void places(void) {
+  enum { Bind = 4096, Detach = 2 };
+  named("places");
+  mount("tmpfs", "/on a tmpfs", 0);
+  newFile("/on a tmpfs/file");
+  mount("/data", "/bound", Bind);
+  newFile("/bound/file");
+  mount("tmpfs", "/detached", 0);
+  newFile("/detached/file");
+  CALL(Umount, "/detached", Detach, 0, 0, 0);
+  rest();
+}
+/* In namespaces of its own for mounts and processes. */
+static void apart(void) {
+  named("apart");
+  mount("tmpfs", "/apart", 0);
+  newFile("/apart/file");
+  newFile("/data/shared");
+  rest();
+}
+/* What a kernel does not have it does not map. */
+static void touch(char *area) {
+  if ((Word)area < -4096UL)
+    area[0] = 1;
+}
+static void special(void) {
+  enum { Ring = 120, Huge = 0x40000, HugeFile = 4, Size = 1 << 21 };
+  static const char few[] = "4";
+  named("special");
+  long file = CALL(Secret, 0, 0, 0, 0, 0);
+  CALL(Ftruncate, file, 1 << 16, 0, 0, 0);
+  touch(map(1 << 16, R | W, Shared, file, 0));
+  memset(scratch, 0, Ring);
+  map(1 << 12, R | W, Shared, CALL(IoUring, 4, scratch, 0, 0, 0), 0);
+  char *area = map(1 << 16, R | W, Shared | Anonymous, -1, 0);
+  CALL(Prctl, 0x53564d41, 0, area, 1 << 16, "shared of mine"); /* [anon_shmem:...], from 6.2 on */
+  CALL(Write, openFile("/proc/sys/vm/nr_hugepages", 1), few, 1, 0, 0);
+  touch(map(Size, R | W, Private | Anonymous | Huge, -1, 0));
+  file = CALL(Memfd, "huge", HugeFile, 0, 0, 0);
+  CALL(Ftruncate, file, Size, 0, 0, 0);
+  touch(map(Size, R | W, Shared, file, 0));
   rest();
 }
 static void shared(void) {
@@ -236,8 +288,8 @@ static void saySymbols(void) {
 }
 
 static void start(int kind) {
-  enum { Child = 17 };
-  if (CALL(Clone, Child, 0, 0, 0, 0))
+  enum { Child = 17, NewMounts = 0x20000, NewProcesses = 0x20000000 };
+  if (CALL(Clone, Child | (kind == 5 ? NewMounts | NewProcesses : 0), 0, 0, 0, 0))
     return;
   switch (kind) {
   case 0: anonymous();
@@ -245,6 +297,9 @@ static void start(int kind) {
   case 2: shared();
   case 3: threads(3, 0);
   case 4: threads(2, 1);
+  case 5: apart();
+  case 6: places();
+  case 7: special();
   default: CALL(Exit, 0, 0, 0, 0, 0); /* a zombie */
   }
 }
@@ -253,7 +308,7 @@ static void start(int kind) {
 static __attribute__((noinline)) void answered(void) { __asm__ volatile("" ::: "memory"); }
 
 void _start(void) {
-  enum { Everything = 3, Resting = 3 + 4 + 2, Kinds = 6 };
+  enum { Everything = 3, Resting = 3 + 4 + 2 + 3, Kinds = 9 };
   if (CALL(Getpid, 0, 0, 0, 0, 0) != 1) /* not for a machine that somebody uses */
     CALL(Exit, 1, 0, 0, 0, 0);
   ready = (int *)map(1 << 16, R | W, Shared | Anonymous, -1, 0);

@@ -106,10 +106,11 @@ class Guest:
     """A kernel under QEMU; guest.c is its only program."""
 
     def __init__(self, machine, cpu, kernel, initrd, folder):
-        self.machine, self.folder, self.listings = machine, folder, {}
+        self.machine, self.folder = machine, folder
         qemu = [f"qemu-system-{machine.qemu}", *machine.options, "-cpu", cpu, "-m", "320", "-smp", "2", "-accel", "tcg",
                 "-kernel", kernel, "-initrd", initrd, "-nodefaults", "-display", "none", "-no-reboot",
-                "-append", f"console={machine.console} panic=-1 quiet loglevel=2 pti=on",
+                "-append", f"console={machine.console} panic=-1 quiet loglevel=2 pti=on no_timer_check secretmem.enable=1 "
+                           "damon_stat.enabled=0",  # which clears accessed bits all the time
                 "-chardev", f"socket,id=console,path={folder}/console,server=on,wait=off", "-serial", "chardev:console",
                 "-qmp", f"unix:{folder}/qmp,server=on,wait=off", "-gdb", f"unix:{folder}/gdb,server=on,wait=off"]
         self.process = subprocess.Popen(list(map(str, qemu)), stdin=subprocess.DEVNULL)
