@@ -147,7 +147,8 @@ void complete(const RootQuery &query, KernelImage &image) {
         .wordBytes = 4,
         .lowestStart = bit(28)}})
     if (!array)
-      array = findMarkerArray(memory, image.imageRuns, shape);
+      array =
+          findMarkerArray(memory, image.imageRuns, shape, image.markerFault);
   if (!array)
     return computeMarkers(query, image);
   takeMarkerArray(std::move(*array), image);

@@ -175,7 +175,8 @@ bool takeOwnMarkers(const RootQuery &query, KernelImage &image) {
     // In __init data, or where the array is a copy, a template with zeros for
     // the run-time values can be met first.
     const MarkerArrayShape shape = {.firstName = name, .lowestStart = -bit(52)};
-    if (auto array = findMarkerArray(memory, image.imageRuns, shape)) {
+    if (auto array = findMarkerArray(memory, image.imageRuns, shape,
+                                     image.markerFault)) {
       takeMarkerArray(std::move(*array), image);
       return true;
     }

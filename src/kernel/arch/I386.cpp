@@ -88,7 +88,7 @@ void addMarkers(const RootQuery &query, KernelImage &image) {
       .firstStartIsZero = true,
   };
   if (auto array = findMarkerArray(image.addressSpace(query.memory),
-                                   image.imageRuns, shape)) {
+                                   image.imageRuns, shape, image.markerFault)) {
     takeMarkerArray(std::move(*array), image);
     return;
   }

@@ -173,7 +173,8 @@ void complete(const RootQuery &query, KernelImage &image) {
   const AddressSpace memory = image.addressSpace(query.memory);
   auto array =
       findMarkerArray(memory, image.imageRuns,
-                      {.firstName = firstMarker, .lowestStart = kernelStart});
+                      {.firstName = firstMarker, .lowestStart = kernelStart},
+                      image.markerFault);
   if (!array)
     return computeMarkers(image);
   takeMarkerArray(std::move(*array), image);

@@ -177,7 +177,8 @@ std::vector<AddressMarker> Layout::makeMarkers() {
 void addMarkers(const RootQuery &query, KernelImage &image) {
   static constexpr MarkerArrayShape shape = {.firstName = "Fixmap start"};
   AddressSpace memory = image.addressSpace(query.memory);
-  if (auto array = findMarkerArray(memory, image.imageRuns, shape)) {
+  if (auto array =
+          findMarkerArray(memory, image.imageRuns, shape, image.markerFault)) {
     takeMarkerArray(std::move(*array), image);
     image.dumper->wordsRswAsNumber = hasDumperText(memory, "RSW(%d)", image);
     return;

@@ -157,8 +157,8 @@ void complete(const RootQuery &query, KernelImage &image) {
                          : name == "KERNELOFFPHYS" ? "physical KASLR offset"
                                                    : "identity mapping",
                          hex(*value), ("VMCOREINFO " + name).str());
-  if (auto array =
-          findS390xMarkers(image.addressSpace(query.memory), image.imageRuns)) {
+  if (auto array = findS390xMarkers(image.addressSpace(query.memory),
+                                    image.imageRuns, image.markerFault)) {
     takeMarkerArray(std::move(*array), image);
   } else {
     std::string source;

@@ -86,7 +86,8 @@ std::optional<MarkerArray> readMarkers(const AddressSpace &memory,
 /// those few lead to what begins like it.
 std::optional<MarkerArray> findPointer(const AddressSpace &memory,
                                        const AddressSpace &scanned,
-                                       const MappedRun &run) {
+                                       const MappedRun &run,
+                                       std::string &broken) {
   std::vector<uint8_t> page(pageBytes);
   for (uint64_t done = 0; done + pageBytes <= run.size; done += pageBytes) {
     if (scanned.physical().tryRead(run.physical + done, page))
@@ -97,8 +98,12 @@ std::optional<MarkerArray> findPointer(const AddressSpace &memory,
       if (!target.value || target.value % 8)
         continue;
       const std::optional<Entry> entry = readEntry(scanned, target);
-      if (!entry || !isFirst(*entry) || !readMarkers(scanned, target))
+      if (!entry || !isFirst(*entry))
         continue;
+      if (!readMarkers(scanned, target)) {
+        broken = "the array of them at " + hex(target) + " is broken";
+        continue;
+      }
       // Once more through \p memory, so that a recording sees it.
       uint8_t pointer[8];
       llvm::consumeError(memory.read(run.start + (done + at), pointer));
@@ -111,10 +116,11 @@ std::optional<MarkerArray> findPointer(const AddressSpace &memory,
 } // namespace
 
 std::optional<MarkerArray> findS390xMarkers(const AddressSpace &memory,
-                                            llvm::ArrayRef<MappedRun> image) {
+                                            llvm::ArrayRef<MappedRun> image,
+                                            std::string &broken) {
   static constexpr MarkerArrayShape shape = {
       .firstName = "Identity Mapping Start", .firstStartIsZero = true};
-  if (auto array = findMarkerArray(memory, image, shape))
+  if (auto array = findMarkerArray(memory, image, shape, broken))
     return array;
   const AddressSpace scanned(memory.physical().forScanning(), memory.mode(),
                              memory.root(), memory.order());
@@ -124,7 +130,7 @@ std::optional<MarkerArray> findS390xMarkers(const AddressSpace &memory,
     return std::nullopt;
   for (const MappedRun &run : image)
     if (run.rights.writable)
-      if (auto array = findPointer(memory, scanned, run))
+      if (auto array = findPointer(memory, scanned, run, broken))
         return array;
   return std::nullopt;
 }

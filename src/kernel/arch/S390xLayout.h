@@ -8,7 +8,8 @@ namespace vmpt {
 /// The kernel's own array, of either kind: `markers`, which is allocated at
 /// boot (6.9), or address_markers[] with "Start" and "End" in its names.
 std::optional<MarkerArray> findS390xMarkers(const AddressSpace &memory,
-                                            llvm::ArrayRef<MappedRun> image);
+                                            llvm::ArrayRef<MappedRun> image,
+                                            std::string &broken);
 
 /// The same sections, computed as the kernel lays itself out; \p source says
 /// what from.

@@ -24,6 +24,8 @@
 #include "kernel/find/KernelArch.h"
 #include "paging/Translate.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 #include <bit>
 
 namespace vmpt {
@@ -158,6 +160,24 @@ void addAddressMask(const RootQuery &query, KernelImage &image) {
                      hex(image.mode.rootAddressBits().all()), source);
 }
 
+/// Constants are those of a kernel that is not moved; one whose image was has
+/// its direct map elsewhere, too (CONFIG_RANDOMIZE_MEMORY).
+bool contradictsTables(const RootQuery &query, const KernelImage &image) {
+  if (!query.vmcoreinfo.hexValue("KERNELOFFSET").value_or(0))
+    return false;
+  const auto map =
+      llvm::find_if(image.markers, [](const AddressMarker &marker) {
+        return marker.name == "Low Kernel Mapping";
+      });
+  if (map == image.markers.end())
+    return false;
+  const VirtAddr ofRoot(map->start + image.root.value);
+  const Translation path =
+      translate(query.memory, image.mode, image.root, ofRoot);
+  return path.outcome != Translation::Outcome::TableAbsent &&
+         (!path.isMapped() || path.address != image.root);
+}
+
 void addMarkers(const RootQuery &query, KernelImage &image) {
   static constexpr MarkerArrayShape shape = {
       .firstName = "User Space",
@@ -166,7 +186,8 @@ void addMarkers(const RootQuery &query, KernelImage &image) {
       .firstStartIsZero = true,
   };
   AddressSpace memory = image.addressSpace(query.memory);
-  if (auto array = findMarkerArray(memory, image.imageRuns, shape)) {
+  if (auto array =
+          findMarkerArray(memory, image.imageRuns, shape, image.markerFault)) {
     takeMarkerArray(std::move(*array), image);
     return;
   }
@@ -175,6 +196,9 @@ void addMarkers(const RootQuery &query, KernelImage &image) {
   image.evidence.add("address markers",
                      std::to_string(image.markers.size()) + " sections",
                      source);
+  if (image.markerFault.empty() && contradictsTables(query, image))
+    image.markerFault = "there is no address_markers[], and the direct map is "
+                        "not where documented constants have it";
 }
 
 void complete(const RootQuery &query, KernelImage &image) {

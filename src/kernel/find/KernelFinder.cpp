@@ -222,6 +222,10 @@ llvm::Expected<KernelImage> KernelFinder::find() {
                      "where sections start is not known: " + hex(lost) +
                          " bytes of the kernel's image are cut off or corrupt, "
                          "and address_markers[] with them, if it has one");
+  else if (!image.dumper && !image.markerFault.empty())
+    diagnostics_.gap("sections-unknown", "where sections start is not the "
+                                         "kernel's own word: " +
+                                             image.markerFault);
   return image;
 }
 

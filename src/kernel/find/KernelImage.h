@@ -61,6 +61,8 @@ struct KernelImage {
   std::vector<MappedRun> imageRuns;
   /// Empty where the kernel has no dumper: the markers are then by formula.
   std::optional<KernelDumper> dumper;
+  /// Why it has none of its own, though there is an array of them.
+  std::string markerFault;
   Evidence evidence;
 
   /// From OSRELEASE, else from linux_banner. A kernel that does not say is

@@ -1,6 +1,7 @@
 #include "kernel/image/AddressMarkers.h"
 
 #include "kernel/image/ImageScan.h"
+#include "support/Text.h"
 
 namespace vmpt {
 
@@ -20,10 +21,20 @@ llvm::Expected<uint64_t> readWord(const AddressSpace &memory, VirtAddr at,
   return uint64_t(*word);
 }
 
-/// The array at \p at, or nothing if any of it does not look like one.
+/// The array at \p at, or nothing if any of it does not look like one. \p
+/// broken: that it did up to there.
 std::optional<MarkerArray> readArray(const AddressSpace &memory, VirtAddr at,
-                                     const MarkerArrayShape &shape) {
+                                     const MarkerArrayShape &shape,
+                                     std::string &broken) {
   MarkerArray array{at, {}};
+  const auto breakOff = [&](const std::string &why) {
+    // A relocation of the first name is followed by no second one.
+    const size_t least = shape.firstStartIsZero ? 1 : 2;
+    if (array.markers.size() >= least && broken.empty())
+      broken = "address_markers[] at " + hex(at) + " is broken behind '" +
+               escapeName(array.markers.back().name) + "': " + why;
+    return std::nullopt;
+  };
   const uint64_t endMark = lowBits(8 * shape.wordBytes);
   for (size_t i = 0; i < maxMarkers; ++i) {
     uint64_t words[3] = {};
@@ -31,10 +42,8 @@ std::optional<MarkerArray> readArray(const AddressSpace &memory, VirtAddr at,
       llvm::Expected<uint64_t> word =
           readWord(memory, at + (i * shape.wordsPerEntry + w) * shape.wordBytes,
                    shape.wordBytes);
-      if (!word) {
-        llvm::consumeError(word.takeError());
-        return std::nullopt;
-      }
+      if (!word)
+        return breakOff(llvm::toString(word.takeError()));
       words[w] = *word;
     }
     if (words[1] == 0 && words[0] == endMark && i >= 2)
@@ -43,19 +52,18 @@ std::optional<MarkerArray> readArray(const AddressSpace &memory, VirtAddr at,
       return std::nullopt;
     llvm::Expected<std::string> name =
         memory.readString(VirtAddr(words[1]), maxNameBytes);
-    if (!name) {
-      llvm::consumeError(name.takeError());
-      return std::nullopt;
-    }
+    if (!name)
+      return breakOff(llvm::toString(name.takeError()));
     array.markers.push_back({words[0], *name, words[2]});
   }
-  return std::nullopt;
+  return breakOff("it has no end");
 }
 
 /// The array whose first name \p pointer leads to.
 std::optional<MarkerArray> readArrayAround(const AddressSpace &memory,
                                            VirtAddr pointer,
-                                           const MarkerArrayShape &shape) {
+                                           const MarkerArrayShape &shape,
+                                           std::string &broken) {
   const VirtAddr start = pointer - shape.wordBytes;
   if (shape.firstStartIsZero) {
     llvm::Expected<uint64_t> word = readWord(memory, start, shape.wordBytes);
@@ -64,14 +72,15 @@ std::optional<MarkerArray> readArrayAround(const AddressSpace &memory,
       return std::nullopt;
     }
   }
-  return readArray(memory, start, shape);
+  return readArray(memory, start, shape, broken);
 }
 
 /// The array whose first name is one of the strings at \p names.
 std::optional<MarkerArray> findArray(const AddressSpace &memory,
                                      llvm::ArrayRef<MappedRun> image,
                                      llvm::ArrayRef<VirtAddr> names,
-                                     const MarkerArrayShape &shape) {
+                                     const MarkerArrayShape &shape,
+                                     std::string &broken) {
   // Few words lead to a name; a hostile image can be full of them.
   constexpr unsigned maxTries = 64;
   unsigned tries = 0;
@@ -79,7 +88,7 @@ std::optional<MarkerArray> findArray(const AddressSpace &memory,
   for (VirtAddr name : names) {
     findWords(memory, image, name.value, shape.wordBytes,
               [&](VirtAddr pointer) {
-                array = readArrayAround(memory, pointer, shape);
+                array = readArrayAround(memory, pointer, shape, broken);
                 return !array && ++tries < maxTries;
               });
     if (array)
@@ -92,17 +101,19 @@ std::optional<MarkerArray> findArray(const AddressSpace &memory,
 std::optional<MarkerArray> findArrayIn(const AddressSpace &memory,
                                        llvm::ArrayRef<MappedRun> strings,
                                        llvm::ArrayRef<MappedRun> data,
-                                       const MarkerArrayShape &shape) {
+                                       const MarkerArrayShape &shape,
+                                       std::string &broken) {
   // With its end: the string is not the start of a longer one.
   const std::string text = shape.firstName.str() + '\0';
   std::vector<VirtAddr> names = findBytes(memory, strings, text, 1);
-  std::optional<MarkerArray> array = findArray(memory, data, names, shape);
+  std::optional<MarkerArray> array =
+      findArray(memory, data, names, shape, broken);
   if (array || names.empty())
     return array;
   // The first one was not it. Looking for more costs another pass.
   names = findBytes(memory, strings, text);
   return findArray(memory, data, llvm::ArrayRef<VirtAddr>(names).drop_front(),
-                   shape);
+                   shape, broken);
 }
 
 std::vector<MappedRun> pick(llvm::ArrayRef<MappedRun> image, bool isWritable) {
@@ -117,13 +128,14 @@ std::vector<MappedRun> pick(llvm::ArrayRef<MappedRun> image, bool isWritable) {
 
 std::optional<MarkerArray> findMarkerArray(const AddressSpace &memory,
                                            llvm::ArrayRef<MappedRun> image,
-                                           const MarkerArrayShape &shape) {
+                                           const MarkerArrayShape &shape,
+                                           std::string &broken) {
   // Where a kernel protects its image, texts are among the read-only data and
   // the array among what is written at boot; the code is most of the rest.
-  if (auto array =
-          findArrayIn(memory, pick(image, false), pick(image, true), shape))
+  if (auto array = findArrayIn(memory, pick(image, false), pick(image, true),
+                               shape, broken))
     return array;
-  return findArrayIn(memory, image, image, shape);
+  return findArrayIn(memory, image, image, shape, broken);
 }
 
 } // namespace vmpt

@@ -39,9 +39,12 @@ struct MarkerArray {
 };
 
 /// Looks through what \p image maps (the kernel's rodata and data). Reads what
-/// it found once more through \p memory, so that a recording sees it.
+/// it found once more through \p memory, so that a recording sees it. Where
+/// there is none, and one that begins as it should and does not go on so, \p
+/// broken says that.
 std::optional<MarkerArray> findMarkerArray(const AddressSpace &memory,
                                            llvm::ArrayRef<MappedRun> image,
-                                           const MarkerArrayShape &shape);
+                                           const MarkerArrayShape &shape,
+                                           std::string &broken);
 
 } // namespace vmpt

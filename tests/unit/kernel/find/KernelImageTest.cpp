@@ -161,6 +161,11 @@ TEST_F(BuiltKernel, ABrokenMarkerArrayIsNotTaken) {
   KernelImage image = valueOf(find());
   EXPECT_THAT(sourceOf(image, "address markers"),
               HasSubstr("documented constants"));
+  EXPECT_THAT(warnings,
+              ::testing::ElementsAre(HasSubstr(
+                  "where sections start is not the kernel's own word: "
+                  "address_markers[] at 0xffffffff81002008 is broken behind "
+                  "'User Space': ")));
 }
 
 TEST_F(BuiltKernel, TheUsersWordGoesFirstIfItIsForced) {
