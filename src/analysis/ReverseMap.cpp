@@ -197,7 +197,10 @@ void ReverseMap::walk(const Space &space, Sink &sink) const {
 
 static uint64_t countEntries(const PhysicalMemory &memory,
                              const PagingMode &mode) {
-  return memory.presentBytes() / mode.entryBytes + 1;
+  // A sound kernel maps some tables often (espfix: one at 65,536 places), and a
+  // trimmed dump has few others.
+  constexpr uint64_t least = 1 << 20;
+  return std::max(memory.presentBytes() / mode.entryBytes + 1, least);
 }
 
 /// Hands each mapping of \p targets to \p give, until that says false.

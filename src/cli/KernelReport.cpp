@@ -21,7 +21,7 @@ llvm::Error DumpReport::run(const CommandContext &context) {
   if (!session)
     return session.takeError();
   if (llvm::Error error = report(**session, **writer))
-    return (*session)->withFileName(std::move(error));
+    return (*session)->endWith(std::move(error));
   (*writer)->finish((*session)->finalFindings());
   return llvm::Error::success();
 }

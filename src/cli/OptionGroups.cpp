@@ -100,6 +100,10 @@ void KernelOptions::addVmcoreinfo(OptionParser &parser) {
   parser.addNumber("--kernel", "N",
                    "of several kernels in the dump, number N of vmpt info",
                    kernel);
+  addForce(parser);
+}
+
+void KernelOptions::addForce(OptionParser &parser) {
   parser.addFlag("--force", "take options that contradict the dump", force);
 }
 

@@ -53,6 +53,7 @@ struct KernelOptions : KernelParts {
   void addWithoutRootAndLevels(OptionParser &parser);
   /// For a command that wants no kernel.
   void addArch(OptionParser &parser);
+  void addForce(OptionParser &parser);
   /// For a command that wants VMCOREINFO alone.
   void addVmcoreinfo(OptionParser &parser);
 

@@ -68,7 +68,7 @@ llvm::Error PageCommand::run(const CommandContext &context) {
   llvm::Expected<std::unique_ptr<PageSession>> created =
       PageSession::create(**session);
   if (!created)
-    return (*session)->withFileName(created.takeError());
+    return (*session)->endWith(created.takeError());
   PageSession &pages = **created;
   llvm::Expected<std::vector<uint64_t>> frames = parseFrames(pages);
   if (!frames)

@@ -99,12 +99,12 @@ llvm::Error PagesCommand::print(Session &session, RecordWriter &writer) {
   llvm::Expected<std::unique_ptr<PageSession>> pages =
       PageSession::create(session);
   if (!pages)
-    return session.withFileName(pages.takeError());
+    return session.endWith(pages.takeError());
   const Task *task = nullptr;
   if (pid_) {
     llvm::Expected<const Task *> found = (*pages)->findTask(*pid_);
     if (!found)
-      return session.withFileName(found.takeError());
+      return session.endWith(found.takeError());
     task = *found;
   }
   if (binary_) {

@@ -11,6 +11,7 @@ public:
   void addOptions(OptionParser &parser) override {
     dump_.add(parser);
     kernel_.addArch(parser);
+    kernel_.addForce(parser);
     output_.add(parser);
   }
 
@@ -21,6 +22,8 @@ public:
     auto session = context.open(dump_, kernel_);
     if (!session)
       return session.takeError();
+    if (llvm::Error error = (*session)->judgeArch())
+      return error;
     const TopTables found = (*session)->findTopTables();
     report(**session, found);
     writeRoots(**writer, found);

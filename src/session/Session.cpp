@@ -191,6 +191,28 @@ llvm::Error Session::checkRoot(const KernelImage &kernel, PhysAddr root) {
   return llvm::Error::success();
 }
 
+llvm::Error Session::judgeArch() {
+  const std::optional<Arch> given = request_.kernel.arch;
+  if (!given)
+    return llvm::Error::success();
+  llvm::Error error = image().takeError();
+  if (!error || isUsageError(error))
+    return error;
+  llvm::consumeError(std::move(error));
+  const std::optional<Arch> known = dump_.machine.arch;
+  if (!known || known == given)
+    return llvm::Error::success();
+  const std::string text =
+      "--arch " + getArchName(*given).str() +
+      " contradicts the dump: " + getArchName(*known).str() + " (" +
+      dump_.machine.archSource + ")";
+  if (!request_.kernel.force)
+    return withFileName(
+        llvm::make_error<UsageError>(text + "; --force takes it all the same"));
+  gap("option-contradicts", text + "; it is taken, as --force says");
+  return llvm::Error::success();
+}
+
 /// In the modes of the architecture, or of all.
 TopTables Session::findTopTables() {
   std::optional<Arch> arch = request_.kernel.arch;
@@ -311,9 +333,34 @@ void Session::explainFilter(llvm::StringRef sentence) {
       "newer one, or with 'makedumpfile -d 1'");
 }
 
+/// What a trimmed dump lacks was left out by us, and no file of symbols has it.
+void Session::explainTrim(llvm::StringRef sentence) {
+  const bool isLack = sentence.contains(getAbsenceName(Absence::Excluded)) ||
+                      sentence.contains("(tried ");
+  if (explainedTrim_ || !dump_.isTrimmed || !isLack)
+    return;
+  explainedTrim_ = true;
+  warn("trimmed", "cut by vmpt trim, which leaves out what info and kernel do "
+                  "not read (with --tasks: tasks, task and maps); ask the "
+                  "whole dump");
+}
+
+llvm::Error Session::endWith(llvm::Error error) {
+  std::string sentence;
+  error = llvm::handleErrors(
+      std::move(error),
+      [&](std::unique_ptr<llvm::ErrorInfoBase> info) -> llvm::Error {
+        sentence = info->message();
+        return llvm::Error(std::move(info));
+      });
+  explainTrim(sentence);
+  return withFileName(std::move(error));
+}
+
 void Session::gap(llvm::StringRef kind, const llvm::Twine &sentence,
                   Subject subject) {
   explainFilter(sentence.str());
+  explainTrim(sentence.str());
   subject.file = fileName();
   diagnostics_->gap(kind, sentence, std::move(subject));
 }
@@ -336,7 +383,8 @@ Session::createKernel(const KernelImage &image, const PhysicalMemory &memory) {
       Kernel::create(image, memory, request_.debug, *diagnostics_);
   if (!kernel)
     return withFileName(kernel.takeError());
-  learnStructs(**kernel);
+  if (llvm::Error error = learnStructs(**kernel, *diagnostics_))
+    return withFileName(std::move(error));
   return kernel;
 }
 

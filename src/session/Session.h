@@ -80,6 +80,9 @@ public:
   /// which an option names, and for the kernel that it leads to. The error is
   /// that of image().
   llvm::Error findKernelBy(PhysAddr root);
+  /// Contradicts --arch what the kernel is, or, where none is found, what the
+  /// container says? An error, or with --force a gap.
+  llvm::Error judgeArch();
   /// Top tables in all of memory; no kernel is needed.
   TopTables findTopTables();
   /// What was tried where image() failed.
@@ -103,6 +106,8 @@ public:
   /// "'vmcore': " in front of the message, the class of the error kept. An
   /// error that names a file stays as it is.
   llvm::Error withFileName(llvm::Error error) const;
+  /// The same of the error that ends the command.
+  llvm::Error endWith(llvm::Error error);
   /// Is \p error about the command line? Then it is the user's to mend, and no
   /// property of the dump.
   static bool isUsageError(llvm::Error &error);
@@ -119,6 +124,7 @@ private:
   }
   llvm::Error openFiles();
   void explainFilter(llvm::StringRef sentence);
+  void explainTrim(llvm::StringRef sentence);
   llvm::Error placeRaw();
   llvm::Error judgePlacement();
   void reportLoss();
@@ -137,7 +143,7 @@ private:
   bool isCompared_ = false;
   Evidence tried_;
   std::unique_ptr<KernelImage> image_;
-  bool explainedFilter_ = false;
+  bool explainedFilter_ = false, explainedTrim_ = false;
   std::unique_ptr<Kernel> kernel_;
 };
 

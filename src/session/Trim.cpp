@@ -64,9 +64,10 @@ void readAreas(MapsReader &maps, const Task &task) {
 /// cannot be read from the new file either, and is no reason to stop.
 llvm::Error readTasks(Session &session, const Kernel &kernel,
                       const RecordingMemory &recording) {
-  llvm::Expected<TaskList> list = readTaskList(kernel, {/*withThreads=*/true});
+  llvm::Expected<TaskList> list =
+      session.readTasks(kernel, {/*withThreads=*/true});
   if (!list)
-    return session.withFileName(list.takeError());
+    return list.takeError();
   // Those of EFI's services, where there are any.
   if (llvm::Expected<PhysAddr> efi = readEfiRoot(kernel))
     llvm::consumeError(readTables(kernel, *efi, recording));

@@ -19,6 +19,7 @@ from tap import Tap, first_difference, run, sound_messages
 MAX_LINE = 200
 X86, X86_5 = "x86_64-6.1-debian-4level-pti", "x86_64-6.1-debian-5level-pti"
 ARM, ARM_16K, RISCV = "arm64-6.1-4k-va48-kaslr", "arm64-6.12-debian-16k-va52-lpa2", "riscv64-6.1-sv39"
+LEARNED = "../tasks/riscv64-6.1-sv39"  # has no struct layouts
 I386 = "i386-6.1-debian-pae-pti"
 IN_MEMORY = "x86_64-6.1-lab-4level-nokaslr-novmcoreinfo"  # has VMCOREINFO in its pages
 REFUSED, TAKEN = 2, 1
@@ -54,6 +55,13 @@ CONTRADICTIONS = (
     (X86, "symbols", "_stext --offset page.flags=4096", "--offset page.flags=4096 contradicts the dump: 0"),
     (X86, "kernel", "--symbol _stext=0x1000", "--symbol _stext=0x1000 contradicts the dump: 0xffffffff"),
     (X86, "info", "--offset page.flags=4096", "--offset page.flags=4096 contradicts the dump: 0"),
+    (X86, "roots", "--arch arm64", "--arch arm64 contradicts the dump: x86_64"),
+    (LEARNED, "tasks", "--offset task_struct.comm=0",
+     r"--offset task_struct.comm=0 contradicts the dump: \d+ \(learned from the tasks in memory\)"),
+    (LEARNED, "tasks", "--offset task_struct.tasks=8", r"--offset task_struct.tasks=8 contradicts the dump: \d+ \(learned"),
+    (LEARNED, "maps", "--pid 1 --offset vm_area_struct.vm_flags=0",
+     r"--offset vm_area_struct.vm_flags=0 contradicts the dump: \d+ \(what lies in memory\)"),
+    (LEARNED, "kernel", "--offset mm_struct.pgd=8", r"--offset mm_struct.pgd=8 contradicts the dump: \d+ \(learned"),
 )
 # dump, command, options, what is said: nothing that --force could take
 NOT_APPLYING = (
@@ -129,7 +137,7 @@ class Checker:
                         out.seek(physical)
                         out.write(self.dump(IN_MEMORY).read_bytes()[offset:offset + stored])
             else:
-                place = self.folder / name
+                place = self.folder / name.replace("/", "-")
                 place.mkdir()
                 _, path = next(find_dumps(self.source / "testdata/kernels" / name, place))
                 self.dumps[name] = place / "kept"

@@ -33,7 +33,8 @@ Kernel::create(const KernelImage &image, const PhysicalMemory &memory,
   kernel->addKnownPlaces();
   kernel->addKallsyms();
   kernel->addBtf();
-  if (llvm::Error error = kernel->judgeGiven(diagnostics))
+  if (llvm::Error error =
+          kernel->judge(kernel->findContradiction(), diagnostics))
     return error;
 
   std::optional<std::string> vmlinux = given.vmlinux;
@@ -49,7 +50,8 @@ Kernel::create(const KernelImage &image, const PhysicalMemory &memory,
     if (path)
       if (llvm::Error error = kernel->addFile(*path, diagnostics))
         return llvm::createFileError(*path, std::move(error));
-  kernel->learnMissing(diagnostics);
+  if (llvm::Error error = kernel->learnMissing(diagnostics))
+    return error;
   return kernel;
 }
 
@@ -75,24 +77,30 @@ std::optional<std::string> Kernel::findContradiction() const {
              " contradicts the dump: " + hex(known->address) + " (" + source +
              ")";
   }
+  for (const TypeSource *source :
+       {static_cast<const TypeSource *>(&vmcoreinfoPlaces_),
+        static_cast<const TypeSource *>(btf_.get())})
+    if (auto contradiction = source ? findContradiction(*source) : std::nullopt)
+      return contradiction;
+  return std::nullopt;
+}
+
+std::optional<std::string>
+Kernel::findContradiction(const TypeSource &source) const {
   for (const auto &given : inputs_.places.places()) {
     auto [type, path] = given.first().split('.');
-    for (const TypeSource *source :
-         {static_cast<const TypeSource *>(&vmcoreinfoPlaces_),
-          static_cast<const TypeSource *>(btf_.get())})
-      if (auto known = source ? source->findMember(type, path) : std::nullopt;
-          known && known->bitOffset != given.second.bitOffset)
-        return "--offset " + given.first().str() + "=" +
-               std::to_string(given.second.offsetBytes()) +
-               " contradicts the dump: " +
-               std::to_string(known->offsetBytes()) + " (" +
-               source->describe() + ")";
+    if (auto known = source.findMember(type, path);
+        known && known->bitOffset != given.second.bitOffset)
+      return "--offset " + given.first().str() + "=" +
+             std::to_string(given.second.offsetBytes()) +
+             " contradicts the dump: " + std::to_string(known->offsetBytes()) +
+             " (" + source.describe() + ")";
   }
   return std::nullopt;
 }
 
-llvm::Error Kernel::judgeGiven(Diagnostics &diagnostics) const {
-  std::optional<std::string> contradiction = findContradiction();
+llvm::Error Kernel::judge(const std::optional<std::string> &contradiction,
+                          Diagnostics &diagnostics) const {
   if (!contradiction)
     return llvm::Error::success();
   if (!inputs_.force)
@@ -103,12 +111,21 @@ llvm::Error Kernel::judgeGiven(Diagnostics &diagnostics) const {
   return llvm::Error::success();
 }
 
-/// Kernels without KALLSYMS_ALL name no data; those without BTF, no types.
-void Kernel::learnMissing(Diagnostics &diagnostics) {
+/// Kernels without KALLSYMS_ALL name no data; those without BTF, no types. A
+/// place that the user gives is no reason not to look: it may be wrong.
+llvm::Error Kernel::learnMissing(Diagnostics &diagnostics) {
   std::optional<Symbol> initTask = symbols_.find("init_task");
-  const bool hasTypes = types_.hasMember("task_struct", "tasks");
-  if (initTask && hasTypes)
-    return;
+  const auto declares = [](const TypeSource &source) {
+    return source.findMember("task_struct", "tasks").has_value();
+  };
+  const bool isDeclared =
+      declares(vmcoreinfoPlaces_) || (btf_ && declares(*btf_)) ||
+      llvm::any_of(files_, [&](const DebugFile &file) {
+        return llvm::any_of(file.types,
+                            [&](auto &types) { return declares(*types); });
+      });
+  if (initTask && isDeclared)
+    return llvm::Error::success();
   std::optional<VirtAddr> known;
   if (initTask)
     known = initTask->address;
@@ -117,11 +134,12 @@ void Kernel::learnMissing(Diagnostics &diagnostics) {
   if (!layout) {
     const std::string why = llvm::toString(layout.takeError());
     evidence_.tried(why);
-    if (!hasTypes) { // for errors, which list the sources
+    // For errors, which list the sources.
+    if (!types_.hasMember("task_struct", "tasks")) {
       unlearned_ = std::make_unique<LearnedPlaces>(why);
       types_.add(*unlearned_);
     }
-    return;
+    return llvm::Error::success();
   }
   learned_ = std::move(*layout);
   if (!initTask) {
@@ -129,8 +147,10 @@ void Kernel::learnMissing(Diagnostics &diagnostics) {
     symbols_.add(*learnedSymbols_);
     evidence_.add("symbols", "init_task", learned_->describe());
   }
-  if (hasTypes)
-    return;
+  if (isDeclared)
+    return llvm::Error::success();
+  if (llvm::Error error = judge(findContradiction(*learned_), diagnostics))
+    return error;
   types_.add(*learned_);
   evidence_.add("types", "task_struct and mm_struct, in part",
                 learned_->describe());
@@ -138,6 +158,7 @@ void Kernel::learnMissing(Diagnostics &diagnostics) {
                    "are those that fit all " +
                    std::to_string(learned_->taskCount()) +
                    " tasks looked at; --vmlinux or --btf give more");
+  return llvm::Error::success();
 }
 
 void Kernel::addKnownPlaces() {
@@ -265,9 +286,11 @@ bool Kernel::knowsStructs() const {
          });
 }
 
-void Kernel::addLearned(std::unique_ptr<LearnedSource> source) {
+llvm::Error Kernel::addLearned(std::unique_ptr<LearnedSource> source,
+                               Diagnostics &diagnostics) {
   learnedLater_ = std::move(source);
   types_.add(*learnedLater_);
+  return judge(findContradiction(*learnedLater_), diagnostics);
 }
 
 Evidence Kernel::evidence() const {

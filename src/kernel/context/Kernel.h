@@ -89,8 +89,10 @@ public:
 
   /// Is there a source that declares all structs (BTF, a vmlinux)?
   bool knowsStructs() const;
-  /// The last of the type sources; see kernel/learn/LearnedStructs.h.
-  void addLearned(std::unique_ptr<LearnedSource> source);
+  /// The last of the type sources; see kernel/learn/LearnedStructs.h. The error
+  /// is a place that the user gave, and that it knows better.
+  llvm::Error addLearned(std::unique_ptr<LearnedSource> source,
+                         Diagnostics &diagnostics);
 
   /// The address of a symbol.
   llvm::Expected<VirtAddr> address(llvm::StringRef name) const;
@@ -102,9 +104,11 @@ private:
   void addKallsyms();
   void addBtf();
   /// Contradicts --symbol or --offset what the dump itself says?
-  llvm::Error judgeGiven(Diagnostics &diagnostics) const;
   std::optional<std::string> findContradiction() const;
-  void learnMissing(Diagnostics &diagnostics);
+  std::optional<std::string> findContradiction(const TypeSource &source) const;
+  llvm::Error judge(const std::optional<std::string> &contradiction,
+                    Diagnostics &diagnostics) const;
+  llvm::Error learnMissing(Diagnostics &diagnostics);
   llvm::Error addFile(const std::string &path, Diagnostics &diagnostics);
   /// Why \p file is not of the dumped kernel; nothing if it is.
   std::optional<std::string> findMismatch(const DebugFile &file) const;

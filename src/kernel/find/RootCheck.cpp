@@ -20,11 +20,12 @@ const llvm::StringRef imageSymbols[] = {"_stext", "init_uts_ns",
 /// Entries of the table, or nothing if one of them is not in the dump.
 std::optional<std::vector<uint64_t>> readTable(const PhysicalMemory &memory,
                                                const PagingMode &mode,
-                                               PhysAddr table) {
-  std::vector<uint8_t> raw(mode.tableBytes(0));
+                                               PhysAddr table,
+                                               unsigned level = 0) {
+  std::vector<uint8_t> raw(mode.tableBytes(level));
   if (memory.tryRead(table, raw))
     return std::nullopt;
-  std::vector<uint64_t> entries(mode.entryCount(0));
+  std::vector<uint64_t> entries(mode.entryCount(level));
   for (size_t i = 0; i < entries.size(); ++i)
     entries[i] = mode.load(raw.data() + i * mode.entryBytes);
   return entries;
@@ -38,13 +39,32 @@ bool isMirror(const PagingMode &mode, llvm::ArrayRef<uint64_t> entries,
          entries.size() > 2;
 }
 
-/// Can this be a top table at all? Other contents of a page seldom can.
-bool looksLikeTable(const PagingMode &mode, llvm::ArrayRef<uint64_t> entries) {
+/// Can this be a table at all? Other contents of a page seldom can.
+bool looksLikeTable(const PagingMode &mode, llvm::ArrayRef<uint64_t> entries,
+                    unsigned level = 0) {
   return llvm::all_of(entries, [&](uint64_t entry) {
-    const DecodedEntry decoded = mode.decode(entry, 0);
+    const DecodedEntry decoded = mode.decode(entry, level);
     return decoded.meaning == EntryMeaning::Hole ||
            (decoded.meaning != EntryMeaning::Reserved && decoded.address.value);
   });
+}
+
+/// Are those tables sound that these entries of a top table lead to, as far as
+/// they are there, and is one?
+bool leadsToTables(const PhysicalMemory &memory, const PagingMode &mode,
+                   llvm::ArrayRef<uint64_t> entries) {
+  bool isAny = false;
+  for (uint64_t entry : entries) {
+    const DecodedEntry decoded = mode.decode(entry, 0);
+    if (decoded.meaning != EntryMeaning::Table)
+      continue;
+    auto next = readTable(memory, mode, decoded.address, 1);
+    if (next && !looksLikeTable(mode, *next, 1))
+      return false;
+    isAny |= next && llvm::any_of(
+                         *next, [&](uint64_t e) { return !mode.isHole(e, 1); });
+  }
+  return isAny;
 }
 
 RootJudgement refuted(const llvm::Twine &reason) {
@@ -71,16 +91,18 @@ RootJudgement judgeIncomplete(const PhysicalMemory &memory,
                               const PagingMode &mode, PhysAddr root,
                               VirtAddr self) {
   const Translation path = translate(memory, mode, root, self);
-  // An entry that points out of RAM is no sign of a kernel's table.
-  const bool isMissing = path.outcome == Translation::Outcome::TableAbsent &&
-                         !isOutOfRam(memory, path.absent) &&
-                         !path.steps.empty();
+  const bool isMissing =
+      path.outcome == Translation::Outcome::TableAbsent && !path.steps.empty();
   if (!isMissing)
     return refuted("it does not map itself");
   auto entries = readTable(memory, mode, root);
   if (!entries || !looksLikeTable(mode, *entries) ||
       isMirror(mode, *entries, self))
     return refuted("it does not look like a top table");
+  // Most words, taken for an entry, point out of RAM. But a dump may lack
+  // memory that the machine had.
+  if (isOutOfRam(memory, path.absent) && !leadsToTables(memory, mode, *entries))
+    return refuted("it does not map itself");
   return {RootVerdict::Unconfirmed,
           "the table that maps it, " + describeAbsence(memory, path.absent),
           false};

@@ -221,7 +221,9 @@ std::optional<KernelCandidate> RootChooser::chooseGuess(
   }
   if (!unconfirmed.empty())
     return chooseMode(unconfirmed);
-  return overrides_.force ? refuted : std::nullopt;
+  // An option of the command line; --force also replaces files.
+  const bool isTaken = overrides_.force && !overrides_.given().empty();
+  return isTaken ? refuted : std::nullopt;
 }
 
 /// The first, in the mode that the kernel's own pointers are made for.

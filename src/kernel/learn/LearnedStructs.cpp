@@ -197,10 +197,12 @@ void LearnedStructs::addTo(Evidence &evidence) const {
 
 } // namespace
 
-void learnStructs(Kernel &kernel) {
-  if (!kernel.knowsStructs() &&
-      kernel.types().hasMember("task_struct", "tasks"))
-    kernel.addLearned(std::make_unique<LearnedStructs>(kernel));
+llvm::Error learnStructs(Kernel &kernel, Diagnostics &diagnostics) {
+  if (kernel.knowsStructs() ||
+      !kernel.types().hasMember("task_struct", "tasks"))
+    return llvm::Error::success();
+  return kernel.addLearned(std::make_unique<LearnedStructs>(kernel),
+                           diagnostics);
 }
 
 } // namespace vmpt

@@ -12,7 +12,8 @@
 
 namespace vmpt {
 
-/// Gives \p kernel such a source, if no types know its structs.
-void learnStructs(Kernel &kernel);
+/// Gives \p kernel such a source, if no types know its structs. The error is a
+/// place that the user gave, and that memory shows to be another.
+llvm::Error learnStructs(Kernel &kernel, Diagnostics &diagnostics);
 
 } // namespace vmpt

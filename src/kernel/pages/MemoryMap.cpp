@@ -80,15 +80,21 @@ public:
       llvm::consumeError(std::move(error));
     }
     if (map_.sections_.empty())
-      return llvm::make_error<LookupError>(
-          "no struct page was found: " + map_.source_ +
-          " names no section with a memory map");
+      return llvm::make_error<LookupError>("no struct page was found: " +
+                                           whyNoSections());
     setFrameCount();
     map_.sortByAddress();
     return std::move(map_);
   }
 
 private:
+  std::string whyNoSections() const {
+    if (!map_.problems_.empty())
+      return map_.problems_.front();
+    return map_.source_ + " names no section with a memory map" +
+           (absentRoots_.empty() ? "" : "; taken for zeros: " + absentRoots_);
+  }
+
   /// What /proc/kpageflags rounds up to, and a section's frames.
   unsigned sectionShift() const {
     if (auto bits = vmcoreinfo_.number("SECTION_SIZE_BITS"))
@@ -321,6 +327,8 @@ private:
                                  hex(root) + ": " + reason);
         return;
       }
+      if (absentRoots_.empty())
+        absentRoots_ = std::move(reason);
       const uint64_t next =
           alignUp((table + root * word).value + 1, bit(pageShift_));
       root = (next - table.value) / word - 1;
@@ -448,6 +456,7 @@ private:
   uint64_t sectionBytes_ = 0, memMapOffset_ = 0, usageOffset_ = 0;
   bool hasSubsections_ = false;
   bool isFlat_ = false, isCut_ = false;
+  std::string absentRoots_; ///< Why the first of them was taken for zeros.
   std::vector<Node> nodes_;
   MemoryMap map_;
 };

@@ -145,15 +145,36 @@ TEST_F(LearnedLayoutTest, OnlyInitTaskIsTakenWhereTypesAreKnown) {
   Diagnostics diagnostics;
   DebugInputs inputs;
   inputs.searchRoot = "/nonexistent";
-  ASSERT_EQ(textOf(inputs.places.add("task_struct.tasks=0x310:16")), "");
-  ASSERT_EQ(textOf(inputs.places.add("task_struct.pid=0x3cc:4")), "");
+  image.vmcoreinfo = Vmcoreinfo::parse("OFFSET(task_struct.tasks)=784\n"
+                                       "OFFSET(task_struct.pid)=972\n");
   auto kernel = valueOf(
       Kernel::create(image, objects.memory, std::move(inputs), diagnostics));
   EXPECT_EQ(valueOf(kernel->address("init_task")), find(0));
-  EXPECT_EQ(valueOf(findField(kernel->types(), "task_struct", {"pid"})).offset,
-            0x3ccu);
+  EXPECT_EQ(valueOf(kernel->types().getOffsetBytes("task_struct", "pid")),
+            972u);
   EXPECT_FALSE(kernel->types().hasMember("task_struct", "comm"));
   EXPECT_TRUE(diagnostics.findings().empty());
+}
+
+TEST_F(LearnedLayoutTest, WhatTheUserGivesIsHeldAgainstIt) {
+  ASSERT_EQ(textOf(learn(false)), ""); // for the image
+  const auto create = [&](std::vector<const char *> places, bool force) {
+    Diagnostics diagnostics;
+    DebugInputs inputs;
+    inputs.searchRoot = "/nonexistent";
+    inputs.force = force;
+    for (const char *place : places)
+      EXPECT_EQ(textOf(inputs.places.add(place)), "");
+    return Kernel::create(image, objects.memory, std::move(inputs),
+                          diagnostics);
+  };
+  EXPECT_EQ(textOf(create({"task_struct.tasks=0x310:16"}, false)), "");
+  EXPECT_EQ(textOf(create({"task_struct.pid=0x3cc:4"}, false)),
+            "--offset task_struct.pid=972 contradicts the dump: 968 (learned "
+            "from the tasks in memory); --force takes it all the same");
+  auto forced = valueOf(create({"task_struct.pid=0x3cc:4"}, true));
+  EXPECT_EQ(valueOf(forced->types().getOffsetBytes("task_struct", "pid")),
+            972u);
 }
 
 TEST_F(LearnedLayoutTest, WithoutAZombieThereIsNoExitState) {

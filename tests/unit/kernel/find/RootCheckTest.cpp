@@ -279,6 +279,31 @@ TEST_F(RootCheckTest, AWrongRootIsNotUnconfirmed) {
   EXPECT_THAT(built.failure(), HasSubstr("no page maps SYMBOL("));
 }
 
+// The container knows less of RAM than the machine had.
+TEST_F(RootCheckTest, ATableOutsideOfRamLeavesTheRootUnconfirmed) {
+  built.dump.vmcoreinfo = info();
+  const PhysAddr table = built.tables.tableOf(built.image, 1);
+  built.memory->setAbsent(table, Absence::OutsideRam);
+  EXPECT_THAT(find().rootDoubt,
+              HasSubstr("is unconfirmed: the table that maps it, at physical " +
+                        hex(table.value + 8 * 510) +
+                        ", is not in the dump (outside RAM)"));
+  // Nor does the direct map tell that it is a top table.
+  built.memory->setAbsent(built.tables.tableOf(directMap, 1),
+                          Absence::OutsideRam);
+  EXPECT_THAT(built.failure(), HasSubstr("no page maps SYMBOL("));
+}
+
+// It also replaces files.
+TEST_F(RootCheckTest, ForceWithoutAnOptionTakesNoOtherRoot) {
+  built.dump.vmcoreinfo = info();
+  built.memory->setAbsent(root(), Absence::Truncated);
+  const std::string failure = built.failure();
+  EXPECT_THAT(failure, HasSubstr("is not in the dump (truncated)"));
+  built.overrides.force = true;
+  EXPECT_EQ(built.failure(), failure);
+}
+
 TEST_F(RootCheckTest, ARootThatOnlyTheUserNamesIsDoubtfulUnlessItFits) {
   built.overrides.root = root();
   EXPECT_THAT(find().rootDoubt, HasSubstr("unconfirmed"));

@@ -174,12 +174,38 @@ TEST_F(LearnedStructsTest, APidAtAnotherNumberIsNoTree) {
 
 TEST_F(LearnedStructsTest, TheReasonIsInEveryError) {
   kernel = built.makeKernel({"task_struct.tasks=0x700:16"});
-  learnStructs(*kernel);
+  EXPECT_EQ(textOf(learnStructs(*kernel, built.diagnostics)), "");
   EXPECT_FALSE(kernel->types().hasMember("vm_area_struct", "vm_start"));
   EXPECT_THAT(
       textOf(findField(kernel->types(), "file", {"f_inode"}).takeError()),
       ::testing::HasSubstr(
           "what lies in memory: there are no tasks to learn from"));
+}
+
+TEST_F(LearnedStructsTest, WhatTheUserGivesIsHeldAgainstIt) {
+  class Source final : public LearnedSource {
+  public:
+    std::optional<Member> findMember(llvm::StringRef name,
+                                     llvm::StringRef path) const override {
+      Member member;
+      member.bitOffset = 0x50 * 8;
+      return name == "vm_area_struct" && path == "vm_flags"
+                 ? std::optional<Member>(member)
+                 : std::nullopt;
+    }
+    std::string describe() const override { return "memory"; }
+    void addTo(Evidence &) const override {}
+  };
+  auto judge = [&](const char *place) {
+    kernel = built.makeKernel({place});
+    return textOf(
+        kernel->addLearned(std::make_unique<Source>(), built.diagnostics));
+  };
+  EXPECT_EQ(judge("vm_area_struct.vm_flags=80"), "");
+  EXPECT_EQ(judge("vm_area_struct.vm_mm=0"), "");
+  EXPECT_EQ(judge("vm_area_struct.vm_flags=0"),
+            "--offset vm_area_struct.vm_flags=0 contradicts the dump: 80 "
+            "(memory); --force takes it all the same");
 }
 
 TEST_F(LearnedStructsTest, TheReasonThatThereAreNoTasksIsInErrors) {
