@@ -18,6 +18,9 @@ llvm::Error CommandContext::flush() const {
 
 llvm::Expected<std::unique_ptr<Session>>
 CommandContext::openRequest(Request request) const {
+  if (file_)
+    if (llvm::Error error = judgeStandardOutput(request))
+      return error;
   auto session = Session::open(
       std::move(request), out_,
       [&messages = messages_](const Finding &finding) {

@@ -25,6 +25,7 @@ public:
 private:
   llvm::Expected<SurveyOptions> readOptions() const;
   llvm::Expected<FoundDumps> findFiles() const;
+  llvm::Error judgeOutputs() const;
   llvm::Error openOutputs(Survey &survey, unsigned mode);
   llvm::Error openDatabase(Survey &survey, unsigned mode);
   bool isOutput(const std::string &path) const;
@@ -111,13 +112,16 @@ llvm::Expected<SurveyOptions> SurveyCommand::readOptions() const {
   return options;
 }
 
+bool isSameFile(const struct stat &a, const struct stat &b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 /// A file that grows while it is looked for is no dump.
 bool SurveyCommand::isOutput(const std::string &path) const {
   struct stat a, b;
   for (const std::optional<std::string> &output : {output_, database_})
     if (output && ::stat(output->c_str(), &a) == 0 &&
-        ::stat(path.c_str(), &b) == 0 && a.st_dev == b.st_dev &&
-        a.st_ino == b.st_ino)
+        ::stat(path.c_str(), &b) == 0 && isSameFile(a, b))
       return true;
   return database_ && path == *database_ + "-journal";
 }
@@ -141,6 +145,31 @@ llvm::Expected<FoundDumps> SurveyCommand::findFiles() const {
   }
   return findDumps(words,
                    [this](const std::string &path) { return isOutput(path); });
+}
+
+/// Before anything is made.
+llvm::Error SurveyCommand::judgeOutputs() const {
+  if (output_ && output_->empty())
+    return llvm::make_error<UsageError>("--output names no file");
+  if (!database_)
+    return llvm::Error::success();
+  const auto refuse = [](const llvm::Twine &what) {
+    return llvm::make_error<UsageError>(what + "; name another file");
+  };
+  if (database_->empty() || *database_ == "-")
+    return refuse("--sqlite '" + llvm::Twine(*database_) +
+                  "' is no file that a database can be in");
+  struct stat database, output;
+  const bool exists = ::stat(database_->c_str(), &database) == 0;
+  if (exists && !S_ISREG(database.st_mode))
+    return refuse("'" + *database_ + "': is no regular file, as a database is");
+  const bool isOutput =
+      hasFile() && (*output_ == *database_ ||
+                    (exists && ::stat(output_->c_str(), &output) == 0 &&
+                     isSameFile(database, output)));
+  if (isOutput)
+    return refuse("'" + *database_ + "': is named by --output and by --sqlite");
+  return llvm::Error::success();
 }
 
 /// What is there already counts as done, in the order of the file.
@@ -215,6 +244,8 @@ llvm::Error SurveyCommand::run(const CommandContext &context) {
   llvm::Expected<SurveyOptions> options = readOptions();
   if (!options)
     return options.takeError();
+  if (llvm::Error error = judgeOutputs())
+    return error;
   llvm::Expected<FoundDumps> found = findFiles();
   if (!found)
     return found.takeError();

@@ -96,8 +96,16 @@ void Finder::addFolder(const std::string &folder) {
 void Finder::addWord(const std::string &word) {
   struct stat status;
   if (word.empty() || ::stat(word.c_str(), &status) != 0 ||
-      !S_ISDIR(status.st_mode))
-    return addFile(word);
+      !S_ISDIR(status.st_mode)) {
+    if (!isOutput_(word))
+      return addFile(word);
+    Finding finding;
+    finding.kind = "output-passed-over";
+    finding.sentence = "is what the survey writes, and not surveyed";
+    finding.subject.file = word;
+    found_.findings.push_back(std::move(finding));
+    return;
+  }
   folders_.push_back(word);
   while (!folders_.empty()) {
     const std::string folder = std::move(folders_.back());

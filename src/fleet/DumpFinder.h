@@ -25,8 +25,8 @@ struct FoundDumps {
   std::vector<Finding> findings;
 };
 
-/// Where \p isOutput, a file found in a folder is one that the survey writes,
-/// and is passed over.
+/// Where \p isOutput, a file is one that the survey writes, and is passed over;
+/// where it is named itself, that is said.
 FoundDumps findDumps(llvm::ArrayRef<std::string> words,
                      const std::function<bool(const std::string &)> &isOutput);
 

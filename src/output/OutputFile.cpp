@@ -158,6 +158,14 @@ OutputFile::create(const OutputRequest &request) {
   return file;
 }
 
+llvm::Error judgeStandardOutput(const OutputRequest &request) {
+  struct stat status;
+  if (::fstat(STDOUT_FILENO, &status) != 0 || !S_ISREG(status.st_mode))
+    return llvm::Error::success();
+  mode_t mode = 0;
+  return compareWithInputs(request, &status, mode);
+}
+
 OutputFile::~OutputFile() {
   if (fd_ >= 0)
     ::close(fd_);

@@ -24,6 +24,10 @@ struct OutputRequest {
   bool force = false;                   ///< An existing file may be replaced.
 };
 
+/// What is printed goes to standard output. An input that it is appended to
+/// would not be what it was.
+llvm::Error judgeStandardOutput(const OutputRequest &request);
+
 /// Written from the start to the end, in the folder of its final name, and
 /// renamed by `commit`. Without a commit nothing is left behind; if a signal
 /// ends the program, only where the file system has no files without names

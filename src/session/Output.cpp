@@ -2,13 +2,8 @@
 
 namespace vmpt {
 
-llvm::Expected<Output> createOutput(const Request &request,
-                                    const std::string &path, bool force) {
-  if (path.empty())
-    return llvm::make_error<UsageError>("--output names no file");
+static OutputRequest listInputs(const Request &request) {
   OutputRequest wanted;
-  wanted.path = path;
-  wanted.force = force;
   wanted.dumpFiles = listDumpFiles(request.path, request.open.parts);
   for (const RawMapping &mapping : request.open.mappings)
     wanted.dumpFiles.push_back(mapping.path);
@@ -16,6 +11,22 @@ llvm::Expected<Output> createOutput(const Request &request,
                            &request.debug.btf, &request.vmcoreinfo})
     if (*file)
       wanted.otherInputs.push_back(**file);
+  return wanted;
+}
+
+llvm::Error judgeStandardOutput(const Request &request) {
+  if (llvm::Error error = judgeStandardOutput(listInputs(request)))
+    return llvm::createFileError("standard output", std::move(error));
+  return llvm::Error::success();
+}
+
+llvm::Expected<Output> createOutput(const Request &request,
+                                    const std::string &path, bool force) {
+  if (path.empty())
+    return llvm::make_error<UsageError>("--output names no file");
+  OutputRequest wanted = listInputs(request);
+  wanted.path = path;
+  wanted.force = force;
   llvm::Expected<std::unique_ptr<OutputFile>> file = OutputFile::create(wanted);
   if (!file)
     return llvm::createFileError(path, file.takeError());

@@ -16,4 +16,8 @@ struct Output {
 llvm::Expected<Output> createOutput(const Request &request,
                                     const std::string &path, bool force);
 
+/// Is standard output one of the files that \p request reads? The error names
+/// it.
+llvm::Error judgeStandardOutput(const Request &request);
+
 } // namespace vmpt

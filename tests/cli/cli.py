@@ -315,6 +315,13 @@ def check_trim(tap, vmpt, dump, folder):
         with open(piped, "wb") as file:
             result = run(vmpt, "trim", own, "-o", out, stdout=file)
         tap.report(result.stderr or first_difference(there.read_bytes(), piped.read_bytes()), f"trim -o {out}")
+    with open(own, "ab") as file:
+        result = run(vmpt, "kernel", own, stdout=file)
+    result.stdout = b""
+    check(tap, "a listing that is appended to its dump", result, 2, None, "'standard output': is the input .* itself")
+    tap.report(None if own.read_bytes() == whole else "it was changed", "a dump as standard output: it stays")
+    check(tap, "what trim left out", run(vmpt, "log", there), 2, None,
+          "warning: .*cut by vmpt trim, which leaves out .*ask the whole dump\nvmpt: error: .*excluded")
     own.chmod(0o600)
     for command in ("trim", "convert"):
         out = folder / f"private-{command}"

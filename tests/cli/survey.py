@@ -161,10 +161,25 @@ def check_words(tap, vmpt, dump, folder):
             ("an odd time", [dump, "--time-limit", "5 parsecs"], "is no time"),
             ("an odd severity", [dump, "--fail-on", "bad"], "bad"),
             ("an output that is the dump", [dump, "-o", dump], "is no survey's result"),
+            ("an output without a name", [dump, "-o", ""], "--output names no file"),
+            ("a database on standard output", [dump, "--sqlite", "-"], "--sqlite '-' is no file that a database"),
+            ("a database in a pipe", [dump, "--sqlite", "/dev/stdout"], "'/dev/stdout': is no regular file"),
+            ("a database that is the output", [dump, "-o", folder / "one", "--sqlite", folder / "one"],
+             "is named by --output and by --sqlite"),
             ("an output in no folder", [dump, "-o", folder / "no/where"], "No such file")):
         before = dump.read_bytes()
         survey = Survey(vmpt, *words)
         tap.report(survey.problem(2, {}, [said]) or (None if dump.read_bytes() == before else "the dump is lost"), name)
+
+
+def check_own_output(tap, vmpt, folder):
+    """`survey * -o result`, in the folder of the result."""
+    result = folder / "nothing-yet"
+    result.touch()
+    for turn in ("empty", "again"):
+        survey = Survey(vmpt, result, "-o", result)
+        tap.report(survey.problem(0, {}, ["is what the survey writes, and not surveyed", "there is no file to survey"])
+                   or (None if result.stat().st_size == 0 else "it was written to"), f"the output among the words, {turn}")
 
 
 def check_limits(tap, vmpt, dump, folder):
@@ -331,6 +346,7 @@ def main():
                         shutil.copy(dump, chosen)
         check_broken(tap, vmpt, chosen, folder)
         check_words(tap, vmpt, chosen, folder)
+        check_own_output(tap, vmpt, folder)
         check_limits(tap, vmpt, chosen, folder)
         check_resume(tap, vmpt, chosen, folder)
         check_full_disk(tap, vmpt, chosen, folder)

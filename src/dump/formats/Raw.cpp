@@ -30,10 +30,17 @@ llvm::Error readMappings(llvm::ArrayRef<RawMapping> mappings, FileAccess access,
     uint64_t length = mapping.length.value_or(
         all.size() - std::min(all.size(), mapping.fileOffset));
     if (!fits(mapping.fileOffset, length, all.size()))
-      return llvm::make_error<UsageError>(
-          "--map takes " + hex(length) + " bytes at offset " +
-          hex(mapping.fileOffset) + " of '" + mapping.path +
-          "', which has only " + hex(all.size()));
+      return llvm::createFileError(
+          mapping.path, llvm::make_error<UsageError>(
+                            "--map takes " + hex(length) + " bytes at offset " +
+                            hex(mapping.fileOffset) +
+                            " of it, and it has only " + hex(all.size())));
+    if (length && length - 1 > ~mapping.start.value)
+      return llvm::createFileError(
+          mapping.path,
+          llvm::make_error<UsageError>("--map puts " + hex(length) +
+                                       " bytes at " + hex(mapping.start) +
+                                       ", beyond the end of all addresses"));
     memory->addImage(mapping.start, all, mapping.fileOffset, length);
     dump.files.push_back(std::move(*file));
   }
