@@ -219,7 +219,8 @@ TEST_F(ApiTest, AddressesTranslateOneByOneAndManyAtOnce) {
   EXPECT_EQ(physical[1], ~uint64_t(0));
   EXPECT_STREQ(vmpt_ending_name(endings[1]), "no_entry");
   EXPECT_EQ(endings[2], VMPT_NOT_CANONICAL);
-  EXPECT_EQ(vmpt_ending_name(15), nullptr);
+  EXPECT_STREQ(vmpt_ending_name(VMPT_BEYOND_LIMIT), "beyond_limit");
+  EXPECT_EQ(vmpt_ending_name(VMPT_BEYOND_LIMIT + 1), nullptr);
   EXPECT_EQ(vmpt_ending_name(-1), nullptr);
   vmpt_result *result = nullptr;
   EXPECT_NE(vmpt_translate(space, at[0], &result, nullptr), VMPT_FAILED);
