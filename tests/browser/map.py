@@ -184,12 +184,14 @@ def check_click(tap, page, vmpt, dump, name):
     found = re.match(r"0x[0-9a-f]+", page.text("detail"))
     tap.report(walk_problem(page, vmpt, dump, [], int(found[0], 16)) if found else page.text("detail"),
                f"{name}: a click shows the walk")
+    # What is counted meanwhile moves the page below it.
+    browser.wait("return document.documentElement.dataset.counted")
     browser.run("document.getElementById('hilbert').scrollIntoView({block: 'center', behavior: 'instant'})")
+    page.settle()
     left, top, width, height = browser.run(BOX, "hilbert")
     browser.click(left + 3, top + 3)
     page.settle()
     tap.report(None if page.text("detail").startswith("frame 0x") else page.text("detail"), f"{name}: a click on memory")
-    browser.wait("return document.documentElement.dataset.counted")
     browser.command("Input.dispatchMouseEvent", type="mouseMoved", x=left + 4, y=top + 4)
     tap.report(None if "frame 0x" in page.text("hilbert-hover") else page.text("hilbert-hover"), f"{name}: hovering tells the frame")
 
