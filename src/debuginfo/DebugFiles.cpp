@@ -24,7 +24,7 @@ std::unique_ptr<SymbolSource> relocated(std::unique_ptr<Source> source,
                                         std::optional<VirtAddr> stext) {
   if (stext)
     if (auto linked = source->find("_stext"))
-      source->relocate(*stext - linked->address, linked->address);
+      source->relocate({*stext - linked->address, linked->address});
   return source;
 }
 

@@ -1,7 +1,5 @@
 #include "debuginfo/ElfSymbols.h"
 
-#include "support/Bits.h"
-
 #include <gelf.h>
 
 namespace vmpt {
@@ -66,7 +64,6 @@ ElfSymbols::create(std::shared_ptr<const ElfFile> file,
 
 std::vector<std::optional<Symbol>>
 ElfSymbols::findAll(llvm::ArrayRef<llvm::StringRef> names) const {
-  const uint64_t mask = lowBits(is64Bit_ ? 64 : 32);
   SymbolQuery query(names);
   for (const Entry &entry : entries_) {
     if (query.done())
@@ -74,15 +71,11 @@ ElfSymbols::findAll(llvm::ArrayRef<llvm::StringRef> names) const {
     if (!query.mayBeLong(entry.name.size()) ||
         !query.mayStartWith(entry.name.front()))
       continue;
-    // x86-64 counts per-cpu variables from 0 (until 6.14); s390x is linked to
-    // 1 MiB.
-    const bool inKernel =
-        !is64Bit_ || entry.value >> 63 || VirtAddr(entry.value) >= text_;
-    const uint64_t address =
-        entry.value + (inKernel && !entry.isAbsolute ? relocation_ : 0);
     if (auto *slot = query.findSlot(entry.name))
-      query.answer(slot, {entry.name.str(), VirtAddr(address & mask),
-                          entry.type, entry.size});
+      query.answer(slot,
+                   {entry.name.str(),
+                    relocation_.apply(entry.value, entry.isAbsolute, is64Bit_),
+                    entry.type, entry.size});
   }
   return query.takeAnswers();
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "debuginfo/ElfFile.h"
+#include "debuginfo/Relocation.h"
 #include "debuginfo/Symbols.h"
-#include "support/Bits.h"
 
 namespace vmpt {
 
@@ -14,14 +14,8 @@ public:
   static llvm::Expected<std::unique_ptr<ElfSymbols>>
   create(std::shared_ptr<const ElfFile> file, std::string description);
 
-  /// Adds \p offset (modulo 2^64; KASLR) to each address of the kernel.
-  /// Absolute symbols and per-cpu offsets stay: what lies below \p text, where
-  /// the image is linked to, and not in the upper half. Before the first
-  /// lookup.
-  void relocate(uint64_t offset, VirtAddr text = VirtAddr(bit(63))) {
-    relocation_ = offset;
-    text_ = text;
-  }
+  /// Before the first lookup.
+  void relocate(Relocation relocation) { relocation_ = relocation; }
 
   std::vector<std::optional<Symbol>>
   findAll(llvm::ArrayRef<llvm::StringRef> names) const override;
@@ -40,8 +34,7 @@ private:
 
   std::shared_ptr<const ElfFile> file_;
   std::string description_;
-  uint64_t relocation_ = 0;
-  VirtAddr text_;
+  Relocation relocation_;
   bool is64Bit_ = true;
   std::vector<Entry> entries_;
 };

@@ -1,7 +1,5 @@
 #include "debuginfo/SystemMap.h"
 
-#include "support/Bits.h"
-
 namespace vmpt {
 
 namespace {
@@ -56,14 +54,11 @@ SystemMap::findAll(llvm::ArrayRef<llvm::StringRef> names) const {
     auto *slot = query.findSlot(line->name);
     if (!slot)
       continue;
-    const bool is64Bit = line->digits.size() == 16;
-    bool moves =
-        (line->type | 0x20) != 'a' &&
-        (!is64Bit || line->address >> 63 || VirtAddr(line->address) >= text_);
-    uint64_t address = line->address + (moves ? relocation_ : 0);
-    query.answer(slot, {line->name.str(),
-                        VirtAddr(address & lowBits(is64Bit ? 64 : 32)),
-                        line->type, 0});
+    query.answer(slot,
+                 {line->name.str(),
+                  relocation_.apply(line->address, (line->type | 0x20) == 'a',
+                                    line->digits.size() == 16),
+                  line->type, 0});
   }
   return query.takeAnswers();
 }

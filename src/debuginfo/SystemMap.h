@@ -5,8 +5,8 @@
 //
 #pragma once
 
+#include "debuginfo/Relocation.h"
 #include "debuginfo/Symbols.h"
-#include "support/Bits.h"
 #include "support/Bytes.h"
 
 namespace vmpt {
@@ -20,11 +20,8 @@ public:
   /// True if the text starts with a line of a map.
   static bool looksRight(llvm::StringRef text);
 
-  /// As ElfSymbols::relocate.
-  void relocate(uint64_t offset, VirtAddr text = VirtAddr(bit(63))) {
-    relocation_ = offset;
-    text_ = text;
-  }
+  /// Before the first lookup.
+  void relocate(Relocation relocation) { relocation_ = relocation; }
 
   std::vector<std::optional<Symbol>>
   findAll(llvm::ArrayRef<llvm::StringRef> names) const override;
@@ -37,8 +34,7 @@ private:
 
   std::vector<uint8_t> file_;
   std::string description_;
-  uint64_t relocation_ = 0;
-  VirtAddr text_;
+  Relocation relocation_;
 };
 
 } // namespace vmpt

@@ -179,7 +179,7 @@ std::unique_ptr<SystemMap> openMap(const std::string &text) {
 TEST(SystemMap, FindsNamesAndMovesOnlyKernelAddresses) {
   auto map = openMap(mapText);
   ASSERT_TRUE(map);
-  map->relocate(0x1000000);
+  map->relocate({0x1000000});
   auto found = map->findAll({"sample", "fixed_percpu_data", "last", "garbage"});
   ASSERT_TRUE(found[0] && found[1] && found[2]);
   EXPECT_EQ(found[0]->address, VirtAddr(0xffffffff82000040));
@@ -196,7 +196,7 @@ TEST(SystemMap, AnImageThatIsLinkedLowMovesAsAWhole) {
                      "00000000006aac00 D init_task\n"
                      "00000000006ab000 A absolute\n");
   ASSERT_TRUE(map);
-  map->relocate(0x3ffff874000, VirtAddr(0x100000));
+  map->relocate({0x3ffff874000, VirtAddr(0x100000)});
   EXPECT_EQ(map->find("init_task")->address, VirtAddr(0x3fffff1ec00));
   EXPECT_EQ(map->find("below")->address, VirtAddr(0xff000));
   EXPECT_EQ(map->find("absolute")->address, VirtAddr(0x6ab000));
@@ -205,9 +205,9 @@ TEST(SystemMap, AnImageThatIsLinkedLowMovesAsAWhole) {
 TEST(SystemMap, ThirtyTwoBitAddressesWrapAtThirtyTwoBits) {
   auto map = openMap("c1000000 T _stext\nc1000100 T sample\n");
   ASSERT_TRUE(map);
-  map->relocate(uint64_t(0) - 0x1000000);
+  map->relocate({uint64_t(0) - 0x1000000});
   EXPECT_EQ(map->find("sample")->address, VirtAddr(0xc0000100));
-  map->relocate(0xffffffff);
+  map->relocate({0xffffffff});
   EXPECT_EQ(map->find("sample")->address, VirtAddr(0xc10000ff));
 }
 
