@@ -1,5 +1,6 @@
 #include "analysis/CpuNumbers.h"
 
+#include "kernel/find/KernelArch.h"
 #include "kernel/tasks/CpuTasks.h"
 #include "kernel/tasks/TaskList.h"
 
@@ -37,16 +38,15 @@ private:
       cpu.number = number;
   }
 
-  /// x86-64: the kernel's GS base is the per-CPU offset. linux
-  /// arch/x86/kernel/cpu/common.c cpu_init_gs; up to 6.14 the per-CPU section
-  /// began at 0, later the offset is of its start.
+  /// By the register that holds the per-CPU offset (x86-64). Up to 6.14 the
+  /// per-CPU section began at 0, later the offset is of its start.
   void byPerCpuBase() {
     const std::vector<uint64_t> offsets = readPerCpuOffsets(kernel_);
     if (offsets.size() < 2)
       return;
     const uint64_t start = firstPerCpuAddress();
     for (CpuRegisters &cpu : machine_.cpus)
-      for (const char *name : {"gs_base", "kernel_gs_base"}) {
+      for (llvm::StringRef name : kernel_.image().arch->perCpuRegisters) {
         std::optional<uint64_t> base = cpu.find(name);
         if (!base || cpu.number)
           continue;

@@ -193,10 +193,9 @@ SnapshotReader::findOwnSlots(PhysAddr root, PhysAddr reference) const {
     if (!(mine.isTable() || mine.isPage()) || mine == mode.decode(shared, 0))
       continue;
     const uint64_t span = mode.entrySpan(0);
-    const uint64_t high = ~lowBits(mode.virtualBits - 1);
-    const VirtAddr first(
-        (index * span) |
-        (index >= count / 2 && mode.virtualBits > 32 ? high : 0));
+    VirtAddr first(index * span);
+    if (!mode.coverage.covers(first))
+      first = VirtAddr(first.value | mode.coverage.upper);
     slots.push_back({first, first + (span - 1)});
   }
   return slots;

@@ -83,13 +83,10 @@ void KernelOptions::addSizes(OptionParser &parser) {
 }
 
 void KernelOptions::addArch(OptionParser &parser) {
-  parser.addText("--arch", "ARCH",
-                 "x86_64, i386, arm64, arm, riscv64, loongarch64, s390x or "
-                 "ppc64le",
-                 arch);
   std::vector<std::string> names;
   for (Arch known : allArchs)
     names.push_back(getArchName(known).str());
+  parser.addText("--arch", "ARCH", listArchNames().c_str(), arch);
   parser.offer("--arch", std::move(names));
 }
 

@@ -140,7 +140,7 @@ llvm::Error TreeCommand::write(Session &session, const Kernel &kernel,
     return chosen.takeError();
   const AddressSpace &space = chosen->translator.spaceOf(VirtAddr(0));
   if (style_) {
-    if (kernel.image().arch->rootRegister != "cr3")
+    if (!kernel.image().arch->hasModuleStyle)
       return llvm::make_error<UnsupportedError>(
           "--style module is the text of a module for x86");
     printModuleHeading(*writer.text(), findHeading(kernel, space));

@@ -141,17 +141,26 @@ void printContainer(llvm::raw_ostream &os, const Dump &dump) {
     printLine(os, "note", quirk);
 }
 
+/// The registers that say where it ran.
+std::string describePlace(const CpuRegisters &cpu,
+                          const std::optional<Arch> &arch) {
+  std::string text;
+  for (const KernelArch *known : getKernelArchs())
+    if (text.empty() && (!arch || *arch == known->arch))
+      for (llvm::StringRef name :
+           {known->crash->ipRegister, known->crash->spRegister})
+        if (auto value = cpu.find(name))
+          text += (name + " " + hex(*value) + "  ").str();
+  return text;
+}
+
 void printCpus(llvm::raw_ostream &os, const Machine &machine) {
   os << "CPUs\n";
   if (machine.cpus.empty())
     printLine(os, "registers", "none in the dump");
   for (size_t i = 0; i < machine.cpus.size(); ++i) {
     const CpuRegisters &cpu = machine.cpus[i];
-    std::string text;
-    for (const char *name :
-         {"rip", "eip", "pc", "nip", "psw_addr", "era", "rsp", "esp", "sp"})
-      if (auto value = cpu.find(name))
-        text += std::string(name) + " " + hex(*value) + "  ";
+    std::string text = describePlace(cpu, machine.arch);
     for (const auto &[name, value] : cpu.system)
       text += name + " " + hex(value) + "  ";
     if (cpu.pid)

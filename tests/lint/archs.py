@@ -2,8 +2,10 @@
 """Checks that an architecture is known in its own files and the registry alone.
 
 Of each line of src/memory/Archs.def: its files are there, and what people read
-names it. Elsewhere in src/ no line asks for a certain architecture: what others
-need to know is a member of ArchTraits or KernelArch (kernel/find/KernelArch.h).
+names it. Elsewhere in src/ no line asks for a certain architecture, names a
+register that its files name, or asks whether addresses have 32 bits: what others
+need to know is a member of ArchTraits, KernelArch or CrashArch
+(kernel/find/KernelArch.h).
 Usage: archs.py SOURCE_ROOT VMPT
        archs.py --self-test
 """
@@ -18,6 +20,8 @@ ROOMS = ["src/paging/modes", "src/kernel/arch", "src/listing"]
 FILES = ["src/paging/modes/{}.h", "src/kernel/arch/{}.cpp", "src/listing/{}.cpp",
          "tests/unit/kernel/arch/{}Test.cpp", "tests/unit/listing/{}Test.cpp"]
 TEXTS = ["docs/man/vmpt.1", "docs/support.md", "docs/schema/roots.json"]
+# Of these files, what registers are called is the subject.
+OF_REGISTERS = ["src/memory/Arch.cpp", "src/dump/formats/"]
 # The list of modes includes all of them; rows of traits cannot name enumerators.
 INCLUDES_ALL = "src/paging/modes/Modes.cpp"
 
@@ -60,6 +64,27 @@ def strays(root, archs):
                            "others ask ArchTraits or KernelArch")
 
 
+def registers(root):
+    """Those that the tables of architectures name: {"rip", "cr3", ...}"""
+    tables = "".join(file.read_text() for file in sorted((root / "src/kernel/arch").glob("*.cpp")))
+    return set(re.findall(r'\.(?:ip|root|mode|fault)Register = "(\w+)"', tables))
+
+
+def branches(root):
+    """Lines outside that ask in another way: by a register's name, by 32 bits of address."""
+    names = "|".join(sorted(registers(root)))
+    asks = re.compile((f'"(?:{names})"|' if names else "") + r"virtualBits\s*[=!<>]=?\s*32\b")
+    for file in sorted((root / "src").rglob("*")):
+        path = file.relative_to(root)
+        if (file.suffix not in (".h", ".cpp", ".def") or path.parent.as_posix() in ROOMS
+                or path.as_posix().startswith(tuple(OF_REGISTERS))):
+            continue
+        for number, line in enumerate(file.read_text().splitlines(), 1):
+            if asks.search(line.split("//")[0]):
+                yield (f"{path}:{number}: {line.strip()}\n  asks for an architecture in other words; "
+                       "there is a member of KernelArch or CrashArch, or there ought to be")
+
+
 def gaps(root, archs):
     for arch, name in archs.items():
         for file in FILES:
@@ -83,10 +108,11 @@ def help_gaps(vmpt, archs):
 def self_test():
     """Each fault is found in a small tree that has it, and none in a sound one."""
     sound = {REGISTRY: "VMPT_ARCH(Alpha, alpha)\n", "src/dump/Some.cpp": "// Arch::Alpha\nmodes = alphabet::x;\n",
-             **{file.format("Alpha"): "arch = Arch::Alpha;\n" for file in FILES},
+             **{file.format("Alpha"): 'arch = Arch::Alpha;\n.ipRegister = "aip",\n' for file in FILES},
              **{text: "alpha\n" for text in TEXTS}}
     faults = {"src/dump/Some.cpp": ["if (arch == Arch::Alpha)\n", "mode = alpha::three;\n", "using enum Arch;\n",
-                                    '#include "paging/modes/Alpha.h"\n'],
+                                    '#include "paging/modes/Alpha.h"\n', 'cpu.find("aip");\n',
+                                    "if (mode.virtualBits == 32)\n"],
               **{file.format("Alpha"): [None] for file in FILES}, **{text: ["beta\n"] for text in TEXTS}}
     cases = [("nothing", None, True)] + [(path, text, False) for path, texts in faults.items() for text in texts]
     failures = []
@@ -98,7 +124,7 @@ def self_test():
                     (root / name).parent.mkdir(parents=True, exist_ok=True)
                     (root / name).write_text(content)
             archs = registered(root)
-            found = [*strays(root, archs), *gaps(root, archs)]
+            found = [*strays(root, archs), *branches(root), *gaps(root, archs)]
             if bool(found) == is_sound:
                 failures.append(f"self-test: {path}: {text}: found {found}")
     return failures
@@ -112,7 +138,7 @@ def main():
         archs = registered(root)
         if not archs:
             sys.exit(f"{REGISTRY}: no architectures there")
-        problems = [*strays(root, archs), *gaps(root, archs), *help_gaps(vmpt, archs)]
+        problems = [*strays(root, archs), *branches(root), *gaps(root, archs), *help_gaps(vmpt, archs)]
     print("\n".join(problems))
     sys.exit(1 if problems else 0)
 

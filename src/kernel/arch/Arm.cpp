@@ -225,6 +225,7 @@ const KernelArch kernelArchArm = {
     .softwareBits = softwareBits,
     .crash = &crashArchArm,
     .options = options,
+    .kernelStarts = pageOffsets,
     .sectionSizeBits = sectionSizeBits,
 };
 

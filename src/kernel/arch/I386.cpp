@@ -48,7 +48,7 @@ std::vector<const PagingMode *> likelyModes(const RootQuery &query,
     reason = "VMCOREINFO CONFIG_X86_PAE";
     return order(true);
   }
-  if (auto isPae = findControlBit(query.dump.machine, cr4Pae)) {
+  if (auto isPae = x86::findControlBit(query.dump.machine, cr4Pae)) {
     reason = "CR4.PAE in the QEMU CPU state";
     return order(*isPae);
   }
@@ -178,10 +178,12 @@ const KernelArch kernelArchI386 = {
     .crash = &crashArchI386,
     .userRoot = userRoot,
     .options = options,
+    .kernelStarts = pageOffsets,
     .sectionSizeBits = sectionSizeBits,
     .hasUncachedPageFlag = true,
     .rootRegister = "cr3",
     .userHalfBit = bit(12),
+    .hasModuleStyle = true,
     .checkSkipsBios = true,
 };
 

@@ -2,7 +2,10 @@
 #pragma once
 
 #include "kernel/find/NonPresentRules.h"
+#include "memory/Machine.h"
 #include "support/Bits.h"
+
+#include <optional>
 
 namespace vmpt::x86 {
 
@@ -29,5 +32,16 @@ inline constexpr NonPresentFormat narrowEntries = {
      .typeShift = 1,
      .offsetShift = 9,
      .offsetBits = 23}};
+
+/// Is \p mask set in CR4 of any CPU? A CPU that is off has zeros there.
+/// Nothing if the dump has no CR4.
+inline std::optional<bool> findControlBit(const Machine &machine,
+                                          uint64_t mask) {
+  std::optional<bool> isSet;
+  for (const CpuRegisters &cpu : machine.cpus)
+    if (auto cr4 = cpu.find("cr4"))
+      isSet = isSet.value_or(false) || (*cr4 & mask);
+  return isSet;
+}
 
 } // namespace vmpt::x86

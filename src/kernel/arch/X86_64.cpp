@@ -59,7 +59,7 @@ std::vector<const PagingMode *> likelyModes(const RootQuery &query,
       return {five, four};
     return {four, five};
   }
-  if (auto isFive = findControlBit(query.dump.machine, cr4La57)) {
+  if (auto isFive = x86::findControlBit(query.dump.machine, cr4La57)) {
     reason = "CR4.LA57 in the QEMU CPU state";
     if (*isFive)
       return {five, four};
@@ -287,6 +287,10 @@ SoftwareBits softwareBits(const PagingMode &, KernelVersion) {
 
 } // namespace
 
+/// linux v6.12 arch/x86/kernel/cpu/common.c cpu_init_gs: the kernel's GS base;
+/// swapped for the user's while user code runs.
+constexpr llvm::StringLiteral perCpuRegisters[] = {"gs_base", "kernel_gs_base"};
+
 constexpr KernelOption options[] = {KernelOption::Levels,
                                     KernelOption::PhysBase};
 
@@ -310,7 +314,9 @@ const KernelArch kernelArchX86_64 = {
     .hasUncachedPageFlag = true,
     .rootRegister = "cr3",
     .userHalfBit = bit(12),
+    .perCpuRegisters = perCpuRegisters,
     .mapsKernel = mapsKernel,
+    .hasModuleStyle = true,
     .physicalBits = physicalBits,
     .encryptionMasks = encryptionMasks,
 };

@@ -28,15 +28,20 @@ Says askRoot(uint64_t value, const PhysicalMemory &memory,
   return isMissing ? Says::Nothing : Says::Elsewhere;
 }
 
+bool runsUserCode(const CpuRegisters &cpu, VirtAddr counter,
+                  const KernelArch &arch) {
+  const CrashArch &crash = *arch.crash;
+  if (!crash.modeRegister.empty())
+    return cpu.find(crash.modeRegister).value_or(0) & crash.userModeMask;
+  return counter < firstSurelyKernel(arch);
+}
+
 /// Is it code of the kernel's image, which is one piece of memory? Where the
 /// kernel maps nothing at an address of its half, it does not run there.
-Says askCounter(uint64_t value, const PhysicalMemory &memory,
-                const RootPlace &kernel) {
-  const VirtAddr counter(value);
-  const uint64_t middle =
-      kernel.mode.virtualBits == 32 ? 0xc0000000 : uint64_t(1) << 63;
-  if (value < middle)
-    return Says::Nothing; // user code, or none
+Says askCounter(const CpuRegisters &cpu, VirtAddr counter,
+                const PhysicalMemory &memory, const RootPlace &kernel) {
+  if (runsUserCode(cpu, counter, kernel.arch))
+    return Says::Nothing;
   const Translation path = translate(memory, kernel.mode, kernel.root, counter);
   if (path.isMapped()) {
     const uint64_t distance = counter - kernel.self;
@@ -46,8 +51,11 @@ Says askCounter(uint64_t value, const PhysicalMemory &memory,
                ? Says::Here
                : Says::Nothing;
   }
-  return path.outcome == Translation::Outcome::TableAbsent ? Says::Nothing
-                                                           : Says::Elsewhere;
+  // Where no address tells whose it is, it may be a physical one.
+  return path.outcome == Translation::Outcome::TableAbsent ||
+                 kernel.arch.spacesOverlap
+             ? Says::Nothing
+             : Says::Elsewhere;
 }
 
 } // namespace
@@ -66,12 +74,12 @@ CpuEvidence askCpus(const Machine &machine, const PhysicalMemory &memory,
                  " leads to its root table";
       evidence.isByRoot |= says == Says::Here;
     }
-    for (const char *name : {"rip", "eip", "pc"})
-      if (auto value = cpu.find(name); value && says == Says::Nothing) {
-        says = askCounter(*value, memory, kernel);
-        sentence = std::string(name) + " of " + machine.cpuName(i) +
-                   " is code of its image";
-      }
+    const llvm::StringRef counterName = kernel.arch.crash->ipRegister;
+    if (auto value = cpu.find(counterName); value && says == Says::Nothing) {
+      says = askCounter(cpu, VirtAddr(*value), memory, kernel);
+      sentence = counterName.str() + " of " + machine.cpuName(i) +
+                 " is code of its image";
+    }
     if (says == Says::Here)
       evidence.here.push_back(std::move(sentence));
     else if (says == Says::Elsewhere)

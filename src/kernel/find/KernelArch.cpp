@@ -39,6 +39,12 @@ VirtAddr firstKernelPointer(const KernelImage &image) {
   return std::max(firstKernelAddress(image), VirtAddr(0x10000));
 }
 
+VirtAddr firstSurelyKernel(const KernelArch &arch) {
+  if (!arch.kernelStarts.empty())
+    return VirtAddr(arch.kernelStarts.front());
+  return arch.spacesOverlap ? VirtAddr(0) : VirtAddr(bit(63));
+}
+
 std::vector<MappedRun> mapKernelImage(const RootQuery &query,
                                       const AddressSpace &memory) {
   constexpr uint64_t mebibyte = uint64_t(1) << 20;
@@ -46,8 +52,7 @@ std::vector<MappedRun> mapKernelImage(const RootQuery &query,
   std::optional<uint64_t> self = query.vmcoreinfo.symbol("swapper_pg_dir");
   if (!self)
     return {};
-  const uint64_t lastAddress =
-      memory.mode().virtualBits > 32 ? ~uint64_t(0) : lowBits(32);
+  const uint64_t lastAddress = memory.mode().coverage.last().value;
   uint64_t text = query.vmcoreinfo.symbol("_stext").value_or(0);
   // A kernel's image is smaller than this; other symbols are not believed.
   if (text > *self || *self - text > before)
@@ -55,14 +60,6 @@ std::vector<MappedRun> mapKernelImage(const RootQuery &query,
   uint64_t last = *self > lastAddress - after ? lastAddress : *self + after;
   return memory.mappedRuns(VirtAddr(alignDown(text, 2 * mebibyte)),
                            VirtAddr(last));
-}
-
-std::optional<bool> findControlBit(const Machine &machine, uint64_t mask) {
-  std::optional<bool> isSet;
-  for (const CpuRegisters &cpu : machine.cpus)
-    if (auto cr4 = cpu.find("cr4"))
-      isSet = isSet.value_or(false) || (*cr4 & mask);
-  return isSet;
 }
 
 void takeMarkerArray(MarkerArray array, KernelImage &image) {

@@ -93,6 +93,10 @@ struct KernelArch {
                              PhysAddr root) = nullptr;
   /// What that has shown.
   llvm::StringLiteral rootProof = "";
+  /// Where the addresses begin that all tasks share, the likeliest first, where
+  /// that is a matter of configuration (linux arch/*/Kconfig VMSPLIT_*). Empty:
+  /// with the upper half.
+  llvm::ArrayRef<uint64_t> kernelStarts = {};
   /// A task's table maps the kernel as the kernel's own does.
   bool tasksMapKernel = true;
   /// The mode of a task's table, which may have other levels than the kernel's;
@@ -121,6 +125,8 @@ struct KernelArch {
   llvm::StringLiteral rootRegister = "";
   /// Set in that register while the CPU runs on PTI's user half.
   uint64_t userHalfBit = 0;
+  /// Registers in the notes, one of which holds the CPU's per-CPU offset.
+  llvm::ArrayRef<llvm::StringLiteral> perCpuRegisters = {};
   /// Does the space map more of the kernel than PTI's user half does? Null
   /// where that cannot be told.
   bool (*mapsKernel)(const AddressSpace &) = nullptr;
@@ -141,6 +147,8 @@ struct KernelArch {
   bool tablesInSlab = false;
   /// Text and read-only data of the image are mapped alike.
   bool rodataIsExecutable = false;
+  /// There is a module that prints its tables (vmpt tree --style module).
+  bool hasModuleStyle = false;
   /// The kernel's check for what is writable and executable leaves out the
   /// BIOS.
   bool checkSkipsBios = false;
@@ -166,6 +174,9 @@ VirtAddr lastUserAddress(const KernelImage &image, const PagingMode &mode);
 VirtAddr firstKernelAddress(const KernelImage &image);
 /// The same of a pointer, where it starts at 0: small numbers are none.
 VirtAddr firstKernelPointer(const KernelImage &image);
+/// From here on addresses are the kernel's, however it is configured, unless
+/// the CPU runs user code in a space of its own.
+VirtAddr firstSurelyKernel(const KernelArch &arch);
 
 /// What a confirmed root has shown, in words.
 llvm::StringRef getRootProof(const KernelArch &arch, const PagingMode &mode);
@@ -174,10 +185,6 @@ llvm::StringRef getRootProof(const KernelArch &arch, const PagingMode &mode);
 /// past the top table, which lies in its bss. Rodata and data are between.
 std::vector<MappedRun> mapKernelImage(const RootQuery &query,
                                       const AddressSpace &memory);
-
-/// Is \p mask set in CR4 of any CPU? A CPU that is off has zeros there.
-/// Nothing if the dump has no CR4.
-std::optional<bool> findControlBit(const Machine &machine, uint64_t mask);
 
 /// Makes the kernel's own array the markers of \p image, with its evidence.
 void takeMarkerArray(MarkerArray array, KernelImage &image);

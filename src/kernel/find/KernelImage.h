@@ -84,7 +84,7 @@ struct KernelImage {
 
   /// Of the kernel's memory, whatever the dump's headers have.
   ByteOrder order() const { return getTraits(mode.arch).order; }
-  unsigned wordBytes() const { return mode.virtualBits > 32 ? 8 : 4; }
+  unsigned wordBytes() const { return getTraits(mode.arch).wordBytes; }
 
   /// Kernel memory through the root. \p memory may be a recording one.
   AddressSpace addressSpace(const PhysicalMemory &memory) const {

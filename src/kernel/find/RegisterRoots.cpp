@@ -139,8 +139,9 @@ RegisterFinder::follow(const RegisterTable &table, const ModeChoice &mode) {
   // maps no kernel. Where its image lies is not known on i386 without symbols.
   const bool mapsAny =
       bytes ||
-      (mode.mode.virtualBits == 32 &&
-       !memory.mappedRuns(VirtAddr(0xc0000000), VirtAddr(0xffffffff)).empty());
+      (!arch_.kernelStarts.empty() &&
+       !memory.mappedRuns(firstSurelyKernel(arch_), mode.mode.coverage.last())
+            .empty());
   if (isLikeliest(mode) && mapsAny && (!largest_ || bytes > largest_->bytes))
     largest_ = {table, mode, bytes};
   auto kallsyms = readKallsyms(memory, query_.vmcoreinfo, image);

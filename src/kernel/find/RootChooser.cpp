@@ -111,8 +111,7 @@ bool RootChooser::isConfirmed(PhysAddr root, llvm::ArrayRef<ModeChoice> modes,
   });
 }
 
-RootChooser::Proof RootChooser::proofOf(const Vmcoreinfo &info) const {
-  Proof best = Proof::None;
+bool RootChooser::provesItself(const Vmcoreinfo &info) const {
   const RootQuery query{dump_, memory_, overrides_, info};
   for (const KernelArch *arch : archsFor(info)) {
     const auto symbols = findImageSymbols(*arch, VmcoreinfoSymbols(info));
@@ -133,13 +132,11 @@ RootChooser::Proof RootChooser::proofOf(const Vmcoreinfo &info) const {
                     {*arch, mode.mode, guess.root, symbols->self});
         // One that crashed may have a successor.
         if (hasRegisters ? cpus.isByRoot
-                         : !cpus.here.empty() && !info.has("CRASHTIME"))
-          return Proof::Cpus;
-        if (!hasRegisters && !cpus.contradicts() && !info.has("CRASHTIME"))
-          best = Proof::Root;
+                         : !cpus.contradicts() && !info.has("CRASHTIME"))
+          return true;
       }
   }
-  return best;
+  return false;
 }
 
 /// For a root that maps itself, and nothing else that is known: do registers,

@@ -43,13 +43,13 @@ bool RootDistance::mapsTables(const PagingMode &mode, PhysAddr root,
   return right && right * 4 >= asked * 3;
 }
 
-/// Of 32-bit kernels, what there may be room for.
+/// Of 32-bit kernels, what there is room for.
 bool RootDistance::mapsMemory(const PagingMode &mode, PhysAddr root,
                               uint64_t distance) const {
   size_t asked = 0, right = 0;
   for (PhysAddr at : samples_) {
     const VirtAddr place(at.value + distance);
-    if (mode.virtualBits == 32 && place.value > lowBits(32))
+    if (place > mode.coverage.last())
       continue;
     ++asked;
     right += isAt(mode, root, at, place);

@@ -87,8 +87,7 @@ TableCandidates findTableCandidates(const PhysicalMemory &memory,
         for (auto [mode, roots] : llvm::zip(found.byMode, tables))
           for (PhysAddr root : roots) {
             if (mode.second.size() == maxCandidates) {
-              if (!llvm::is_contained(found.cut, mode.first))
-                found.cut.push_back(mode.first);
+              found.isCut = true;
               break;
             }
             mode.second.push_back(root);

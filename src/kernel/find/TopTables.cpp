@@ -30,8 +30,13 @@ namespace {
 
 constexpr uint64_t maxTablesBelow = uint64_t(1) << 16; // crafted ones end
 
+/// The border is a matter of configuration.
+bool isSplit(const PagingMode &mode) {
+  return !findKernelArch(mode.arch)->kernelStarts.empty();
+}
+
 bool translatesBothHalves(const PagingMode &mode) {
-  return mode.coverage.lower != mode.coverage.upper || mode.virtualBits == 32;
+  return mode.coverage.lower != mode.coverage.upper || isSplit(mode);
 }
 
 /// How a table of that mode is read where it is a process's.
@@ -46,20 +51,18 @@ bool isBeside(const PagingMode &mode, const PagingMode &kernel) {
          (mode.arch == kernel.arch && findKernelArch(mode.arch)->spacesOverlap);
 }
 
-/// The first address of the part that all tasks share. The border of 32-bit
-/// kernels is a matter of configuration (linux v6.12 arch/x86/Kconfig,
-/// arch/arm/Kconfig, VMSPLIT_*); the last gigabyte is always theirs.
+/// The first address of the part that all tasks share.
 VirtAddr firstShared(const PagingMode &mode) {
-  if (mode.virtualBits == 32)
-    return VirtAddr(0xc0000000);
+  if (isSplit(mode))
+    return VirtAddr(findKernelArch(mode.arch)->kernelStarts.front());
   return translatesBothHalves(mode) ? VirtAddr(~lowBits(mode.virtualBits - 1))
                                     : mode.coverage.first();
 }
 
 /// Where one root translates both halves.
 VirtAddr lastOfUser(const PagingMode &mode) {
-  return mode.virtualBits == 32 ? firstShared(mode) - 1
-                                : VirtAddr(lowBits(mode.virtualBits - 1));
+  return isSplit(mode) ? firstShared(mode) - 1
+                       : VirtAddr(lowBits(mode.virtualBits - 1));
 }
 
 class Finder {
@@ -93,13 +96,9 @@ private:
                   TopTable &table) const;
   void judgeByWindow(const PagingMode &mode,
                      llvm::ArrayRef<PhysAddr> candidates);
+  void judgeOtherStarts(const TableCandidates &found);
   void add(TopTable table);
   void dropOtherArchs();
-  void noteCut(const PagingMode &mode, bool isCut) {
-    if (isCut)
-      cut_.insert(&mode);
-  }
-  bool isCutOff() const;
   void countUser(SoundTables &tables, const PagingMode &mode, TopTable &table,
                  VirtAddr last) const;
   /// The direct map is long, what other bytes happen to map is not.
@@ -117,7 +116,6 @@ private:
   const RootDistance distance_;
   std::unordered_set<uint64_t> taken_; ///< Roots of the result, in any mode.
   TablesOfRoots below_;
-  std::unordered_set<const PagingMode *> cut_; ///< Not all was judged in it.
   TopTables result_;
 };
 
@@ -139,15 +137,14 @@ bool Finder::isOfNarrowerMode(const PagingMode &mode,
   });
 }
 
-/// What is mapped up to \p last. Modules of 32-bit Arm lie below the border:
-/// there, the rights tell.
+/// What is mapped up to \p last. Modules may lie below a border that is a
+/// matter of configuration (32-bit Arm): there, the rights tell.
 void Finder::countUser(SoundTables &tables, const PagingMode &mode,
                        TopTable &table, VirtAddr last) const {
   const TablesBelow below =
       tables.lookBelow(table.root, VirtAddr(0), last).value_or(TablesBelow());
-  const bool isNarrow = mode.virtualBits == 32;
-  table.userBytes = isNarrow ? below.userBytes() : below.mappedBytes();
-  table.kernelBytes += isNarrow ? below.kernelBytes() : 0;
+  table.userBytes = isSplit(mode) ? below.userBytes() : below.mappedBytes();
+  table.kernelBytes += isSplit(mode) ? below.kernelBytes() : 0;
   table.tableBytes = below.tableBytes;
   table.absentTables = below.absentTables;
   if (!below.unsoundTables)
@@ -292,7 +289,7 @@ void Finder::addUserRoots(const PagingMode &mode,
     countUser(tables, lower, table, lower.coverage.last());
     add(table);
   }
-  noteCut(mode, tables.isCut());
+  result_.isCut |= tables.isCut();
 }
 
 /// Each table that it leads to is where it is, or it is a chance hit.
@@ -329,7 +326,7 @@ void Finder::addIdentities(const PagingMode &mode,
     if (!isKnown(root) && isIdentity(tables, lower, root, table))
       add(std::move(table));
   }
-  noteCut(mode, tables.isCut());
+  result_.isCut |= tables.isCut();
 }
 
 /// What speaks against a kernel's root, before anybody walks it.
@@ -387,7 +384,7 @@ void Finder::judgeMode(const PagingMode &mode,
   });
   for (const Group *group : byVotes)
     judgeGroup(tables, runs, mode, *group, start);
-  noteCut(mode, tables.isCut() || runs.isCut());
+  result_.isCut |= tables.isCut() || runs.isCut();
 }
 
 /// Where the kernel lies in a direct window, no table maps itself: what proves
@@ -408,7 +405,7 @@ void Finder::judgeByWindow(const PagingMode &mode,
     for (const PagingLevel &level : own.levels)
       empty.push_back(level.empty);
     if (kernels.size() >= maxKernels && !kernels.count(empty)) {
-      noteCut(mode, true);
+      result_.isCut = true;
       return;
     }
     SoundTables &tables =
@@ -431,7 +428,7 @@ void Finder::judgeByWindow(const PagingMode &mode,
     }
     add(table);
     below_.addBelow(tables, root, modes_);
-    noteCut(mode, tables.isCut());
+    result_.isCut |= tables.isCut();
   }
 }
 
@@ -447,12 +444,22 @@ void Finder::dropOtherArchs() {
   });
 }
 
-/// What is passed over in modes of another machine is nothing that is missing.
-bool Finder::isCutOff() const {
-  return llvm::any_of(cut_, [&](const PagingMode *mode) {
-    return result_.tables.empty() ||
-           result_.tables.front().mode->arch == mode->arch;
-  });
+/// The kernel's addresses may begin below the likeliest border.
+void Finder::judgeOtherStarts(const TableCandidates &found) {
+  bool isMore = true;
+  for (size_t n = 1; isMore; ++n) {
+    isMore = false;
+    for (const auto &[mode, candidates] : found.byMode) {
+      const auto starts = findKernelArch(mode->arch)->kernelStarts;
+      if (n >= starts.size())
+        continue;
+      isMore = true;
+      if (llvm::none_of(result_.tables, [&, arch = mode->arch](auto &table) {
+            return table.mode->arch == arch;
+          }))
+        judgeMode(*mode, candidates, VirtAddr(starts[n]));
+    }
+  }
 }
 
 TopTables Finder::find(llvm::ArrayRef<const PagingMode *> modes) {
@@ -466,20 +473,13 @@ TopTables Finder::find(llvm::ArrayRef<const PagingMode *> modes) {
   modes_ = sorted;
   const TableCandidates found =
       findTableCandidates(memory_, sorted, diagnostics_);
-  cut_.insert(found.cut.begin(), found.cut.end());
+  result_.isCut = found.isCut;
   for (const auto &[mode, candidates] : found.byMode)
     if (findKernelArch(mode->arch)->judgeRoot && !mode->windows.empty())
       judgeByWindow(*mode, candidates);
     else
       judgeMode(*mode, candidates, firstShared(*mode));
-  // A 32-bit kernel may start below its last gigabyte.
-  for (uint64_t start : {bit(31), bit(30)})
-    for (const auto &[mode, candidates] : found.byMode)
-      if (mode->virtualBits == 32 &&
-          llvm::none_of(result_.tables, [&, arch = mode->arch](auto &table) {
-            return table.mode->arch == arch;
-          }))
-        judgeMode(*mode, candidates, VirtAddr(start));
+  judgeOtherStarts(found);
   const std::vector<TopTable> kernels = result_.tables;
   std::unordered_set<const PagingMode *> upperModes;
   for (const TopTable &table : kernels)
@@ -499,7 +499,7 @@ TopTables Finder::find(llvm::ArrayRef<const PagingMode *> modes) {
   llvm::stable_sort(result_.tables, [](const TopTable &a, const TopTable &b) {
     return std::tuple(b.sharers, a.root) < std::tuple(a.sharers, b.root);
   });
-  result_.isCut = below_.isCut() || isCutOff();
+  result_.isCut |= below_.isCut();
   return std::move(result_);
 }
 
