@@ -12,7 +12,7 @@
 //
 // linux v5.15 to v6.12 arch/powerpc/mm/ptdump/ptdump.c, book3s64.c. Kernels
 // before 5.14 have a walk of their own, whose lines end where physical
-// addresses do, too.
+// addresses do, too, or name one page for all of them; they are refused.
 //
 #include "paging/modes/Ppc64le.h"
 #include "listing/ListingArch.h"
@@ -169,7 +169,8 @@ ListingPlan planKernel(const KernelImage &kernel) {
   plan.rules.firstNoteCrosses = true;
   // The p4d is folded into the pgd.
   plan.rules.leafLevel = plan.rules.holeLevel = {0, 2, 3, 4};
-  plan.ranges = {{mode.coverage.first(), mode.coverage.last()}};
+  // KERN_VIRT_START under a hash table, else PAGE_OFFSET.
+  plan.ranges = {{ppc64le::firstOfTables(mode), mode.coverage.last()}};
   return plan;
 }
 

@@ -59,7 +59,7 @@ TableUse countTableUse(const PhysicalMemory &memory, const PagingMode &mode,
                        PhysAddr root, VirtAddr first, VirtAddr last,
                        uint64_t maxTables) {
   TableUse use;
-  if (mode.findWindow(first))
+  if (!mode.coverage.covers(first) && mode.findWindow(first))
     return use;
   CountingSink sink(mode, use, maxTables);
   Walker<CountingSink, HardwareRules> walker(memory, mode, HardwareRules(mode),

@@ -12,8 +12,8 @@
 //
 // User tables hold nothing of the kernel.
 //
-// linux v6.12 arch/powerpc/include/asm/book3s/64/{pgtable,radix,hash-64k}.h,
-// arch/powerpc/mm/ptdump/ptdump.c populate_markers().
+// linux v6.12 arch/powerpc/include/asm/book3s/64/{pgtable,radix,hash-64k,
+// hash-4k}.h, arch/powerpc/mm/ptdump/ptdump.c populate_markers().
 //
 #include "paging/modes/Ppc64le.h"
 #include "kernel/find/KernelArch.h"
@@ -54,6 +54,16 @@ bool isBigEndian(const RootQuery &query) {
   return big >= least && big > little;
 }
 
+/// The areas of hash kernels were moved: all into 0xc... (linux commit
+/// 0034d395f89d, 5.2), and those with small pages once more (5.8).
+bool isBeforeItsLayout(const RootQuery &query, const PagingMode &mode) {
+  if (mode.windows.empty())
+    return false;
+  auto version = parseKernelVersion(query.vmcoreinfo.release().value_or(""));
+  return version && *version < (mode.pageShift == 16 ? KernelVersion{5, 2}
+                                                     : KernelVersion{5, 8});
+}
+
 std::vector<const PagingMode *> likelyModes(const RootQuery &query,
                                             std::string &reason) {
   if (isBigEndian(query)) {
@@ -77,6 +87,12 @@ std::vector<const PagingMode *> likelyModes(const RootQuery &query,
   llvm::erase_if(order, [&](const PagingMode *mode) {
     return (pageBytes && bit(mode->pageShift) != *pageBytes) ||
            (isRadix && mode->windows.empty() != (*isRadix != 0));
+  });
+  llvm::erase_if(order, [&](const PagingMode *mode) {
+    const bool isOther = isBeforeItsLayout(query, *mode);
+    if (isOther && order.size() == 1)
+      reason += ", where linux before 5.8 keeps its areas at other addresses";
+    return isOther;
   });
   if (order.size() > 1)
     reason += std::string(reason.empty() ? "" : "; ") +
@@ -117,7 +133,8 @@ RootJudgement judgeHashRoot(const PhysicalMemory &memory, PagingMode &mode,
               false};
   }
   const AddressSpace space(memory, mode, root);
-  if (space.mappedRuns(mode.coverage.first(), mode.coverage.last(), 1).empty())
+  if (space.mappedRuns(ppc64le::firstOfTables(mode), mode.coverage.last(), 1)
+          .empty())
     return {RootVerdict::Refuted, "it maps nothing of the kernel", false};
   return {RootVerdict::Confirmed, "", false};
 }
@@ -138,23 +155,36 @@ std::vector<MappedRun> mapImage(const RootQuery &query,
            0, PageRights::without(UserRights)}};
 }
 
-/// By radix__early_init_mmu() and hash__early_init_mmu(), which agree with
-/// pages of 64K: each part begins where the one before it ends.
+/// Three parts of one size, side by side: vmalloc, I/O, vmemmap.
+struct Areas {
+  uint64_t start, bytes;
+  uint64_t vmemmap() const { return start + 2 * bytes; }
+};
+
+/// By radix__early_init_mmu() and hash__early_init_mmu().
+Areas getAreas(unsigned pageShift, bool isHash) {
+  if (isHash && pageShift == 12)
+    return {ppc64le::hashStart4K, bit(40)};
+  return {0xc008000000000000, bit(49)};
+}
+
+/// The dumper takes the vmemmap of a hash kernel on a radix MMU, too.
 void computeMarkers(KernelImage &image) {
-  constexpr uint64_t vmalloc = 0xc008000000000000, io = 0xc00a000000000000,
-                     vmemmap = 0xc00c000000000000, isa = bit(16), phb = bit(31),
-                     fixmap = uint64_t(32) << 20;
+  constexpr uint64_t isa = bit(16), phb = bit(31), fixmap = bit(25);
+  const unsigned pageShift = image.mode.pageShift;
+  const Areas areas = getAreas(pageShift, !image.mode.windows.empty());
+  const uint64_t io = areas.start + areas.bytes;
   image.markers = {
       {kernelStart, firstMarker.str()},
-      {vmalloc, "vmalloc() Area"},
+      {areas.start, "vmalloc() Area"},
       {io, "vmalloc() End"},
       {io, "isa I/O start"},
       {io + isa, "isa I/O end"},
       {io + isa, "phb I/O start"},
       {io + phb, "phb I/O end"},
       {io + phb, "I/O remap start"},
-      {vmemmap - fixmap, "I/O remap end"},
-      {vmemmap, "vmemmap start"},
+      {areas.vmemmap() - fixmap, "I/O remap end"},
+      {getAreas(pageShift, /*isHash=*/true).vmemmap(), "vmemmap start"},
   };
   image.evidence.add(
       "address markers", std::to_string(image.markers.size()) + " sections",
@@ -163,6 +193,11 @@ void computeMarkers(KernelImage &image) {
 }
 
 void complete(const RootQuery &query, KernelImage &image) {
+  const Areas areas =
+      getAreas(image.mode.pageShift, !image.mode.windows.empty());
+  image.regions.push_back({Region::Vmemmap, VirtAddr(areas.vmemmap()),
+                           VirtAddr(areas.vmemmap() + (areas.bytes - 1)),
+                           "constants of linux v6.12"});
   if (!image.mode.windows.empty())
     image.evidence.add(
         "MMU", "hash table",
@@ -203,16 +238,17 @@ SoftwareBits softwareBits(const PagingMode &mode, KernelVersion) {
   return {.special = bit(10),
           .softDirty = bit(9),
           .swapSoftDirty = bit(9),
-          .ignored = mode.windows.empty() ? 0 : bit(6) | bit(12) | bit(55)};
+          .ignored = mode.windows.empty()   ? 0
+                     : mode.pageShift == 16 ? bit(6) | bit(12) | bit(55)
+                                            : bit(6) | bit(60) | bits(56, 53)};
 }
 
 constexpr RegionMarker regionMarkers[] = {
-    {firstMarker, Region::DirectMap},
+    {firstMarker, Region::DirectMap, ~uint64_t(0), "vmalloc() Area"},
     {"vmalloc() Area", Region::Vmalloc},
     {"isa I/O start", Region::PciIo},
     {"phb I/O start", Region::PciIo},
     {"I/O remap start", Region::PciIo},
-    {"vmemmap start", Region::Vmemmap, bit(49)},
     {"kasan shadow mem start", Region::KasanShadow},
 };
 
@@ -240,6 +276,10 @@ const KernelArch kernelArchPpc64le = {
     .judgeRoot = judgeHashRoot,
     .rootProof = "its entries lead to tables, and these to the kernel's pages",
     .tasksMapKernel = false,
+    .taskMode = [](const KernelImage &image, const PhysicalMemory &,
+                   PhysAddr) { return ppc64le::ofProcess(image.mode); },
+    .processMode =
+        [](const PagingMode &mode) { return ppc64le::ofProcess(mode); },
     .sectionSizeBits = sectionSizeBits,
     // linux v6.12 arch/powerpc/mm/init-common.c pgtable_cache_add();
     // book3s64/radix_pgtable.c radix__mark_rodata_ro(), overlaps_kernel_text()

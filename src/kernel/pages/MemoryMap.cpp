@@ -398,11 +398,9 @@ private:
     std::optional<uint64_t> start = wordAt(symbol("vmemmap_base"));
     if (!start)
       start = vmcoreinfo_.symbol("vmemmap");
-    for (const AddressMarker &marker : image_.markers)
-      if (!start &&
-          (llvm::StringRef(marker.name).equals_insensitive("vmemmap") ||
-           llvm::StringRef(marker.name) == "vmemmap start"))
-        start = marker.start;
+    if (const KernelRegion *region = image_.findRegion(Region::Vmemmap);
+        region && !start)
+      start = region->first.value;
     if (!start || nodes_.empty())
       return false;
     for (const Node &node : nodes_)

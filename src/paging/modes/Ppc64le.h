@@ -12,11 +12,10 @@
 //
 // Processors before POWER9, and newer ones on demand, have a hash table
 // instead. The tables are Linux's alone then (linux v6.12
-// arch/powerpc/include/asm/book3s/64/hash-64k.h), which fills the hash table
-// from them: the same entries, with other numbers of bits, and without the
-// valid bit in what leads to a table. They hold no linear map: that is in the
-// hash table only, and here a direct window. With pages of 4 KiB that window
-// ends where no bits of an address tell, and there is no mode for it.
+// arch/powerpc/include/asm/book3s/64/hash-64k.h, hash-4k.h), which fills the
+// hash table from them: the same entries, with other numbers of bits, and no
+// size in what leads to a table. They hold no linear map: that is in the hash
+// table only, and here a direct window.
 //
 // Bit numbers here count from the lowest, the manual's from the highest.
 //
@@ -63,21 +62,26 @@ constexpr EntryFormat makeRadixEntries(unsigned shift, unsigned level,
   return {hole, table, page};
 }
 
-/// linux v6.12 arch/powerpc/include/asm/book3s/64/hash.h pmd_bad(): bit 63
-/// without bit 62 leads to huge pages of a kind of its own, up to 6.10.
+/// linux v6.12 arch/powerpc/include/asm/book3s/64/hash.h HASH_PMD_VAL_BITS:
+/// what leads to a table has bit 63 (since 4.20) and not bit 62. With a size in
+/// its lowest bits it leads to huge pages of a kind of its own, up to 6.10
+/// (hash__hugepd_ok()); a radix entry has one there, too.
 constexpr EntryFormat makeHashEntries(unsigned shift, unsigned level,
                                       unsigned nextBits) {
+  constexpr uint64_t hugeSize = bits(5, 0);
   const EntryPattern hole = {valid, 0, EntryMeaning::Hole},
                      empty = {~uint64_t(0), 0, EntryMeaning::Hole},
-                     table = {valid | leaf, 0, EntryMeaning::Table, 0,
-                              nextBase(nextBits)},
+                     table = {valid | leaf | hugeSize, valid,
+                              EntryMeaning::Table, 0, nextBase(nextBits)},
+                     old = {valid | leaf | hugeSize, 0, EntryMeaning::Table, 0,
+                            nextBase(nextBits)},
                      page = {valid | leaf, valid | leaf, EntryMeaning::Page,
                              uint8_t(shift), pageNumber(shift)};
   if (!nextBits)
     return {hole, page};
   if (!level)
-    return {empty, table, hole};
-  return {empty, table, hole, page};
+    return {empty, table, old, hole};
+  return {empty, table, old, hole, page};
 }
 
 /// [power/isa3] Figure 36 "Radix Tree Page Table Entry": EAA. Neither read nor
@@ -153,10 +157,39 @@ inline constexpr PagingMode hash64K = [] {
   return mode;
 }();
 
+/// H_KERN_VIRT_START with pages of 4 KiB, since 5.8: of the 64 TiB that Linux's
+/// tables span, the linear map has the first 61. Here the tables have four of
+/// them, since bits of an address are to tell: memory from 60 to 61 TiB on is
+/// taken for unmapped.
+inline constexpr uint64_t hashStart4K = 0xc0003d0000000000;
+inline constexpr DirectWindow linearMap4K[] = {{bits(63, 46), kernelStart}};
+inline constexpr PagingMode hash4K = [] {
+  PagingMode mode =
+      makeMode("ppc64le hash 4K", 12, {9, 9, 7, 9}, makeHashEntries);
+  const uint64_t mask = bits(63, 42), first = hashStart4K & mask;
+  mode.coverage = {mask, first, first, 0};
+  mode.windows = linearMap4K;
+  return mode;
+}();
+
+/// Where the kernel's addresses begin that are in tables.
+constexpr VirtAddr firstOfTables(const PagingMode &mode) {
+  return mode.pageShift == 12 && mode.levels[0].indexBits == 9
+             ? VirtAddr(hashStart4K)
+             : mode.coverage.first();
+}
+
+/// The same of a process, which has all that its table spans.
+constexpr PagingMode ofProcess(PagingMode mode) {
+  mode.coverage = Coverage::lowerHalf(mode.virtualBits);
+  return mode;
+}
+
 static_assert(isConsistent(radix64K) && isConsistent(radix4K) &&
-              isConsistent(hash64K));
+              isConsistent(hash64K) && isConsistent(hash4K));
 
 /// The likeliest first.
-inline constexpr const PagingMode *modes[] = {&radix64K, &radix4K, &hash64K};
+inline constexpr const PagingMode *modes[] = {&radix64K, &radix4K, &hash64K,
+                                              &hash4K};
 
 } // namespace vmpt::ppc64le

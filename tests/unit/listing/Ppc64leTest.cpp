@@ -185,6 +185,21 @@ TEST(Ppc64leListing, UnderAHashTableItBeginsWithVmalloc) {
             "                          \n");
 }
 
+TEST(Ppc64leListing, WithSmallPagesItBeginsWithVmallocToo) {
+  constexpr uint64_t start4K = ppc64le::hashStart4K;
+  BuiltListing listing(ppc64le::hash4K, "6.12.0");
+  listing.image.markers = {{start, "Start of kernel VM"},
+                           {start4K, "vmalloc() Area"}};
+  listing.tables.map(VirtAddr(start4K), PhysAddr(0x12340000),
+                     page | kernelData | bit(60) | uint64_t(5) << 53, 3);
+  EXPECT_EQ(listing.text(),
+            "---[ Start of kernel VM ]---\n"
+            "---[ vmalloc() Area ]---\n"
+            "0xc0003d0000000000-0xc0003d0000000fff  0x0000000012340000        "
+            " 4K         r  w       pte  valid  present  hpte  dirty  accessed"
+            "                            f_gix:5\n");
+}
+
 TEST(Ppc64leListing, ATaskIsListedFromZero) {
   for (const PagingMode *mode : ppc64le::modes) {
     BuiltListing listing = built(*mode);

@@ -97,17 +97,23 @@ TEST_P(EveryRadixMode, WithoutMarkersTheyAreConstants) {
   built.dump.vmcoreinfo = infoOf(built, mode);
   built.addWord<uint64_t>(BuiltKernel::dataOffset + 8,
                           built.addString(0x2000, "Start of kernel VM").value);
-  EXPECT_EQ(markerText(valueOf(built.find())),
-            "0xc000000000000000 Start of kernel VM\n"
-            "0xc008000000000000 vmalloc() Area\n"
-            "0xc00a000000000000 vmalloc() End\n"
-            "0xc00a000000000000 isa I/O start\n"
-            "0xc00a000000010000 isa I/O end\n"
-            "0xc00a000000010000 phb I/O start\n"
-            "0xc00a000080000000 phb I/O end\n"
-            "0xc00a000080000000 I/O remap start\n"
-            "0xc00bfffffe000000 I/O remap end\n"
-            "0xc00c000000000000 vmemmap start\n");
+  const std::string vmemmap =
+      mode.pageShift == 12 ? "0xc0003f0000000000" : "0xc00c000000000000";
+  const KernelImage kernel = valueOf(built.find());
+  EXPECT_EQ(markerText(kernel), "0xc000000000000000 Start of kernel VM\n"
+                                "0xc008000000000000 vmalloc() Area\n"
+                                "0xc00a000000000000 vmalloc() End\n"
+                                "0xc00a000000000000 isa I/O start\n"
+                                "0xc00a000000010000 isa I/O end\n"
+                                "0xc00a000000010000 phb I/O start\n"
+                                "0xc00a000080000000 phb I/O end\n"
+                                "0xc00a000080000000 I/O remap start\n"
+                                "0xc00bfffffe000000 I/O remap end\n" +
+                                    vmemmap + " vmemmap start\n");
+  // The kernel names another kernel's; what lies where is no matter of names.
+  EXPECT_EQ(kernel.findRegion(Region::Vmemmap)->first,
+            VirtAddr(0xc00c000000000000));
+  EXPECT_EQ(kernel.findRegion(Region::DirectMap)->last, vmalloc - 1);
 }
 
 TEST_P(EveryRadixMode, ATableThatDoesNotMapItselfIsNotBelieved) {
@@ -118,11 +124,15 @@ TEST_P(EveryRadixMode, ATableThatDoesNotMapItselfIsNotBelieved) {
 
 /// Linux's tables of a kernel under a hash table.
 struct HashKernel : BuiltKernel {
-  HashKernel() : BuiltKernel(ppc64le::hash64K, vmalloc, physicalAt) {
+  explicit HashKernel(const PagingMode &mode = ppc64le::hash64K)
+      : BuiltKernel(mode, ppc64le::firstOfTables(mode), physicalAt) {
     memory->addZeros(PhysAddr(0x8000000), 0x10000);
   }
-  std::string text(llvm::StringRef keys = "") const {
-    return "OSRELEASE=6.12.0\nPAGESIZE=65536\nSYMBOL(swapper_pg_dir)=" +
+  std::string text(llvm::StringRef keys = "",
+                   llvm::StringRef release = "6.12.0") const {
+    return "OSRELEASE=" + release.str() +
+           "\nPAGESIZE=" + std::to_string(bit(tables.mode().pageShift)) +
+           "\nSYMBOL(swapper_pg_dir)=" +
            hex(0xc000000000000000 | tables.root().value).substr(2) +
            "\nSYMBOL(_stext)=" +
            hex(0xc000000000000000 | physicalAt.value).substr(2) + "\n" +
@@ -131,26 +141,47 @@ struct HashKernel : BuiltKernel {
 };
 
 TEST(Ppc64leKernel, AHashTableIsRecognised) {
-  for (llvm::StringRef keys : {"", "NUMBER(RADIX_MMU)=0\n"}) {
-    HashKernel built;
-    built.dump.vmcoreinfo = built.text(keys);
-    KernelImage kernel = valueOf(built.find());
-    EXPECT_EQ(kernel.mode.name, "ppc64le hash 64K");
-    EXPECT_EQ(kernel.root, built.tables.root());
-    EXPECT_THAT(sourceOf(kernel, "MMU"), HasSubstr("hash table"));
-    EXPECT_THAT(sourceOf(kernel, "root table"), HasSubstr("kernel's pages"));
-    const AddressSpace space = kernel.addressSpace(*built.memory);
-    EXPECT_EQ(space.find(vmalloc + 0x1234).address, physicalAt + 0x1234);
-    EXPECT_EQ(space.find(imageAt).address, physicalAt);
-  }
+  for (const PagingMode *mode : {&ppc64le::hash64K, &ppc64le::hash4K})
+    for (llvm::StringRef keys : {"", "NUMBER(RADIX_MMU)=0\n"}) {
+      HashKernel built(*mode);
+      built.dump.vmcoreinfo = built.text(keys);
+      KernelImage kernel = valueOf(built.find());
+      EXPECT_EQ(kernel.mode.name, mode->name);
+      EXPECT_EQ(kernel.root, built.tables.root());
+      EXPECT_THAT(sourceOf(kernel, "MMU"), HasSubstr("hash table"));
+      EXPECT_THAT(sourceOf(kernel, "root table"), HasSubstr("kernel's pages"));
+      const AddressSpace space = kernel.addressSpace(*built.memory);
+      EXPECT_EQ(space.find(built.image + 0x1234).address, physicalAt + 0x1234);
+      EXPECT_EQ(space.find(imageAt).address, physicalAt);
+    }
 }
 
-TEST(Ppc64leKernel, AHashTableWithSmallPagesIsRefusedInASentence) {
-  BuiltKernel built(ppc64le::radix4K, imageAt, physicalAt);
-  built.dump.vmcoreinfo = built.info("6.12.0", "NUMBER(RADIX_MMU)=0\n");
-  EXPECT_THAT(textOf(built.find()),
-              HasSubstr("no paging mode of ppc64le is like that: VMCOREINFO "
-                        "PAGESIZE=4096; VMCOREINFO NUMBER(RADIX_MMU)=0"));
+/// Each part has a region of its own, and the linear map ends before them.
+TEST(Ppc64leKernel, AreasOfSmallPagesUnderAHashTable) {
+  HashKernel built(ppc64le::hash4K);
+  built.dump.vmcoreinfo = built.text();
+  const KernelImage kernel = valueOf(built.find());
+  EXPECT_EQ(kernel.findRegion(Region::DirectMap)->last,
+            VirtAddr(0xc0003cffffffffff));
+  EXPECT_EQ(kernel.findRegion(Region::Vmalloc)->first,
+            VirtAddr(0xc0003d0000000000));
+  EXPECT_EQ(kernel.findRegion(Region::Vmalloc)->last,
+            VirtAddr(0xc0003dffffffffff));
+  EXPECT_EQ(kernel.findRegion(Region::Vmemmap)->first,
+            VirtAddr(0xc0003f0000000000));
+  EXPECT_EQ(kernel.findRegion(Region::Vmemmap)->last,
+            VirtAddr(0xc0003fffffffffff));
+  EXPECT_THAT(markerText(kernel),
+              HasSubstr("0xc0003efffe000000 I/O remap end\n"
+                        "0xc0003f0000000000 vmemmap start"));
+}
+
+TEST(Ppc64leKernel, OlderHashKernelsAreRefusedInASentence) {
+  for (const PagingMode *mode : {&ppc64le::hash64K, &ppc64le::hash4K}) {
+    HashKernel built(*mode);
+    built.dump.vmcoreinfo = built.text("NUMBER(RADIX_MMU)=0\n", "5.0.0");
+    EXPECT_THAT(built.failure(), HasSubstr("at other addresses"));
+  }
 }
 
 TEST(Ppc64leKernel, AHashRootLeadsToTables) {

@@ -10,12 +10,14 @@ using namespace vmpt::testing;
 namespace {
 
 constexpr uint64_t pageBits = ppc64le::valid | ppc64le::leaf;
-constexpr VirtAddr vmalloc(0xc008000000000000);
+constexpr VirtAddr vmalloc64K(0xc008000000000000);
 
 class EveryPpc64leMode : public ::testing::TestWithParam<const PagingMode *> {
 protected:
   const PagingMode &mode = *GetParam();
   const bool isHash = !mode.windows.empty();
+  const VirtAddr vmalloc =
+      std::max(isHash ? VirtAddr(0) : vmalloc64K, ppc64le::firstOfTables(mode));
   SparseMemory memory;
   PageTableBuilder tables{memory, mode};
 
@@ -75,8 +77,9 @@ TEST_P(EveryPpc64leMode, AnEntryThatIsNotValidIsAHole) {
 TEST_P(EveryPpc64leMode, AnEntryOfATableSaysHowLargeThatIs) {
   for (unsigned level = 0; level < 3; ++level)
     for (uint64_t size = 0; size < 32; ++size) {
-      const uint64_t entry = 0x123400000 | size | (isHash ? 0 : ppc64le::valid);
-      const bool isRight = isHash || size == mode.levels[level + 1].indexBits;
+      const uint64_t entry = 0x123400000 | size | ppc64le::valid;
+      const bool isRight =
+          size == (isHash ? 0u : mode.levels[level + 1].indexBits);
       EXPECT_EQ(mode.decode(entry, level).isTable(), isRight) << level;
       EXPECT_TRUE(!isRight ||
                   mode.decode(entry, level).address == PhysAddr(0x123400000));
@@ -105,11 +108,12 @@ TEST_P(EveryPpc64leMode, RightsAreThoseOfThePage) {
 }
 
 TEST_P(EveryPpc64leMode, EachQuadrantHasItsTable) {
-  const PagingMode lower = ofLowerRoot(mode);
+  const PagingMode lower = ppc64le::ofProcess(mode);
   EXPECT_TRUE(mode.coverage.covers(vmalloc));
   EXPECT_FALSE(lower.coverage.covers(vmalloc));
-  EXPECT_TRUE(lower.coverage.covers(VirtAddr(0x7fff00000000)));
-  EXPECT_FALSE(mode.coverage.covers(VirtAddr(0x7fff00000000)));
+  EXPECT_TRUE(lower.coverage.covers(VirtAddr(lowBits(mode.virtualBits))));
+  EXPECT_FALSE(lower.coverage.covers(VirtAddr(bit(mode.virtualBits))));
+  EXPECT_FALSE(mode.coverage.covers(VirtAddr(0x3fff00000000)));
   for (uint64_t other : {uint64_t(4) << 60, uint64_t(8) << 60,
                          uint64_t(0xd) << 60, ~uint64_t(0)}) {
     EXPECT_FALSE(mode.coverage.covers(VirtAddr(other)));
@@ -126,11 +130,11 @@ TEST(Ppc64leMode, PageTablesOf32EntriesShareAPage) {
   SparseMemory memory;
   PageTableBuilder tables(memory, mode);
   memory.addZeros(PhysAddr(0x900000), 65536);
-  tables.setEntry(vmalloc, 2, ppc64le::valid | 0x900300 | 5);
+  tables.setEntry(vmalloc64K, 2, ppc64le::valid | 0x900300 | 5);
   memory.writeNumber<uint64_t>(PhysAddr(0x900308),
                                byteSwap(uint64_t(0xc000000012340004)));
   const Translation found =
-      translate(memory, mode, tables.root(), vmalloc + 0x10010);
+      translate(memory, mode, tables.root(), vmalloc64K + 0x10010);
   ASSERT_TRUE(found.isMapped());
   EXPECT_EQ(found.address, PhysAddr(0x12340010));
 }
@@ -143,8 +147,41 @@ TEST(Ppc64leMode, UnderAHashTableTheLinearMapNeedsNoTable) {
   EXPECT_TRUE(found.isDirect());
   EXPECT_EQ(found.address, PhysAddr(0x1234567));
   EXPECT_FALSE(found.rights(ppc64le::hash64K).user);
-  EXPECT_EQ(translate(memory, ppc64le::hash64K, tables.root(), vmalloc).outcome,
-            Translation::Outcome::NotPresent);
+  EXPECT_EQ(
+      translate(memory, ppc64le::hash64K, tables.root(), vmalloc64K).outcome,
+      Translation::Outcome::NotPresent);
+}
+
+/// Which lies in what the tables span.
+TEST(Ppc64leMode, TheLinearMapOfSmallPagesEndsBeforeTheTables) {
+  const PagingMode &mode = ppc64le::hash4K;
+  SparseMemory memory;
+  PageTableBuilder tables(memory, mode);
+  const uint64_t first = 0xc000000000000000;
+  for (uint64_t offset = 0; offset < bit(46); offset += bit(41)) {
+    const Translation found =
+        translate(memory, mode, tables.root(), VirtAddr(first | offset | 7));
+    ASSERT_EQ(found.isDirect(), offset < uint64_t(60) << 40) << offset;
+    if (found.isDirect())
+      EXPECT_EQ(found.address, PhysAddr(offset | 7));
+    else
+      EXPECT_EQ(found.outcome, Translation::Outcome::NotPresent);
+  }
+  EXPECT_EQ(
+      translate(memory, mode, tables.root(), VirtAddr(first | bit(46))).outcome,
+      Translation::Outcome::NotCovered);
+  EXPECT_EQ(ppc64le::firstOfTables(mode), VirtAddr(ppc64le::hashStart4K));
+  EXPECT_EQ(ppc64le::firstOfTables(ppc64le::hash64K), vmalloc64K);
+}
+
+/// Up to 4.19.
+TEST(Ppc64leMode, UnderAHashTableWhatLeadsToATableNeedNotBeValid) {
+  for (const PagingMode *mode : {&ppc64le::hash64K, &ppc64le::hash4K}) {
+    EXPECT_TRUE(mode->decode(0x123400000, 0).isTable());
+    EXPECT_TRUE(mode->decode(0x123400000 | ppc64le::valid, 0).isTable());
+    EXPECT_TRUE(mode->isHole(0, 0));
+    EXPECT_TRUE(mode->isHole(ppc64le::leaf | 0x123400000, 1));
+  }
 }
 
 } // namespace
