@@ -80,17 +80,20 @@ std::vector<DentryShape> DentryLearner::find() const {
       super += word_;
     if (super >= dentryBytes)
       continue;
-    // The hash and length of the name are 8 bytes, which may be aligned.
-    for (uint64_t gap : {0u, word_}) {
-      DentryShape shape;
-      shape.name = name;
-      shape.parent = name - 8 - word_ - gap;
-      if (shape.parent < word_ || !fitsParent(shape))
-        continue;
-      shape.super = super;
-      shape.operations = super - word_;
-      found.push_back(shape);
-    }
+    // The hash and length of the name are 8 bytes, which may be aligned, and
+    // d_name with them, whose end is then one, too (32-bit Arm).
+    for (uint64_t gap : {0u, word_})
+      for (uint64_t padding : {0u, 8 - word_}) {
+        DentryShape shape;
+        shape.name = name;
+        shape.parent = name - 8 - word_ - gap;
+        shape.inode = name + word_ + padding;
+        shape.super = super;
+        shape.operations = super - word_;
+        if (shape.parent >= word_ && fitsParent(shape) &&
+            !llvm::is_contained(found, shape))
+          found.push_back(shape);
+      }
   }
   return found;
 }

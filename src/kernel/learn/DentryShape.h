@@ -9,9 +9,8 @@ namespace vmpt {
 /// 2.6.38: d_hash, d_parent, d_name, d_inode, the short name, d_op, d_sb.
 struct DentryShape {
   uint64_t name = 0; ///< d_name.name; hash and length are in 8 bytes before.
-  uint64_t parent = 0, operations = 0, super = 0;
+  uint64_t parent = 0, inode = 0, operations = 0, super = 0;
   bool operator==(const DentryShape &) const = default;
-  uint64_t inode(unsigned word) const { return name + word; }
   uint64_t hash(unsigned word) const { return parent - word; } ///< pprev
 };
 

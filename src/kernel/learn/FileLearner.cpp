@@ -83,8 +83,7 @@ std::vector<uint64_t>
 FileLearner::findInodeSuper(uint64_t path, const DentryShape &shape) const {
   return files_.find(0, inodeBytes, word_, [&](uint64_t at) {
     return files_.all([&](size_t i) {
-      const uint64_t inode =
-          wordAt(files_.word(i, path + word_), shape.inode(word_));
+      const uint64_t inode = wordAt(files_.word(i, path + word_), shape.inode);
       return inode && wordAt(inode, at) == wordAt(files_.word(i, path), word_);
     });
   });
@@ -141,7 +140,7 @@ llvm::Error FileLearner::learnPath() {
   put("dentry.d_name.name", dentry.name, word_);
   put("dentry.d_name.len", nameLengthBefore(reader_, dentry.name), 4);
   put("dentry.d_hash.pprev", dentry.hash(word_), word_);
-  put("dentry.d_inode", dentry.inode(word_), word_);
+  put("dentry.d_inode", dentry.inode, word_);
   put("dentry.d_op", dentry.operations, word_);
   put("dentry.d_sb", dentry.super, word_);
   put("inode.i_sb", shape_.inodeSuper, word_);
@@ -167,7 +166,7 @@ llvm::Error FileLearner::learnFile() {
     return files_.all([&](size_t i) {
       const uint64_t dentry = files_.word(i, shape_.path + word_);
       const bool same =
-          files_.word(i, at) == wordAt(dentry, shape_.dentry.inode(word_));
+          files_.word(i, at) == wordAt(dentry, shape_.dentry.inode);
       isOwn |= same;
       return same || (mode_ && files_.number(i, *mode_, 4) & noAccountMode &&
                       isObject(reader_, files_.word(i, at)));
@@ -232,7 +231,7 @@ void FileLearner::takeInodes() {
         dentries_.insert(dentry.value);
   result_.dentryCount = dentries_.size();
   for (uint64_t dentry : dentries_) {
-    if (uint64_t inode = wordAt(dentry, shape_.dentry.inode(word_)))
+    if (uint64_t inode = wordAt(dentry, shape_.dentry.inode))
       inodes_.add(VirtAddr(inode));
     if (uint64_t super = wordAt(dentry, shape_.dentry.super))
       supers_.add(VirtAddr(super));
@@ -336,7 +335,7 @@ bool FileLearner::isPath(uint64_t mount, uint64_t dentry) const {
     return false;
   const uint64_t super = wordAt(mount, word_);
   return super && super == wordAt(dentry, shape_.dentry.super) &&
-         wordAt(dentry, shape_.dentry.inode(word_)) &&
+         wordAt(dentry, shape_.dentry.inode) &&
          readDentryName(reader_, VirtAddr(dentry), shape_.dentry.name);
 }
 

@@ -82,6 +82,16 @@ bool KernelThreadLearner::fits(const Samples &tasks, const Shape &shape) const {
               .empty();
 }
 
+/// Workers sleep in a place or two, and have both words on their stacks there,
+/// too: at few distances from where a page begins. Objects have many.
+bool liesOnStacks(const Samples &tasks, uint64_t at) {
+  constexpr uint64_t inPage = 0xfff;
+  std::set<uint64_t> distances;
+  for (size_t i = 0; i < tasks.size(); ++i)
+    distances.insert(tasks.word(i, at) & inPage);
+  return distances.size() * 4 <= tasks.size();
+}
+
 llvm::Error KernelThreadLearner::learnKthread() {
   Samples workers(reader_, maxTaskBytes);
   for (const TaskSample *task : tasks_)
@@ -99,7 +109,7 @@ llvm::Error KernelThreadLearner::learnKthread() {
                               kernel_.symbols().describe() + ")");
   std::vector<Shape> found;
   for (uint64_t at = 0; at + word_ <= workers.bound(); at += word_) {
-    if (!isObject(reader_, workers.word(0, at)))
+    if (!isObject(reader_, workers.word(0, at)) || liesOnStacks(workers, at))
       continue;
     for (uint64_t function = word_; function < kthreadBytes; function += word_)
       if (fits(workers, {at, function}))
