@@ -18,6 +18,7 @@ namespace {
 /// Of frames that are looked for in all tables.
 constexpr uint64_t maxAliases = 100'000;
 constexpr uint64_t mappingKind = 3; ///< PAGE_MAPPING_FLAGS: 0 is a file's.
+constexpr uint64_t movableKind = 2; ///< PAGE_MAPPING_MOVABLE: a driver's.
 
 class FrameAudit {
 public:
@@ -269,8 +270,12 @@ void FrameAudit::judgeCount(uint64_t frame, const FrameFacts &facts,
       facts.has(KpfZeroPage) || facts.has(KpfReserved))
     return;
   const unsigned found = run_.userMaps.of(frame);
-  // Struct pages of holes in the memory map may never have been written.
-  if (!found && facts.refCount <= 0)
+  // Struct pages of holes in the memory map may never have been written. And
+  // each mapping holds a reference: where there are fewer, the number counts
+  // something else. zsmalloc keeps an offset there (linux v6.1 mm/zsmalloc.c
+  // set_first_obj_offset()), and moves its pages by itself.
+  if (!found && (facts.refCount <= 0 || facts.refCount < facts.mapCount ||
+                 (facts.mapping & mappingKind) == movableKind))
     return;
   if (found >= FrameCounts::most || int64_t(found) == facts.mapCount)
     return;

@@ -95,6 +95,7 @@ private:
   void takeWalk(size_t at, llvm::StringRef line);
   void takeFact(OopsFact fact, llvm::StringRef text);
   bool takeNumbered(llvm::StringRef line);
+  bool takePairs(llvm::StringRef line);
   OopsEvent &open(size_t at, llvm::StringRef line);
   void close();
 
@@ -284,6 +285,25 @@ bool Parser::takeNumbered(llvm::StringRef line) {
   return true;
 }
 
+/// Registers without a colon: "pc 90000000040f4b60 ra 900000000436e558"
+/// (LoongArch).
+bool Parser::takePairs(llvm::StringRef line) {
+  constexpr size_t digits = 16, most = 8, longestName = 3;
+  llvm::SmallVector<llvm::StringRef, most> words;
+  line.split(words, ' ', -1, false);
+  if (words.size() < 4 || words.size() > most || words.size() % 2)
+    return false;
+  for (size_t i = 0; i < words.size(); i += 2)
+    if (words[i].size() > longestName || !llvm::isAlpha(words[i][0]) ||
+        words[i + 1].size() != digits ||
+        !llvm::all_of(words[i + 1], llvm::isHexDigit))
+      return false;
+  for (size_t i = 0; i < words.size(); i += 2)
+    if (!event_.findRegister(words[i]))
+      event_.registers.emplace_back(words[i].str(), *parseHex(words[i + 1]));
+  return true;
+}
+
 /// "BAD" is a line of its own, right behind the others.
 void Parser::takeWalk(size_t at, llvm::StringRef line) {
   const bool isBad = startsWith(line, "BAD");
@@ -330,7 +350,7 @@ void Parser::take(size_t at, llvm::StringRef line) {
     return;
   // s390x has tables of the names of registers: "R3:".
   const bool isWalk = rule != rules_.end() && rule->isWalk;
-  if (!takeNumbered(line) && !isWalk)
+  if (!takeNumbered(line) && !takePairs(line.rtrim()) && !isWalk)
     parseRegisters(line, event_.registers);
 }
 

@@ -16,6 +16,19 @@ static TaskList readTasksOrNone(Session &session, const Kernel &kernel) {
   return std::move(*tasks);
 }
 
+/// No table has to do with them, so no mapping of theirs is listed.
+static void tellWindows(Session &session, const PagingMode &mode) {
+  std::string starts;
+  for (const DirectWindow &window : mode.windows)
+    if (window.physical(VirtAddr(window.bits)) == PhysAddr(0))
+      starts += (starts.empty() ? "" : ", ") + hex(window.bits);
+  if (!starts.empty())
+    session.warn("direct-windows",
+                 "listed is what tables map; besides, the kernel has all of "
+                 "memory in direct windows, at " +
+                     starts + " plus the physical address");
+}
+
 void reportMappings(Session &session, const Kernel &kernel,
                     std::vector<PhysicalRange> targets,
                     std::optional<uint64_t> maxLines, RecordWriter &writer) {
@@ -32,6 +45,7 @@ void reportMappings(Session &session, const Kernel &kernel,
              view.add(owner, mapping);
            });
   view.finish();
+  tellWindows(session, kernel.image().mode);
   for (const std::string &problem : map.problems())
     session.gap("tables-absent", problem);
   if (map.isCut())

@@ -22,6 +22,16 @@ constexpr OopsRule rules[] = {
      {Message, Address},
      true,
      MemoryFault},
+    // Of an address of user space, where the kernel has none by itself
+    // (CPU_SW_DOMAIN_PAN): null pointers, too.
+    {"Unhandled fault: page domain fault (%x) at %x",
+     {Code, Address},
+     true,
+     MemoryFault},
+    {"Unhandled fault: section domain fault (%x) at %x",
+     {Code, Address},
+     true,
+     MemoryFault},
     {"Unhandled fault: %s (%x) at %x", {Message, Code, Address}, true, Other},
     {"Unhandled prefetch abort: %s (%x) at %x",
      {Message, Code, Address},

@@ -18,10 +18,16 @@ constexpr OopsRule rules[] = {
      true,
      MemoryFault},
     {"Oops[#%d]", {Number}, true, MemoryFault},
-    {"Kernel bug detected[#%d]", {Number}, true, Bug},
+    {"Oops - BUG[#%d]", {Number}, true, Bug},
+    {"Kernel bug detected[#%d]", {Number}, true, Bug}, // up to 6.1
+    {"Kernel ade access[#%d]", {Number}, true, Other},
+    {"Kernel ale access[#%d]", {Number}, true, Other},
+    {"Break instruction in kernel code[#%d]", {Number}, true, Other},
+    {"Reserved instruction in kernel code[#%d]", {Number}, true, Other},
     {"ERA: %x %s", {OopsFact::Skip, Ip}},
     {"ESTAT: %x", {Code}},
     {"BADV: %x", {Address}},
+    {"BadVA : %x", {Address}}, // up to 6.3
 };
 
 /// [loongarch/v1] Table 7-8: CSR.ESTAT, the exception's code in bits 21:16.

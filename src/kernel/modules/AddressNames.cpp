@@ -41,6 +41,8 @@ AddressNames::AddressNames(const SymbolSources &symbols,
   std::vector<std::optional<Symbol>> found = symbols.findAll(ends);
   if (found[0])
     start_ = found[0]->address;
+  if (found[1])
+    imageEnd_ = found[1]->address;
   if (const auto &end = found[1] ? found[1] : found[2])
     end_ = end->address;
 }
@@ -49,7 +51,9 @@ std::optional<AddressName> AddressNames::findInKernel(VirtAddr at) const {
   if (!kernel_ || (start_ && at < *start_))
     return std::nullopt;
   std::optional<NearestSymbol> nearest = kernel_->findNearest(at);
-  if (!nearest)
+  // What comes behind the image is no part of it, even if there are symbols
+  // yet further on (arm: the vectors).
+  if (!nearest || nearest->symbol.address == imageEnd_)
     return std::nullopt;
   // The last symbol goes on to the end of the kernel.
   std::optional<uint64_t> size = nearest->sizeBytes;

@@ -61,7 +61,7 @@ private:
   const ModuleList &modules_;
   std::optional<Field> kallsyms_, symtab_, count_, strtab_;
   /// _stext and _end: kallsyms do not say where their last symbol ends.
-  std::optional<VirtAddr> start_, end_;
+  std::optional<VirtAddr> start_, end_, imageEnd_;
   std::map<const Module *, ModuleSymbols> known_;
 };
 

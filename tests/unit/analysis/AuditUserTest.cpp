@@ -217,6 +217,20 @@ TEST_F(AuditUserTest, MappedLessOftenThanCounted) {
   EXPECT_EQ(machine.findings.front().severity, AuditSeverity::Low);
 }
 
+/// Whatever maps a page holds it, too.
+TEST_F(AuditUserTest, ACountAboveTheReferencesCountsNoMappings) {
+  countFrames();
+  FrameFacts &facts = frame(page(5));
+  facts.state = PageFacts::State::Known;
+  facts.mapCount = facts.refCount = 2;
+  EXPECT_EQ(machine.audit(), "mapcount-mismatch 0\n");
+  facts.mapCount = 0x9b001;
+  EXPECT_EQ(machine.audit(), "");
+  facts.mapCount = 1;
+  facts.mapping = 0xffff888000001002; // of zsmalloc, say
+  EXPECT_EQ(machine.audit(), "");
+}
+
 TEST_F(AuditUserTest, MorePagesThanTheCountersHave) {
   machine.addArea(10, VirtAddr(0x800000), VirtAddr(0x900000), vmData);
   for (unsigned i = 0; i < 98; ++i)

@@ -188,6 +188,141 @@ TEST(OopsTest, ReadsAnOopsOfPower) {
   EXPECT_EQ(fault.cause, FaultCause::NotPresent);
 }
 
+/// A hash MMU's exception says no more than the address: linux 5.2 on POWER8.
+TEST(OopsTest, ReadsAnOopsOfPowerWithoutRegistersOfTheFault) {
+  const OopsLog log = parse(
+      "ppc64le",
+      "BUG: Kernel NULL pointer dereference at 0x00000012\n"
+      "Faulting instruction address: 0xc00000000073dd80\n"
+      "Oops: Kernel access of bad area, sig: 11 [#1]\n"
+      "LE PAGE_SIZE=64K MMU=Hash SMP NR_CPUS=2048 NUMA pSeries\n"
+      "Modules linked in:\n"
+      "CPU: 1 PID: 1 Comm: swapper/0 Not tainted 5.2.0-rc7 #1\n"
+      "NIP:  c00000000073dd80 LR: c00000000073dcd0 CTR: 0000000000000000\n"
+      "REGS: c0000018ed8e7550 TRAP: 0380   Not tainted  (5.2.0-rc7)\n"
+      "MSR:  8000000000009033 <SF,EE,ME,IR,DR,RI,LE>  CR: 28002448  XER: "
+      "20040001\n"
+      "CFAR: c000000000b6d1c4 IRQMASK: 0\n"
+      "GPR00: c00000000073dcd0 c0000018ed8e77e0 c000000001524a00 "
+      "0000000000000000 \n"
+      "NIP [c00000000073dd80] tpm2_start+0x60/0x154\n");
+  ASSERT_EQ(log.events.size(), 1u);
+  const OopsEvent &event = log.events[0];
+  EXPECT_EQ(event.trap, Trap::MemoryFault);
+  EXPECT_EQ(event.address, VirtAddr(0x12));
+  EXPECT_EQ(event.code, std::nullopt);
+  EXPECT_EQ(event.number, 1u);
+  EXPECT_EQ(event.pid, 1u);
+  EXPECT_EQ(event.findRegister("r1"), 0xc0000018ed8e77e0u);
+  EXPECT_EQ(event.ip, "tpm2_start+0x60/0x154");
+}
+
+/// From reports of linux 5.19 and 6.2.
+TEST(OopsTest, ReadsAnOopsOfArm) {
+  const OopsLog log = parse(
+      "arm",
+      "8<--- cut here ---\n"
+      "Unable to handle kernel NULL pointer dereference at virtual address "
+      "00000000 when read\n"
+      "[00000000] *pgd=74936831, *pte=00000000, *ppte=00000000\n"
+      "Internal error: Oops: 17 [#1] ARM\n"
+      "CPU: 0 PID: 51 Comm: reboot Not tainted 6.2.0-rc1-dirty #11\n"
+      "PC is at commit_tail+0x50/0x970\n"
+      "LR is at commit_tail+0x9c/0x188\n"
+      "pc : [<c06aa430>]    lr : [<c067a214>]    psr: 600e0013\n"
+      "sp : e0851d30  ip : ee4eb7eb  fp : 00090acc\n");
+  ASSERT_EQ(log.events.size(), 1u);
+  const OopsEvent &event = log.events[0];
+  EXPECT_EQ(event.trap, Trap::MemoryFault);
+  EXPECT_EQ(event.address, VirtAddr(0));
+  EXPECT_EQ(event.code, 0x17u);
+  EXPECT_EQ(event.number, 1u);
+  EXPECT_EQ(event.walkLine,
+            "[00000000] *pgd=74936831, *pte=00000000, *ppte=00000000");
+  EXPECT_EQ(event.ip, "commit_tail+0x50/0x970");
+  EXPECT_EQ(event.findRegister("sp"), 0xe0851d30u);
+  const FaultCode fault =
+      findKernelArch(*parseArch("arm"))->crash->decodeCode(0x17);
+  EXPECT_EQ(fault.access, FaultAccess::Read);
+  EXPECT_EQ(fault.cause, FaultCause::NotPresent);
+}
+
+/// The kernel has no access to user space: most null pointers look like this.
+TEST(OopsTest, ADomainFaultOfArmIsAMemoryFault) {
+  const OopsLog log =
+      parse("arm", "8<--- cut here ---\n"
+                   "Unhandled fault: page domain fault (0x01b) at 0x00000004\n"
+                   "[00000004] *pgd=6338f831, *pte=00000000, *ppte=00000000\n"
+                   "Internal error: : 1b [#1] SMP ARM\n"
+                   "CPU: 0 PID: 89 Comm: sh Not tainted 5.19.0-rc5-dirty #332\n"
+                   "PC is at copy_from_kernel_nofault+0xf0/0x174\n");
+  ASSERT_EQ(log.events.size(), 1u);
+  EXPECT_EQ(log.events[0].trap, Trap::MemoryFault);
+  EXPECT_EQ(log.events[0].address, VirtAddr(4));
+  EXPECT_EQ(log.events[0].code, 0x1bu);
+  EXPECT_EQ(log.events[0].number, 1u);
+  EXPECT_EQ(findKernelArch(*parseArch("arm"))->crash->decodeCode(0x1b).cause,
+            FaultCause::Permission);
+}
+
+/// From a report of linux 6.11. Registers have no colon.
+TEST(OopsTest, ReadsAnOopsOfLoongArch) {
+  const OopsLog log = parse(
+      "loongarch64",
+      "CPU 0 Unable to handle kernel paging request at virtual address "
+      "0000000000000008, era == 90000000040f4b60, ra == 900000000436e558\n"
+      "Oops[#1]:\n"
+      "CPU: 0 UID: 0 PID: 877 Comm: kunit_try_catch Tainted: G N 6.11.0-rc2+ "
+      "#1\n"
+      "Tainted: [N]=TEST\n"
+      "pc 90000000040f4b60 ra 900000000436e558 tp 9000000107dec000 sp "
+      "9000000107defc90\n"
+      "a0 ffffffffffff4000 a1 90000001063554f8 a2 0000000000000000 a3 "
+      "9000000107defb84\n"
+      "   ra: 900000000436e558 vm_mmap_pgoff+0x138/0x228\n"
+      "  ERA: 90000000040f4b60 down_write+0x20/0x98\n"
+      " CRMD: 000000b0 (PLV0 -IE -DA +PG DACF=CC DACM=CC -WE)\n"
+      "ESTAT: 00010000 [PIL ] (IS= ECode=1 EsubCode=0)\n"
+      " BADV: 0000000000000008\n");
+  ASSERT_EQ(log.events.size(), 1u);
+  const OopsEvent &event = log.events[0];
+  EXPECT_EQ(event.trap, Trap::MemoryFault);
+  EXPECT_EQ(event.address, VirtAddr(8));
+  EXPECT_EQ(event.code, 0x10000u);
+  EXPECT_EQ(event.number, 1u);
+  EXPECT_EQ(event.pid, 877u);
+  EXPECT_EQ(event.ip, "down_write+0x20/0x98");
+  EXPECT_EQ(event.findRegister("sp"), 0x9000000107defc90u);
+  EXPECT_EQ(event.findRegister("era"), 0x90000000040f4b60u);
+  EXPECT_EQ(event.findRegister("a3"), 0x9000000107defb84u);
+}
+
+TEST(OopsTest, WordsOfLoongArch) {
+  struct {
+    const char *line;
+    Trap trap;
+    std::optional<VirtAddr> address;
+  } const rows[] = {
+      {"kernel BUG at mm/hugetlb.c:5550!\nOops - BUG[#1]:\n", Trap::Bug, {}},
+      {"Kernel ale access[#1]:\nBadVA : 9000000107defb84\n", Trap::Other,
+       VirtAddr(0x9000000107defb84)},
+      {"Kernel ade access[#1]:\n BADV: 4000000000000000\n", Trap::Other,
+       VirtAddr(0x4000000000000000)},
+      {"Break instruction in kernel code[#1]:\n", Trap::Other, {}},
+  };
+  for (const auto &row : rows) {
+    const OopsLog log = parse("loongarch64", row.line);
+    ASSERT_EQ(log.events.size(), 1u) << row.line;
+    EXPECT_EQ(log.events[0].trap, row.trap) << row.line;
+    EXPECT_EQ(log.events[0].number, 1u) << row.line;
+    EXPECT_EQ(log.events[0].address, row.address) << row.line;
+  }
+  // A sentence is no line of registers.
+  EXPECT_FALSE(parse("loongarch64", "Oops[#1]:\nof 9000000107defb84 in\n")
+                   .events.at(0)
+                   .findRegister("of"));
+}
+
 /// Linux 6.1 of Debian.
 constexpr llvm::StringLiteral s390xFault =
     "Unable to handle kernel pointer dereference in virtual kernel address "

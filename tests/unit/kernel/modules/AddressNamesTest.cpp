@@ -17,6 +17,9 @@ protected:
     builder.add("_text", 0xffffffff81000000);
     for (unsigned i = 1; i < 300; ++i)
       builder.add("call_" + std::to_string(i), 0xffffffff81000000 + i * 0x100);
+    builder.add("_end", 0xffffffff81013000);
+    builder.add("vector_dabt", 0xffffffff81fff000); // as on arm
+    builder.add("vector_fiq", 0xffffffff81fff200);
     module = made.add("virtio_blk", 0);
     made.setPart(module, 0, 0xffffffffc0000000, 0x1000);
     made.setPart(module, 1, 0xffffffffc0004000, 0x1000);
@@ -65,6 +68,8 @@ TEST_F(AddressNamesTest, OfTheKernel) {
 
 TEST_F(AddressNamesTest, OutsideTheKernel) {
   EXPECT_EQ(print(0xffffffff81013000), "0xffffffff81013000");
+  EXPECT_EQ(print(0xffffffff81100000), "0xffffffff81100000");
+  EXPECT_EQ(print(0xffffffff81fff100), "vector_dabt+0x100/0x200");
   EXPECT_EQ(print(0xffffffff80ffffff), "0xffffffff80ffffff");
   EXPECT_EQ(print(0), "0x0");
 }
