@@ -89,6 +89,23 @@ def _flags(known: Dict[str, int], **given: bool) -> int:
     return sum(known[name] for name, is_set in given.items() if is_set)
 
 
+def _word(text: str) -> str:
+    """As it is: the library's own end at a NUL, and would be of another thing."""
+    if "\0" in text:
+        raise ValueError(f"{text!r} has a NUL in it")
+    return text
+
+
+def _numbers(numpy: Any, addresses: Any) -> Any:
+    """As an array of uint64; what would be rounded or wrapped on the way is refused."""
+    given = numpy.asarray(addresses)
+    if given.size and given.dtype.kind not in "ui":
+        raise TypeError(f"addresses are integers, not {given.dtype}")
+    if given.dtype.kind == "i" and given.size and given.min() < 0:
+        raise OverflowError("a negative number is no address; a view as uint64 has the same bits")
+    return numpy.ascontiguousarray(given, dtype=numpy.uint64)
+
+
 def _numpy() -> Any:
     try:
         import numpy
@@ -137,16 +154,16 @@ class Space:
     def translate_many(self, addresses: Any) -> Tuple[Any, Any]:
         """Physical addresses (2**64 - 1 in an array, None in a list: there is none), and how each ended.
 
-        A numpy array, or whatever has its interface, gives arrays of uint64 and uint8 (the index in
-        `ENDINGS`). Any other iterable of int gives lists of int or None, and of words.
+        A numpy array of integers, or whatever has its interface, gives arrays of its shape, of uint64 and
+        uint8 (the index in `ENDINGS`). Any other iterable of int gives lists of int or None, and of words.
         """
         numpy = _numpy()
         is_array = numpy is not None and hasattr(addresses, "__array__")
         if is_array:
-            given = numpy.ascontiguousarray(addresses, dtype=numpy.uint64).reshape(-1)
-            physical, endings = numpy.empty(len(given), numpy.uint64), numpy.empty(len(given), numpy.uint8)
+            given = _numbers(numpy, addresses)
+            physical, endings = numpy.empty(given.shape, numpy.uint64), numpy.empty(given.shape, numpy.uint8)
         else:
-            given = _array("Q", addresses)
+            given = _array("Q", iter(addresses))
             physical, endings = _array("Q", bytes(8 * len(given))), _array("B", bytes(len(given)))
         if not self._space.translate_into(given, physical, endings):
             _warnings.warn("translate_many: page tables on the way are not in the dump (ending table_absent)",
@@ -238,11 +255,11 @@ class Dump:
 
     def audit(self, *rules: str) -> Answer:
         """What is wrong with the page tables; by these rules of docs/audit.md, or all."""
-        return Answer(_checked(self._dump.audit(list(rules))), "audit")
+        return Answer(_checked(self._dump.audit([_word(rule) for rule in rules])), "audit")
 
     def symbol(self, name: str) -> int:
         """The virtual address of a kernel symbol."""
-        return self._dump.symbol(name)
+        return self._dump.symbol(_word(name))
 
     def vmcoreinfo(self) -> bytes:
         """The kernel's VMCOREINFO, from a note or found in memory."""
@@ -269,7 +286,7 @@ class Dump:
         return Space(self._dump.root_space(physical))
 
 
-ENDINGS: Tuple[str, ...] = tuple(iter(map(_vmpt.ending_name, range(15))))
+ENDINGS: Tuple[str, ...] = tuple(name for name in map(_vmpt.ending_name, range(256)) if name)
 
 
 def open(path: Union[str, "_os.PathLike[str]", None] = None, **options: Union[str, int, bool, Sequence[str]]) -> Dump:  # noqa: A001
@@ -284,5 +301,7 @@ def open(path: Union[str, "_os.PathLike[str]", None] = None, **options: Union[st
         values = value if isinstance(value, (list, tuple)) else [value]
         for one in values:
             text = ("yes" if one else "no") if isinstance(one, bool) else str(one)
-            given.append((name.replace("_", "-"), text))
-    return Dump(_vmpt.open(None if path is None else _os.fspath(path), given))
+            given.append((_word(name.replace("_", "-")), _word(text)))
+    if path is not None:
+        _word(_os.fsdecode(path))
+    return Dump(_vmpt.open(None if path is None else _os.fsencode(path), given))

@@ -26,7 +26,7 @@ __all__ = ["Helpers", "attach"]
 _LAST = 2**64 - 1
 # ELF e_machine, class (1: 32 bits, 2: 64), for each name of docs/support.md.
 _MACHINES = {"x86_64": (62, 2), "i386": (3, 1), "arm64": (183, 2), "riscv64": (243, 2), "s390x": (22, 2),
-             "ppc64le": (21, 2), "ppc64": (21, 2), "arm": (40, 1)}
+             "ppc64le": (21, 2), "ppc64": (21, 2), "arm": (40, 1), "loongarch64": (258, 2)}
 _BIG_ENDIAN = ("s390x", "ppc64")
 
 

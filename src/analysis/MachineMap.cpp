@@ -30,6 +30,21 @@ void sortAreas(std::vector<MapArea> &areas) {
   });
 }
 
+bool areSame(const RightsRules &a, const RightsRules &b) {
+  return std::equal(a.begin(), a.end(), b.begin(),
+                    [](const RightsRule &x, const RightsRule &y) {
+                      return x.mask == y.mask && x.bits == y.bits &&
+                             x.denied == y.denied;
+                    });
+}
+
+/// A process's mode can have the kernel's name and rights of its own (s390x).
+bool areSame(const PagingMode &a, const PagingMode &b) {
+  return a.name == b.name && areSame(a.pageRights, b.pageRights) &&
+         areSame(a.tableRights, b.tableRights) &&
+         areSame(a.largePageRights, b.largePageRights);
+}
+
 std::string ownerOf(const VmallocArea &area, AddressNames &names) {
   switch (area.kind) {
   case VmallocArea::MapRam:
@@ -119,7 +134,7 @@ private:
 
 size_t MapReader::indexOf(const PagingMode &mode) {
   const auto found = llvm::find_if(map_.modes, [&](const PagingMode &known) {
-    return known.name == mode.name;
+    return areSame(known, mode);
   });
   if (found != map_.modes.end())
     return size_t(found - map_.modes.begin());
@@ -267,7 +282,8 @@ void MapReader::addProcess(const TaskTables &row) {
                                       VirtAddr(0), lastUser);
   FrameVisitor visitor(user.mode(), rules_, frameBudget_);
   TableWalk(memory(), user.mode())
-      .walk(*holder.root, VirtAddr(0), space.spans.front().last, visitor);
+      .walk(*holder.root, VirtAddr(0),
+            std::min(space.spans.front().last, lastUser), visitor);
   space.frames =
       owners_.add(uint32_t(map_.spaces.size()), std::move(visitor.runs));
   readAreasOf(space);

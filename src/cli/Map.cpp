@@ -22,17 +22,38 @@ public:
     kernel_.add(parser);
     symbols_.add(parser);
     file_.add(parser);
+    parser_ = &parser;
   }
   llvm::Error run(const CommandContext &context) override;
 
 private:
   llvm::Error write(Session &session, const Kernel &kernel, Output &output);
+  std::vector<MapOption> optionsGiven() const;
 
   DumpOptions dump_;
   KernelOptions kernel_;
   SymbolOptions symbols_;
   FileOptions file_;
+  const OptionParser *parser_ = nullptr;
 };
+
+/// What says how the dump and its kernel are to be read.
+std::vector<MapOption> MapCommand::optionsGiven() const {
+  std::vector<MapOption> given;
+  for (const std::string &file : llvm::drop_begin(dump_.files, 1))
+    given.push_back({"--part", file});
+  parser_->forEachValue([&](llvm::StringRef name, const std::string &value) {
+    if (name.take_front(2) == "--" && name != "--output" &&
+        name != "--threads" && name != "--color")
+      given.push_back({name.str(), value});
+  });
+  if (symbols_.forceVmlinux)
+    given.push_back({"--force-vmlinux", std::nullopt});
+  // It is the output's, too: without another option it says nothing here.
+  if (kernel_.force && !given.empty())
+    given.push_back({"--force", std::nullopt});
+  return given;
+}
 
 std::optional<TaskList> readTasks(Session &session, const Kernel &kernel) {
   llvm::Expected<TaskList> list =
@@ -121,8 +142,9 @@ llvm::Error MapCommand::write(Session &session, const Kernel &kernel,
   std::string text;
   llvm::raw_string_ostream os(text);
   const std::vector<Finding> noticed = session.finalFindings();
+  const std::vector<MapOption> options = optionsGiven();
   writeMapPage(os, {kernel, dump, map, tables, crash, report, findings, noticed,
-                    session.request().path, "vmpt " VMPT_VERSION});
+                    session.request().path, "vmpt " VMPT_VERSION, options});
   os.flush();
   if (llvm::Error error = output.file->write(llvm::arrayRefFromStringRef(text)))
     return llvm::createFileError(output.path, std::move(error));

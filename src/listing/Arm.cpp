@@ -111,6 +111,49 @@ constexpr AttributeMeaning longMeanings[] = {
     {"user", bit(6), bit(6), pte | pmd},
 };
 
+/// Of a section what PRRR and NMRR make of TEX[0], C and B, to which Linux
+/// gives the numbers of its own pages' types (linux v6.12
+/// arch/arm/mm/proc-v7-2level.S).
+constexpr uint64_t sectionType = bit(12) | bits(3, 2);
+constexpr AttributeField shortTypes[] = {
+    {shortType, 0 << 2, "SO/UNCACHED", "", pte},
+    {shortType, 1 << 2, "MEM/BUFFERABLE/WC", "", pte},
+    {shortType, 2 << 2, "MEM/CACHED/WT", "", pte},
+    {shortType, 3 << 2, "MEM/CACHED/WBRA", "", pte},
+    {shortType, 6 << 2, "MEM/MINICACHE", "", pte},
+    {shortType, 7 << 2, "MEM/CACHED/WBWA", "", pte},
+    {shortType, 4 << 2, "DEV/SHARED", "", pte},
+    {shortType, 12 << 2, "DEV/NONSHARED", "", pte},
+    {shortType, 9 << 2, "DEV/WC", "", pte},
+    {shortType, 11 << 2, "DEV/CACHED", "", pte},
+    {sectionType, 0, "SO/UNCACHED", "", pmd},
+    {sectionType, bit(2), "MEM/BUFFERABLE/WC", "", pmd},
+    {sectionType, bit(3), "MEM/CACHED/WT", "", pmd},
+    {sectionType, bits(3, 2), "MEM/CACHED/WBRA", "", pmd},
+    {sectionType, bit(12) | bits(3, 2), "MEM/CACHED/WBWA", "", pmd},
+    {sectionType, bit(12), "DEV/SHARED", "", pmd},
+};
+/// What is for devices and for memory alike has one name here.
+constexpr AttributeField longTypes[] = {
+    {longType, 0 << 2, "SO/UNCACHED", "", pmd | pte},
+    {longType, 1 << 2, "MEM/BUFFERABLE/WC", "", pmd | pte},
+    {longType, 2 << 2, "MEM/CACHED/WT", "", pmd | pte},
+    {longType, 3 << 2, "MEM/CACHED/WBRA", "", pmd | pte},
+    {longType, 7 << 2, "MEM/CACHED/WBWA", "", pmd | pte},
+    {longType, 4 << 2, "DEV/SHARED", "", pmd | pte},
+};
+
+/// L_PTE_YOUNG and L_PTE_DIRTY. Sections of short descriptors have no such
+/// bits, those of long ones are the kernel's and not marked as written.
+constexpr AttributeMeaning shortAges[] = {
+    {"accessed", bit(1), bit(1), pte},
+    {"dirty", bit(6), bit(6), pte},
+};
+constexpr AttributeMeaning longAges[] = {
+    {"accessed", bit(10), bit(10), pmd | pte},
+    {"dirty", bit(55), bit(55), pte},
+};
+
 constexpr Wording shortWording = {
     .source = "linux v4.11 to v7.3 arch/arm/mm/dump.c, without ARM_LPAE",
     .addressDigits = 8,
@@ -118,6 +161,8 @@ constexpr Wording shortWording = {
     .fields = shortFields,
     .printsEmptyRuns = false,
     .meanings = shortMeanings,
+    .memoryTypes = shortTypes,
+    .untold = shortAges,
 };
 constexpr Wording longWording = {
     .source = "linux v4.4 to v7.3 arch/arm/mm/dump.c, with ARM_LPAE",
@@ -125,6 +170,8 @@ constexpr Wording longWording = {
     .fields = longFields,
     .printsEmptyRuns = false,
     .meanings = longMeanings,
+    .memoryTypes = longTypes,
+    .untold = longAges,
 };
 
 /// The bits that columns of a level show.

@@ -34,11 +34,18 @@ constexpr AttributeMeaning meanings[] = {
     {"accessed", bit(7) | bit(0), bit(7) | bit(0)},
 };
 
+constexpr AttributeField memoryTypes[] = {
+    {bits(5, 4), 0, "SUC", ""},
+    {bits(5, 4), bit(4), "CC", ""},
+    {bits(5, 4), bit(5), "WUC", ""},
+};
+
 constexpr Wording ownWording = {
     .source = "vmpt: linux lists no page tables of loongarch64",
     .fields = fields,
     .printsEmptyRuns = false,
     .meanings = meanings,
+    .memoryTypes = memoryTypes,
 };
 
 /// Linux folds from the top: two levels are pgd and pte.

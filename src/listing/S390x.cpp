@@ -39,12 +39,23 @@ constexpr AttributeMeaning meanings[] = {
     {"executable", pageInvalid | noExecute, 0},
 };
 
+/// _PAGE_YOUNG, _PAGE_DIRTY and those of segments and regions (linux v6.12
+/// arch/s390/include/asm/pgtable.h).
+constexpr uint8_t pte = 1 << 4, abovePte = 1 << 2 | 1 << 3;
+constexpr AttributeMeaning ages[] = {
+    {"accessed", bit(2), bit(2), pte},
+    {"accessed", bit(12), bit(12), abovePte},
+    {"dirty", bit(3), bit(3), pte},
+    {"dirty", bit(13), bit(13), abovePte},
+};
+
 constexpr Wording oldWording = {
     .source = "linux v5.10 to v6.8 arch/s390/mm/dump_pagetables.c",
     .gapWidth = 1,
     .fields = fields,
     .zeroHasFields = true,
     .meanings = meanings,
+    .untold = ages,
 };
 constexpr Wording newWording = {
     .source = "linux v6.9 to v7.3 arch/s390/mm/dump_pagetables.c",
@@ -52,6 +63,7 @@ constexpr Wording newWording = {
     .fields = fields,
     .zeroHasFields = true,
     .meanings = meanings,
+    .untold = ages,
 };
 
 /// linux v6.12 arch/s390/include/asm/pgtable.h: pgd_none() is the invalid bit,

@@ -66,6 +66,8 @@ struct Wording {
   /// What kind of memory an entry makes of a page: one row fits. Of entries as
   /// they are, with bits that the listing leaves out. Empty: not told.
   llvm::ArrayRef<AttributeField> memoryTypes = {};
+  /// More meanings, of the same entries: those of bits that no column shows.
+  llvm::ArrayRef<AttributeMeaning> untold = {};
 
   /// The columns, blanks and dots of fill left out; nothing where the line
   /// has no columns.

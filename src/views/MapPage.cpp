@@ -218,10 +218,19 @@ void addFacts(Record &data, const MapPage &page) {
   const KernelImage &image = page.kernel.image();
   data.add("schema", jsonSchema).add("program", page.program);
   data.add("file", page.file).add("format", page.dump.format);
+  Array options;
+  for (const MapOption &option : page.options) {
+    Record record;
+    record.add("name", option.name)
+        .add("value", option.value ? Value(*option.value) : Value());
+    options.push_back(std::move(record));
+  }
+  data.add("options", std::move(options));
   data.add("release", image.vmcoreinfo.release().value_or(image.bannerRelease));
   data.add("arch", getArchName(image.arch->arch));
   data.add("root", image.root).add("root_doubt", image.rootDoubt);
-  data.add("last_user", page.map.lastUser);
+  data.add("last_user", page.map.lastUser)
+      .add("spaces_overlap", image.arch->spacesOverlap);
   data.add("present_bytes", page.dump.memory->presentBytes());
 }
 

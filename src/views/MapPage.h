@@ -10,7 +10,16 @@
 #include "dump/formats/Dump.h"
 #include "views/MapTables.h"
 
+#include <optional>
+#include <string>
+
 namespace vmpt {
+
+/// An option that the page was made with, and others have to be asked with.
+struct MapOption {
+  std::string name;                 ///< "--vmlinux"
+  std::optional<std::string> value; ///< None: a flag.
+};
 
 struct MapPage {
   const Kernel &kernel;
@@ -22,6 +31,7 @@ struct MapPage {
   llvm::ArrayRef<AuditFinding> auditFindings;
   llvm::ArrayRef<Finding> findings; ///< What could not be read.
   std::string file, program;        ///< Of the dump; of vmpt: "vmpt 0.1.0".
+  llvm::ArrayRef<MapOption> options;
 };
 
 void writeMapPage(llvm::raw_ostream &os, const MapPage &page);

@@ -3,6 +3,7 @@
 #include "kernel/pages/NonPresentEntry.h"
 #include "views/Words.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace vmpt {
@@ -42,6 +43,16 @@ unsigned unitShiftOf(const PagingMode &mode) {
   return all ? unsigned(std::countr_zero(all)) : mode.pageShift;
 }
 
+/// Nothing where no entry of this level says so or otherwise.
+std::optional<bool> meansHere(llvm::ArrayRef<AttributeMeaning> rows,
+                              llvm::StringRef word, const RunState &state) {
+  std::optional<bool> isSo;
+  for (const AttributeMeaning &row : rows)
+    if (row.word == word && row.appliesTo(state.level))
+      isSo = isSo.value_or(false) || (state.attributes & row.mask) == row.value;
+  return isSo;
+}
+
 } // namespace
 
 /// The words of the kernel's own listing, the manual's names of the bits, and
@@ -49,14 +60,19 @@ unsigned unitShiftOf(const PagingMode &mode) {
 void MapTables::addWords(Record &style, const PagingMode &mode, uint64_t entry,
                          unsigned level) const {
   const Wording &wording = plan_.wording;
+  // A process may have other levels than the kernel; the last ones are alike.
+  const unsigned fromLast =
+      std::min(mode.lastLevel() - level, plan_.mode.lastLevel());
   RunState state{entry & plan_.rules.attributeMask, 0,
-                 plan_.rules.leafLevel[level]};
+                 plan_.rules.leafLevel[plan_.mode.lastLevel() - fromLast]};
   Run run{0, 0, state, entry};
   style.add("words", makeArray(wording.wordsOf(run)))
       .add("bits", makeArray(getFlagNames(mode, entry, level)));
   state.attributes = entry;
-  style.add("accessed", wording.means("accessed", state))
-      .add("dirty", wording.means("dirty", state));
+  for (llvm::StringRef word : {"accessed", "dirty"}) {
+    const std::optional<bool> isSo = wording.means(word, state);
+    style.add(word, isSo ? isSo : meansHere(wording.untold, word, state));
+  }
   std::optional<llvm::StringRef> type;
   for (const AttributeField &row : wording.memoryTypes)
     if (row.levels >> state.level & 1 && (entry & row.mask) == row.value)

@@ -10,6 +10,7 @@ Usage: map.py VMPT SOURCE_ROOT [WORD...]     (prints TAP; WORDs choose dumps; VM
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -117,11 +118,14 @@ def check_zoom(tap, page, name):
     tap.report(None if page.extent()[1] < whole / 3 else f"{page.extent()}", f"{name}: so do keys")
 
 
-def walk_problem(page, vmpt, dump, words, address):
-    """What the page says of an address is what translate says."""
-    result = run(vmpt, "translate", dump, *words, hex(address), "--format", "json")
-    told = json.loads(result.stdout)["addresses"][0]
+def walk_problem(page, vmpt, dump, address):
+    """What the page says of an address is what the command says that it shows."""
     detail = page.text("detail")
+    shown = shlex.split(page.browser.run("return document.querySelector('#detail .command code').textContent"))
+    if shown[:3] != ["vmpt", "translate", str(dump)] or shown[-1] != hex(address):
+        return f"{shown} is not about {hex(address)}"
+    result = run(vmpt, *shown[1:], "--format", "json")
+    told = json.loads(result.stdout)["addresses"][0]
     wanted = []
     for step in told["steps"]:
         wanted += [f"{step['level']}[{step['index']}]", step["entry_address"], step["value"][2:], " ".join(step["flags"])]
@@ -136,7 +140,7 @@ def check_search(tap, page, vmpt, dump, name):
     results = page.search("_stext")
     if results and "symbol" in results:
         address = int(re.search(r"0x[0-9a-f]+", page.text("detail"))[0], 16)
-        tap.report(walk_problem(page, vmpt, dump, [], address), f"{name}: a symbol, and its walk")
+        tap.report(walk_problem(page, vmpt, dump, address), f"{name}: a symbol, and its walk")
     else:
         symbols = page.browser.run("return JSON.parse(document.getElementById('data').textContent).symbols")
         tap.report(f"not found: {results}" if symbols else None, f"{name}: a symbol is found, if there are any")
@@ -144,7 +148,7 @@ def check_search(tap, page, vmpt, dump, name):
     space = data["spaces"][0]["spans"][-1]
     address = int(space["last"], 16) & ~0xfff
     page.search(hex(address))
-    tap.report(walk_problem(page, vmpt, dump, [], address), f"{name}: an address, and its walk")
+    tap.report(walk_problem(page, vmpt, dump, address), f"{name}: an address, and its walk")
     processes = [space for space in data["spaces"] if "pid" in space]
     if not processes:
         return
@@ -153,6 +157,48 @@ def check_search(tap, page, vmpt, dump, name):
         "const s = document.getElementById('space'); return s.selectedOptions[0].text") else "another one is shown",
         f"{name}: a process is found")
     page.browser.run("document.getElementById('next').click()")
+
+
+def size_text(size):
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if size < 1024 or unit == "TiB":
+            return f"{size:.0f} {unit}" if size >= 100 or size == int(size) else f"{size:.1f} {unit}"
+        size /= 1024
+
+
+def check_regions(tap, page, vmpt, dump, name):
+    """Each page of the kernel counts for the region that it is in, however far away it is looked at."""
+    data = json.loads(page.browser.run("return document.getElementById('data').textContent"))
+    listing = json.loads(run(vmpt, "kernel", dump, "--format", "json").stdout)["ranges"]
+    regions = sorted(((int(r["first"], 16), int(r["last"], 16), r["name"]) for r in data["regions"]), key=lambda r: r[0] - r[1])
+    if not all("present" in line for line in listing) or not regions:
+        return
+    wanted = {}
+    for line in listing:
+        if not line["present"]:
+            continue
+        first, last = int(line["first"], 16), int(line["last"], 16)
+        borders = {first, last + 1}
+        for low, high, _ in regions:
+            borders |= {at for at in (low, (high + 0x1000) & ~0xfff) if first < at <= last}
+        borders = sorted(borders)
+        for begin, end in zip(borders, borders[1:]):
+            found = [region for low, high, region in regions if low <= begin <= high]
+            if found:
+                wanted[found[-1]] = wanted.get(found[-1], 0) + end - begin
+    page.browser.run("document.getElementById('space').selectedIndex = 0;"
+                     "document.getElementById('space').dispatchEvent(new Event('change'));"
+                     "document.getElementById('zoom-all').click();"
+                     "document.getElementById('colour').value = 'region';"
+                     "document.getElementById('colour').dispatchEvent(new Event('change'))")
+    page.settle()
+    legend = page.browser.run("return [...document.querySelectorAll('#legend .key')].map(e => e.textContent)")
+    shown = dict(re.match(r"(\S+) (.*)", line).groups() for line in legend if re.match(r"[a-z_0-9]+ [0-9]", line))
+    wanted = {region: size_text(size) for region, size in wanted.items()}
+    shown.pop("espfix", None), wanted.pop("espfix", None)  # Of that a listing has a few lines alone.
+    page.browser.run("document.getElementById('colour').value = 'rights';"
+                     "document.getElementById('colour').dispatchEvent(new Event('change'))")
+    tap.report(None if shown == wanted else f"{shown}\nnot {wanted}", f"{name}: sizes of regions")
 
 
 def check_module(tap, page, vmpt, dump, name):
@@ -182,7 +228,7 @@ def check_click(tap, page, vmpt, dump, name):
     browser.click(left + width * 0.9, top + 80)
     page.settle()
     found = re.match(r"0x[0-9a-f]+", page.text("detail"))
-    tap.report(walk_problem(page, vmpt, dump, [], int(found[0], 16)) if found else page.text("detail"),
+    tap.report(walk_problem(page, vmpt, dump, int(found[0], 16)) if found else page.text("detail"),
                f"{name}: a click shows the walk")
     # What is counted meanwhile moves the page below it.
     browser.wait("return document.documentElement.dataset.counted")
@@ -220,6 +266,7 @@ def check_page(tap, browser, vmpt, dump, folder, name):
     check_zoom(tap, page, name)
     check_search(tap, page, vmpt, dump, name)
     check_module(tap, page, vmpt, dump, name)
+    check_regions(tap, page, vmpt, dump, name)
     check_click(tap, page, vmpt, dump, name)
     check_theme(tap, page, name)
     check_width(tap, page, name)

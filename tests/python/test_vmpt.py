@@ -1,4 +1,5 @@
 """The Python module on the bundled dumps, against the kernel's text and the program."""
+import os
 import threading
 import warnings
 
@@ -87,6 +88,45 @@ def test_numpy_is_an_option(one):
             kernel._space.translate_into(at, physical[:-1], endings)
         with pytest.raises(ValueError):
             kernel._space.translate_into(at.astype(numpy.uint32), physical, endings)
+
+
+def test_numbers_that_are_no_addresses_are_refused(one):
+    with vmpt.open(one.dump) as dump, dump.kernel() as kernel:
+        for wrong in ([-1], [2**64]):
+            with pytest.raises(OverflowError):
+                kernel.translate_many(wrong)
+        for wrong in ([1.5], ["1"], "12345678"):
+            with pytest.raises(TypeError):
+                kernel.translate_many(wrong)
+        numpy = pytest.importorskip("numpy")
+        # A double has 53 bits: it would be another address.
+        for kind in (numpy.float64, numpy.complex128, numpy.bool_):
+            with pytest.raises(TypeError):
+                kernel.translate_many(numpy.array([1], dtype=kind))
+        with pytest.raises(OverflowError):
+            kernel.translate_many(numpy.array([-1]))
+        at = kernel.listing()[0]["first"]
+        square = numpy.full((2, 3), at, dtype=">u8")[:, ::2]
+        physical, endings = kernel.translate_many(square)
+        assert physical.shape == endings.shape == (2, 2) and set(endings.flat) == {vmpt.ENDINGS.index(kernel.translate_many([at])[1][0])}
+        assert kernel.translate_many(numpy.array([]))[0].shape == (0,)
+
+
+def test_every_ending_has_its_word():
+    assert "beyond_limit" in vmpt.ENDINGS and len(set(vmpt.ENDINGS)) == len(vmpt.ENDINGS)
+    assert vmpt._vmpt.ending_name(len(vmpt.ENDINGS)) is None
+
+
+def test_text_does_not_end_at_a_nul(one, tmp_path):
+    with vmpt.open(one.dump) as dump:
+        for ask in (lambda: dump.symbol("_stext\0x"), lambda: dump.audit("kernel-wx\0x"), lambda: vmpt.open(f"{one.dump}\0x"),
+                    lambda: vmpt.open(one.dump, arch="x86_64\0x")):
+            with pytest.raises(ValueError):
+                ask()
+    named = os.fsencode(tmp_path / "dump") + b"\xff"
+    for path in (named, os.fsdecode(named)):  # There is no such file, and its name is no UTF-8.
+        with pytest.raises(vmpt.UsageError):
+            vmpt.open(path)
 
 
 def test_frames(one):

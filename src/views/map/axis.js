@@ -83,6 +83,9 @@ class Axis {
     this.show(direction > 0 ? target - this.size * 0.05 : Math.max(target, gapSince - this.size * 0.5), this.size);
   }
 
+  bins(from, to, count) {
+    return sampleBins(this.space, from, to, count, this.classify, this.app.colouring.bordersOf(this.mode, this.space));
+  }
   classify = (what, address) => this.app.colouring.classOf(this.mode, what, this.space, address);
 
   draw() {
@@ -115,7 +118,7 @@ class Axis {
     if (this.overviewBins?.width !== width) {
       this.overviewBins = {width, parts: fold.parts.map((part) => {
         const bins = Math.max(1, Math.round((part.right - part.left) * width));
-        return sampleBins(space, part.from, part.to, bins, this.classify);
+        return this.bins(part.from, part.to, bins);
       })};
     }
     context.fillStyle = themeColour("well");
@@ -172,7 +175,7 @@ class Axis {
     const {names} = this.app, found = [];
     const list = names.sections.length ? names.sections : names.regions;
     for (const section of list) {
-      if (!this.space.isKernel && section.last <= this.space.lastUser) continue;
+      if (!this.space.isKernel && !this.space.isKernels(section.last)) continue;
       const range = this.space.rangeOf(section.first, section.last);
       if (range && range[1] > from && range[0] < to)
         found.push({name: section.name, from: range[0], to: range[1], section});
@@ -226,7 +229,7 @@ class Axis {
       context.fillRect(label, y, room, rung);
       // The root of a half has entries of the other half, too.
       const from = Math.max(base, part.start), to = Math.min(base + pages * count, part.start + part.pages);
-      const bins = sampleBins(this.space, from, to, Math.max(1, Math.round((to - from) / pages)), this.classify);
+      const bins = this.bins(from, to, Math.max(1, Math.round((to - from) / pages)));
       const x = label + ((from - base) / pages) * cell;
       this.paintBins(context, bins, x, y, cell * bins.length, rung);
       this.rungPlaces.push({top: y - 1, bottom: y + rung + 1, left: label, cell, base, pages, count});
@@ -241,11 +244,10 @@ class Axis {
     const scale = width / this.size, xOf = (place) => (place - this.from) * scale;
     context.fillStyle = themeColour("well");
     context.fillRect(0, bandTop, width, bandHeight);
-    const pageWidth = scale;
-    const count = Math.max(1, Math.min(Math.floor(width), Math.ceil(width)));
+    const pageWidth = scale, count = Math.max(1, Math.floor(width));
     if (pageWidth < 3) {
-      this.bins = sampleBins(space, this.from, this.from + this.size, count, this.classify);
-      this.paintBins(context, this.bins, 0, bandTop, width, bandHeight);
+      this.shown = this.bins(this.from, this.from + this.size, count);
+      this.paintBins(context, this.shown, 0, bandTop, width, bandHeight);
     } else {
       this.drawPages(context, xOf, pageWidth);
     }
@@ -262,14 +264,14 @@ class Axis {
 
   drawPages(context, xOf, pageWidth) {
     const end = Math.min(this.space.size, this.from + this.size);
-    this.bins = [];
+    this.shown = [];
     context.font = "10px " + themeColour("mono");
     context.textBaseline = "top";
     const begin = Math.floor(this.from);
-    const bins = sampleBins(this.space, begin, Math.ceil(end), Math.ceil(end) - begin, this.classify);
+    const bins = this.bins(begin, Math.ceil(end), Math.ceil(end) - begin);
     bins.forEach((bin, i) => {
       if (!bin) return;
-      this.bins.push(bin);
+      this.shown.push(bin);
       const x = xOf(begin + i), gap = pageWidth > 6 ? 1 : 0;
       context.fillStyle = bin.best.colour;
       context.fillRect(x + gap / 2, bandTop, pageWidth - gap, bandHeight);
@@ -346,11 +348,11 @@ class Axis {
   /** Symbols of the kernel, where the view is small enough for them. */
   symbolsIn(first, last) {
     const {symbols} = this.app.names, found = [];
-    if (!symbols || last <= this.space.lastUser || this.size > 4096) return found;
+    if (!symbols || !this.space.isKernels(last) || this.size > 4096) return found;
     for (let i = Math.max(0, lastWhere(symbols, (symbol) => symbol.address <= first)); i < symbols.length && found.length < 4000; ++i) {
       const {address, name} = symbols[i];
       if (address > last) break;
-      if (!name || address <= this.space.lastUser || symbols[i - 1]?.address === address) continue;
+      if (!name || !this.space.isKernels(address) || symbols[i - 1]?.address === address) continue;
       const next = symbols[i + 1]?.address ?? address + 1n;
       found.push({kind: "symbol", name, first: address, last: next > address ? next - 1n : address});
     }
@@ -374,7 +376,7 @@ class Axis {
 
   drawLegend() {
     const sums = new Map();
-    for (const bin of this.bins)
+    for (const bin of this.shown)
       for (const [key, {found, pages}] of bin?.classes ?? [])
         sums.set(key, {found, pages: (sums.get(key)?.pages ?? 0) + pages});
     const rows = [...sums.values()].sort((a, b) => b.pages - a.pages);

@@ -47,11 +47,24 @@ class Colouring {
     this.tables = tables;
     this.names = names;
     this.memory = new Series();
-    ["WB", "MEM/NORMAL", "PMA"].forEach((name) => this.memory.known.set(name, palette.blue));
+    ["WB", "MEM/NORMAL", "MEM/CACHED/WBWA", "PMA", "CC", "normal"].forEach((name) => this.memory.known.set(name, palette.blue));
     this.regions = new Series();
     names.regions.forEach((region) => this.regions.of(region.name));
     this.owners = new Series();
     this.cache = new Map();
+    this.borders = new Map();
+  }
+
+  /** Of what a mode names by its place; null if it names nothing so. */
+  bordersOf(mode, space) {
+    if (mode !== "region" && mode !== "owner") return null;
+    const key = mode + space.index, {names} = this;
+    if (!this.borders.has(key)) {
+      const kernels = names.regionsOf(space);
+      this.borders.set(key, new Borders(space, mode === "region" ? kernels
+        : [...kernels, ...(kernels.length ? names.kernelAreas : []), ...names.areasOf(space)]));
+    }
+    return this.borders.get(key);
   }
 
   /** What pages of a leaf class at an address count as. */
@@ -60,9 +73,9 @@ class Colouring {
     const style = this.tables.styles[leafClass >> 4];
     if (!style.isLeaf) return notPresent;
     if (mode === "region") {
-      const region = this.names.regionAt(address);
+      const region = this.names.regionAt(space, address);
       return region ? this.regions.of(region.name)
-                    : address <= space.lastUser ? {key: "user", label: "user", colour: palette.orange}
+                    : !space.isKernels(address) ? {key: "user", label: "user", colour: palette.orange}
                     : {key: "none", label: "no region", colour: palette.grey};
     }
     if (mode === "owner") return this.ownerClass(space, address);
@@ -80,7 +93,7 @@ class Colouring {
   ownerClass(space, address) {
     const area = this.names.areaAt(space, address);
     if (!area) {
-      const region = this.names.regionAt(address);
+      const region = this.names.regionAt(space, address);
       return region && region.name !== "user" ? {key: region.name, label: region.name, colour: palette.grey}
                                               : {key: "nobody", label: "no area", colour: palette.dark};
     }

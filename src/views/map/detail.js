@@ -6,31 +6,29 @@ class Detail {
     this.app = app;
     this.box = byId("detail");
   }
-  command(words) {
-    return commandLine(words.map(quoted).join(" "));
-  }
 
   async address(space, address) {
     const {app} = this, walk = space.walk(address);
     const render = () => {
       if (this.shown !== address || this.space !== space) return;
+      this.box.classList.add("chosen");
       replaceChildren(this.box, ...this.addressParts(space, address, walk));
     };
     this.shown = address;
     this.space = space;
     render();
-    if (!app.names.symbols && app.names.symbolCount && address > space.lastUser) {
+    if (!app.names.symbols && app.names.symbolCount && space.isKernels(address)) {
       await app.names.loadSymbols();
       render();
     }
   }
 
   addressParts(space, address, walk) {
-    const {app} = this, section = app.names.sectionAt(address), region = app.names.regionAt(address);
-    const area = app.names.areaAt(space, address), symbol = app.names.symbolAt(address);
+    const {app} = this, section = app.names.sectionAt(address), region = app.names.regionAt(space, address);
+    const area = app.names.areaAt(space, address), symbol = app.names.symbolAt(space, address);
     const rows = [["space", space.label]];
-    if (address > space.lastUser || !space.isKernel)
-      rows.push(["section", address <= space.lastUser ? "User Space" : section?.name]);
+    if (space.isKernels(address) || !space.isKernel)
+      rows.push(["section", space.isKernels(address) ? section?.name : "User Space"]);
     rows.push(["region", region?.name.replaceAll("_", " ")]);
     rows.push([area?.kind === "area" ? "area" : area?.kind ?? "area",
                area ? `${area.name}${area.rights ? " " + area.rights : ""}, ${hex(area.first)}–${hex(area.last)}` : null]);
@@ -53,9 +51,9 @@ class Detail {
       make("h4", {}, "Its way through the tables"),
       this.walkTable(walk),
       make("h4", {}, "The same from vmpt"),
-      this.command(["vmpt", "translate", app.file, ...who, hex(address)]),
-      isMapped ? this.command(["vmpt", "rmap", app.file, hex(walk.physical)]) : null,
-      isMapped ? this.command(["vmpt", "read", app.file, "--virtual", ...who, hex(address), "64"]) : null,
+      app.command("translate", ...who, hex(address)),
+      isMapped ? app.command("rmap", hex(walk.physical)) : null,
+      isMapped ? app.command("read", "--virtual", ...who, hex(address), "64") : null,
     ];
   }
 
@@ -84,6 +82,7 @@ class Detail {
   frame(frame) {
     const {app} = this, {frames} = app;
     this.shown = null;
+    this.box.classList.add("chosen");
     const {mappings, count, isCut} = app.reverseMap.find(frame);
     const word = frames.wordOf(frame), physical = hex(BigInt(frame) * BigInt(frames.pageBytes));
     const list = mappings.map(({space, address}) => make("li", {},
@@ -98,8 +97,8 @@ class Detail {
       make("ul", {class: "mappings"}, ...list, count > list.length ? make("li", {}, `and ${countText(count - list.length)} more`) : null),
       isCut ? make("p", {class: "warning"}, "There are more mappings than this page counts; vmpt rmap knows all.") : null,
       make("h4", {}, "The same from vmpt"),
-      this.command(["vmpt", "page", app.file, "pfn:" + hex(frame)]),
-      this.command(["vmpt", "rmap", app.file, physical]));
+      app.command("page", "pfn:" + hex(frame)),
+      app.command("rmap", physical));
   }
 }
 

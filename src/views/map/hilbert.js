@@ -207,6 +207,7 @@ class Hilbert {
     this.canvas = byId("hilbert");
     this.marker = byId("hilbert-marker");
     this.mode = "kind";
+    this.marked = null;
     this.side = 64;
     while (this.side < 512 && this.side * this.side < frames.total) this.side *= 2;
     this.perCell = Math.max(1, Math.ceil(frames.total / (this.side * this.side)));
@@ -270,7 +271,7 @@ class Hilbert {
     byId("hilbert-scale").textContent = frames.total
       ? `${sizeText(frames.total * frames.pageBytes)} of memory; a cell is ${sizeText(this.perCell * frames.pageBytes)}` + (this.perCell > 11 ? ", of which some frames are looked at" : "")
       : "the dump has no memory";
-    this.mark(this.marked ?? null);
+    this.mark(this.marked);
   }
 
   /** A ring around a frame. */
@@ -304,11 +305,15 @@ class Hilbert {
       (count ? `; mapped by ${who.join(", ")}${count > who.length ? ` and ${count - who.length} more` : ""}` : count === null ? "; who maps it is being counted" : "; not mapped");
   }
   onKey(event) {
-    const step = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -64, ArrowDown: 64}[event.key];
-    if (!step) return;
+    const move = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]}[event.key];
+    if (!move || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    const place = Math.max(0, Math.min(this.frames.total - 1, (this.frames.placeOf(this.marked ?? 0) ?? 0) + step * this.perCell));
-    this.app.showFrame(this.frames.frameOf(place));
-    byId("hilbert-hover").textContent = this.describe(this.frames.frameOf(place));
+    const {frames, side} = this, from = this.marked === null ? null : frames.placeOf(this.marked);
+    const [x, y] = from === null ? [0, 0] : hilbertPlace(side, Math.floor(from / this.perCell)).map((at, i) => at + move[i]);
+    if (x < 0 || y < 0 || x >= side || y >= side) return;
+    const frame = frames.frameOf(hilbertStep(side, x, y) * this.perCell);
+    if (frame === null) return;
+    this.app.showFrame(frame);
+    byId("hilbert-hover").textContent = this.describe(frame);
   }
 }

@@ -31,7 +31,7 @@ function sortedTable(columns, rows, first, onClick) {
       return line;
     }));
     more.hidden = rows.length <= shown;
-    more.textContent = `show all ${countText(rows.length)}`;
+    more.textContent = `${countText(shown)} are shown: show all ${countText(rows.length)}`;
   };
   more.addEventListener("click", () => { shown = rows.length; render(); });
   render();
@@ -54,11 +54,12 @@ function showVerdict(crash, app) {
     ["where", crash.ip_symbol ?? crash.ip], ["panic", crash.panic], ["tables", crash.walk_line], ["in the log", crash.tables_changed ? crash.walk_line_in_log : null]];
   const show = crash.address && make("button", {type: "button", onclick: () => {
     const address = BigInt(crash.address), owner = app.spaces.find((space) => !space.isKernel && space.pid === crash.pid);
-    app.showAddress(address <= app.names.lastUser && owner ? owner : app.spaces[0], address, true);
+    const kernel = app.spaces[0], isKernels = kernel.spacesOverlap ? !crash.region?.startsWith("user") : kernel.isKernels(address);
+    app.showAddress(owner && !isKernels ? owner : kernel, address, true);
   }}, "show this address");
   replaceChildren(box, make("p", {class: "kind"}, crash.kind), make("h2", {}, crash.sentence),
     crash.title ? make("p", {}, make("code", {}, crash.title)) : null, facts(rows), show || null,
-    commandLine(["vmpt", "explain", app.file].map(quoted).join(" ")));
+    app.command("explain"));
 }
 
 /** "74 high, 3 medium", the worst first. */
@@ -129,7 +130,7 @@ function showFindings(audit, app) {
   const missing = (audit.rules_not_judged ?? []).filter((row) => row.state !== "not_applicable");
   replaceChildren(box, summary, ...parts, missing.length ? make("details", {}, make("summary", {}, `${missing.length} rules not judged, or in part`),
     make("ul", {}, ...missing.map((row) => make("li", {}, make("b", {}, row.rule), ` (${row.state.replace("_", " ")}): `, row.reason)))) : null,
-    commandLine(["vmpt", "audit", app.file].map(quoted).join(" ")));
+    app.command("audit"));
 }
 
 function findingItem(row, app) {

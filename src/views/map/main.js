@@ -3,7 +3,6 @@
 class App {
   constructor(data) {
     this.data = data;
-    this.file = data.file;
     this.names = new Names(data);
     this.frames = null;
   }
@@ -11,7 +10,8 @@ class App {
   async start() {
     const {data} = this;
     this.tables = new Tables(data.tables, data.modes, await unpack("tables"));
-    this.spaces = data.spaces.map((space, i) => new Space(space, i, this.tables, this.names.lastUser));
+    this.spaces = data.spaces.map((space, i) => new Space(space, i, this.tables, this.names.lastUser, data.spaces_overlap));
+    this.names.kernelSpace = this.spaces[0];
     this.colouring = new Colouring(this.tables, this.names);
     this.axis = new Axis(this);
     this.detail = new Detail(this);
@@ -34,6 +34,7 @@ class App {
     this.hilbert = new Hilbert(this, this.frames);
     this.hilbert.draw();
     this.names.setSpaceAreas(JSON.parse(new TextDecoder().decode(await unpack("areas"))));
+    this.colouring.borders.clear();
     this.axis.setMode(this.axis.mode);
     this.listen();
     document.documentElement.dataset.ready = "yes";
@@ -49,6 +50,15 @@ class App {
   get reverseMap() {
     this.mappings ??= new ReverseMap(this.spaces, this.frames.pageBytes);
     return this.mappings;
+  }
+
+  /** What prints it: with the options that the page was made with. */
+  command(name, ...words) {
+    const {file, options} = this.data, path = !file ? [] : [file.startsWith("-") ? "./" + file : file];
+    // With --pid --root would be another table.
+    const given = options.filter((option) => option.name !== "--root" || !words.includes("--pid"))
+      .flatMap((option) => option.value === null ? [option.name] : [option.name, option.value]);
+    return commandLine(["vmpt", name, ...path, ...given, ...words].map(quoted).join(" "));
   }
 
   fillSpaces() {
@@ -74,7 +84,8 @@ class App {
     space.visit(from, to, (to - from) / 2 ** 20, (begin, end) => { first ??= begin; last = end; });
     if (first === null) return [from, to - from];
     const size = Math.min(last, to) - Math.max(first, from);
-    return [Math.max(first, from) - size * 0.02, size * 1.04];
+    const begin = Math.max(first - size * 0.02, from);
+    return [begin, Math.min(begin + size * 1.04, to) - begin];
   }
 
   /** Selects an address; with `goes`, the view goes there. */
@@ -137,6 +148,7 @@ class App {
       if (event.key === "/") { event.preventDefault(); byId("search").focus(); }
       if (event.key === "?") byId("help").showModal();
       if (event.key === "t") nextTheme();
+      if (event.target !== axis.main && "np".includes(event.key)) axis.jump(event.key === "n" ? 1 : -1);
     });
     for (const link of document.querySelectorAll("#facts a"))
       link.addEventListener("click", (event) => { event.preventDefault(); byId(link.getAttribute("href").slice(1)).scrollIntoView({block: "start"}); });

@@ -27,9 +27,13 @@ class Names {
     return space.isKernel || !this.spaceAreas ? [] : this.spaceAreas[space.index];
   }
 
-  regionAt(address) {
+  /** Where spaces overlap, regions are the kernel's own space's. */
+  regionsOf(space) {
+    return space.spacesOverlap && !space.isKernel ? [] : this.regions;
+  }
+  regionAt(space, address) {
     let found = null;
-    for (const region of this.regions)
+    for (const region of this.regionsOf(space))
       if (region.first <= address && address <= region.last &&
           (!found || region.last - region.first < found.last - found.first)) found = region;
     return found;
@@ -39,7 +43,7 @@ class Names {
   }
   /** A module, what asked for a part of vmalloc space, or an area of the process. */
   areaAt(space, address, isWanted = () => true) {
-    for (const areas of [this.areasOf(space), this.kernelAreas]) {
+    for (const areas of [this.areasOf(space), space.isKernels(address) ? this.kernelAreas : []]) {
       const at = lastWhere(areas, (area) => area.first <= address);
       for (let i = at; i >= 0 && i > at - 4; --i) if (areas[i].last >= address && isWanted(areas[i])) return areas[i];
     }
@@ -47,7 +51,7 @@ class Names {
   }
   /** " [virtio_blk]" in a module, as the kernel prints it behind a symbol. */
   moduleMark(address) {
-    const part = this.areaAt({isKernel: true}, address, (area) => area.kind === "module");
+    const part = this.areaAt(this.kernelSpace, address, (area) => area.kind === "module");
     return part ? ` [${part.name.slice(0, part.name.lastIndexOf(" "))}]` : "";
   }
 
@@ -68,8 +72,8 @@ class Names {
     return this.loading;
   }
   /** {name, offset, size}: the symbol that an address is in. One without a name only ends the one before it. */
-  symbolAt(address) {
-    if (!this.symbols || address <= this.lastUser) return null;
+  symbolAt(space, address) {
+    if (!this.symbols || !space.isKernels(address)) return null;
     let at = lastWhere(this.symbols, (symbol) => symbol.address <= address);
     if (at < 0) return null;
     const next = this.symbols[at + 1]?.address ?? null;

@@ -43,7 +43,9 @@ class Search {
     const virtual = /^(?:0x)?([0-9a-f]{1,16})$/i.exec(text);
     if (virtual && (text.toLowerCase().startsWith("0x") || text.length >= 6)) {
       const address = BigInt("0x" + virtual[1]);
-      const spaces = address <= app.names.lastUser ? [app.space, ...app.spaces.filter((s) => s !== app.space && !s.isKernel).slice(0, 6)] : [app.space.placeOf(address) === null ? app.spaces[0] : app.space];
+      const kernel = app.spaces[0], others = app.spaces.filter((s) => s !== app.space && !s.isKernel).slice(0, 6);
+      const spaces = kernel.spacesOverlap ? [...new Set([app.space, kernel, ...others])] : !kernel.isKernels(address) ? [app.space, ...others]
+        : [app.space.placeOf(address) === null ? kernel : app.space];
       for (const space of spaces)
         found.push({kind: "address", text: `${hex(address)} in ${space.label}`, go: () => app.showAddress(space, address, true)});
     }

@@ -160,7 +160,7 @@ class Tables {
 
 /** An address space: spans of addresses, each below a root. */
 class Space {
-  constructor(described, index, tables, lastUser) {
+  constructor(described, index, tables, lastUser, spacesOverlap) {
     Object.assign(this, described);
     this.index = index;
     this.tables = tables;
@@ -182,9 +182,14 @@ class Space {
       return part;
     });
     this.lastUser = lastUser;
+    this.spacesOverlap = spacesOverlap;
     this.pageBytes = 2 ** this.parts[0].mode.page_shift;
   }
 
+  /** Is it the kernel's? Not every architecture's addresses tell. */
+  isKernels(address) {
+    return this.spacesOverlap ? this.isKernel : address > this.lastUser;
+  }
   partAt(place) {
     return this.parts[Math.max(0, lastWhere(this.parts, (part) => part.start <= place))];
   }
@@ -212,8 +217,9 @@ class Space {
 
   /** Calls visit(from, to, leafClass, summary, first) for what is in [from, to):
    *  pages, and tables that are smaller than `grain` as their summary, with the
-   *  first place that is in use. */
-  visit(from, to, grain, visit) {
+   *  first place that is in use. Where isWhole(from, to) says no, a table is
+   *  looked into all the same. */
+  visit(from, to, grain, visit, isWhole = null) {
     for (const part of this.parts) {
       const begin = Math.max(from, part.start), end = Math.min(to, part.start + part.pages);
       if (begin >= end) continue;
@@ -224,10 +230,10 @@ class Space {
       const rootPages = 2 ** (part.mode.virtual_bits - part.mode.page_shift);
       // The address bits that index the root, of the first address.
       const skipped = part.firstPage % rootPages;
-      this.visitTable(part, part.rightsTable, part.start - skipped, begin, end, 0, grain, visit);
+      this.visitTable(part, part.rightsTable, part.start - skipped, begin, end, 0, grain, visit, isWhole);
     }
   }
-  visitTable(part, table, base, from, to, denied, grain, visit) {
+  visitTable(part, table, base, from, to, denied, grain, visit, isWhole) {
     const tables = this.tables, level = tables.levelOf[table];
     const pages = 2 ** (part.mode.levels[level].shift - part.mode.page_shift);
     const entries = tables.entries(table), count = entries.style.length;
@@ -244,11 +250,11 @@ class Space {
       const next = tables.find(part.modeIndex, level + 1, entries.address[i]);
       const rights = denied | style.denied;
       if (next === undefined || tables.stateOf[next] > 1) visit(at, at + pages, -1, null);
-      else if (pages <= grain && at >= from && at + pages <= to) {
+      else if (pages <= grain && at >= from && at + pages <= to && (!isWhole || isWhole(at, at + pages))) {
         const summary = tables.summary(next, rights);
         if (summary.size) visit(at, at + pages, null, summary, at + tables.firstUsed(next));
       }
-      else this.visitTable(part, next, at, from, to, rights, grain, visit);
+      else this.visitTable(part, next, at, from, to, rights, grain, visit, isWhole);
     }
   }
 
@@ -286,7 +292,7 @@ class Space {
         return {steps, part, denied, style, physical, pageBytes: size, outcome: "mapped"};
       }
       if (style.meaning === "hole") {
-        const kind = address > this.lastUser || style.kind === "unknown" || style.kind === "untouched"
+        const kind = this.isKernels(address) || style.kind === "unknown" || style.kind === "untouched"
           ? "not present" : style.kind;
         const target = kind === "prot-none" ? entries.address[index] : undefined;
         return {steps, part, denied, target, outcome: "not mapped: " + kind};
