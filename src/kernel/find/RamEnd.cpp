@@ -11,7 +11,8 @@ PhysAddr findRamEnd(const KernelImage &kernel, const Dump &dump) {
   // Tables of 64 GiB in 4K pages; larger machines map theirs in larger ones.
   constexpr uint64_t maxTables = 1 << 16;
   const PhysicalMemory &memory = *dump.memory;
-  const VirtAddr first = firstKernelAddress(kernel);
+  const VirtAddr first =
+      std::max(firstKernelAddress(kernel), kernel.mode.coverage.first());
   const VirtAddr last = std::min(VirtAddr(lowBits(8 * kernel.wordBytes())),
                                  kernel.mode.coverage.last());
   const TableUse use =

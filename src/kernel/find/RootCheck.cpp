@@ -20,8 +20,7 @@ const llvm::StringRef imageSymbols[] = {"_stext", "init_uts_ns",
 /// Entries of the table, or nothing if one of them is not in the dump.
 std::optional<std::vector<uint64_t>> readTable(const PhysicalMemory &memory,
                                                const PagingMode &mode,
-                                               PhysAddr table,
-                                               unsigned level = 0) {
+                                               PhysAddr table, unsigned level) {
   std::vector<uint8_t> raw(mode.tableBytes(level));
   if (memory.tryRead(table, raw))
     return std::nullopt;
@@ -31,12 +30,28 @@ std::optional<std::vector<uint64_t>> readTable(const PhysicalMemory &memory,
   return entries;
 }
 
-/// Does half of the address space or more lead where \p self leads?
-bool isMirror(const PagingMode &mode, llvm::ArrayRef<uint64_t> entries,
-              VirtAddr self) {
-  const uint64_t own = entries[mode.indexOf(self, 0)];
-  return size_t(llvm::count(entries, own)) * 2 >= entries.size() &&
-         entries.size() > 2;
+/// Those entries of a top table that are in the dump: it may be larger than a
+/// page, and a part of it be cut off.
+std::vector<uint64_t> readPresent(const PhysicalMemory &memory,
+                                  const PagingMode &mode, PhysAddr root) {
+  std::vector<uint64_t> entries;
+  for (unsigned i = 0; i < mode.entryCount(0); ++i) {
+    uint64_t entry = 0;
+    if (!readEntry(memory, mode, root + uint64_t(i) * mode.entryBytes, entry))
+      entries.push_back(entry);
+  }
+  return entries;
+}
+
+/// Does half of the address space or more lead where \p self leads? Its entry
+/// is in the dump.
+bool isMirror(const PhysicalMemory &memory, const PagingMode &mode,
+              PhysAddr root, llvm::ArrayRef<uint64_t> entries, VirtAddr self) {
+  uint64_t own = 0;
+  const uint64_t index = mode.indexOf(self, 0);
+  return readEntry(memory, mode, root + index * mode.entryBytes, own) ||
+         (size_t(llvm::count(entries, own)) * 2 >= mode.entryCount(0) &&
+          mode.entryCount(0) > 2);
 }
 
 /// Can this be a table at all? Other contents of a page seldom can.
@@ -95,13 +110,13 @@ RootJudgement judgeIncomplete(const PhysicalMemory &memory,
       path.outcome == Translation::Outcome::TableAbsent && !path.steps.empty();
   if (!isMissing)
     return refuted("it does not map itself");
-  auto entries = readTable(memory, mode, root);
-  if (!entries || !looksLikeTable(mode, *entries) ||
-      isMirror(mode, *entries, self))
+  const std::vector<uint64_t> entries = readPresent(memory, mode, root);
+  if (!looksLikeTable(mode, entries) ||
+      isMirror(memory, mode, root, entries, self))
     return refuted("it does not look like a top table");
   // Most words, taken for an entry, point out of RAM. But a dump may lack
   // memory that the machine had.
-  if (isOutOfRam(memory, path.absent) && !leadsToTables(memory, mode, *entries))
+  if (isOutOfRam(memory, path.absent) && !leadsToTables(memory, mode, entries))
     return refuted("it does not map itself");
   return {RootVerdict::Unconfirmed,
           "the table that maps it, " + describeAbsence(memory, path.absent),
@@ -169,8 +184,8 @@ RootJudgement judgeRoot(const PhysicalMemory &memory, const PagingMode &mode,
   }
   if (!isFixedPoint(memory, mode, root, symbols.self))
     return judgeIncomplete(memory, mode, root, symbols.self);
-  auto entries = readTable(memory, mode, root);
-  if (!entries || isMirror(mode, *entries, symbols.self))
+  if (isMirror(memory, mode, root, readPresent(memory, mode, root),
+               symbols.self))
     return refuted("it maps most of the address space as it maps itself");
   std::string missing, unmapped;
   for (const Symbol &other : symbols.others) {

@@ -1,5 +1,6 @@
 #include "kernel/find/RamEnd.h"
 
+#include "paging/modes/Ppc64le.h"
 #include "paging/modes/X86_64.h"
 #include "support/BuiltKernel.h"
 
@@ -56,6 +57,20 @@ TEST_F(RamEndTest, AnEntryThatPointsAnywhereIsNotBelieved) {
   built.tables.setEntry(at, 2,
                         built.tables.encode(PhysAddr(uint64_t(1) << 45)) | 3);
   EXPECT_EQ(find(), PhysAddr(0));
+}
+
+TEST(RamEndPpc64le, TheFirstTableOfTheKernelCounts) {
+  constexpr uint64_t mebibyte = 1 << 20;
+  BuiltKernel built(ppc64le::radix4K, VirtAddr(0xc000000001000000),
+                    PhysAddr(16 * mebibyte));
+  KernelImage image;
+  image.arch = findKernelArch(Arch::Ppc64le);
+  image.mode = ppc64le::radix4K;
+  image.root = built.tables.root();
+  built.tables.setEntry(VirtAddr(0xc000008000000000), 0,
+                        built.tables.encode(PhysAddr(40 * mebibyte)) | bit(63) |
+                            9);
+  EXPECT_EQ(findRamEnd(image, built.dump), PhysAddr(40 * mebibyte + 4096));
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 #include "kernel/find/RootCheck.h"
 
 #include "paging/modes/Arm64.h"
+#include "paging/modes/Ppc64le.h"
 #include "paging/modes/X86_64.h"
 #include "support/BuiltKernel.h"
 #include "support/KallsymsBuilder.h"
@@ -409,6 +410,19 @@ TEST(RootCheckArm64, ATruncatedTableLeavesTheRootUsable) {
       built.info("6.1.0", "NUMBER(VA_BITS)=48\nNUMBER(TCR_EL1_T1SZ)=0x10\n"
                           "NUMBER(kimage_voffset)=0xffff7fffc7000000\n");
   EXPECT_EQ(valueOf(built.find()).rootDoubt, "");
+  built.memory->setAbsent(built.physical + BuiltDump::imageBytes,
+                          Absence::Truncated);
+  vmpt::KernelImage image = valueOf(built.find());
+  EXPECT_EQ(image.root, built.tables.root());
+  EXPECT_THAT(image.rootDoubt, HasSubstr("truncated"));
+}
+
+TEST(RootCheckPpc64le, ARootThatIsCutOffInItsMiddleIsNoOtherThing) {
+  BuiltDump built(ppc64le::radix4K, VirtAddr(0xc000000001000000),
+                  PhysAddr(0x1000000));
+  built.dump.vmcoreinfo = built.info("6.12.0");
+  EXPECT_EQ(valueOf(built.find()).rootDoubt, "");
+  built.memory->setAbsent(built.tables.root() + 4096, Absence::Truncated);
   built.memory->setAbsent(built.physical + BuiltDump::imageBytes,
                           Absence::Truncated);
   vmpt::KernelImage image = valueOf(built.find());
