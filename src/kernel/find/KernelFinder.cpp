@@ -11,6 +11,7 @@
 #include "kernel/find/KernelFinder.h"
 
 #include "kernel/find/ConcealedMemory.h"
+#include "kernel/find/DumperTraces.h"
 #include "kernel/find/FoundKernels.h"
 #include "kernel/find/KernelArch.h"
 #include "kernel/find/RootChooser.h"
@@ -45,6 +46,7 @@ private:
   void scanForTexts(bool isWhole);
   void findAll(const Choice &first);
   void warnOfOthers(const Choice &named);
+  void judgeMarkers(KernelImage &image) const;
   bool runElsewhere(const KernelCandidate &candidate) const;
   std::string describeArchSource(const KernelArch &arch) const;
   llvm::Error notFound() const;
@@ -215,18 +217,27 @@ llvm::Expected<KernelImage> KernelFinder::find() {
     image.kernels.push_back(found_.describe(i));
     image.kernels.back().isChosen = found_[i].root == chosen->root;
   }
-  const uint64_t lost =
-      image.dumper ? 0 : countLostBytes(memory_, image.imageRuns);
-  if (lost)
+  if (!image.dumper)
+    judgeMarkers(image);
+  return image;
+}
+
+/// The markers are by formula: is that right?
+void KernelFinder::judgeMarkers(KernelImage &image) const {
+  if (const uint64_t lost = countLostBytes(memory_, image.imageRuns)) {
     diagnostics_.gap("sections-unknown",
                      "where sections start is not known: " + hex(lost) +
                          " bytes of the kernel's image are cut off or corrupt, "
                          "and address_markers[] with them, if it has one");
-  else if (!image.dumper && !image.markerFault.empty())
+    return;
+  }
+  if (!image.markerFault.empty())
     diagnostics_.gap("sections-unknown", "where sections start is not the "
                                          "kernel's own word: " +
                                              image.markerFault);
-  return image;
+  else if (auto trace = findDumperTrace(memory_, image))
+    diagnostics_.gap("sections-unknown",
+                     "where sections start is not known: " + *trace);
 }
 
 void KernelFinder::scanForTexts(bool isWhole) {

@@ -1,0 +1,84 @@
+//===- DumperTraces.cpp - what a dumper leaves besides its array ----------===//
+//
+// The array is found by its first name. Where that is damaged, or the page that
+// has it is lost, other strings of the same file of the kernel are still there:
+// the line that prints a header, the last words of the check for what is
+// writable and executable, names of other sections. A kernel that was built
+// without the file has none of them.
+//
+// linux v4.19 to v6.12 arch/*/mm/dump.c, dump_pagetables.c, ptdump.c.
+//
+#include "kernel/find/DumperTraces.h"
+
+#include "kernel/find/KernelArch.h"
+#include "kernel/image/ImageScan.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+namespace vmpt {
+
+namespace {
+
+constexpr llvm::StringLiteral headerTexts[] = {"---[ %s ]---\n",
+                                               "---[ %s %s ]---\n"};
+constexpr llvm::StringLiteral checkText = "Checked W+X mappings: passed, no ";
+
+class TraceFinder {
+public:
+  TraceFinder(const PhysicalMemory &memory, const KernelImage &image)
+      : memory_(image.addressSpace(memory)), image_(image) {}
+
+  /// What is found is read again, so that a recording sees it.
+  bool has(llvm::StringRef text) const {
+    const std::vector<VirtAddr> found =
+        findBytes(memory_, image_.imageRuns, text, /*limit=*/1);
+    if (found.empty())
+      return false;
+    std::vector<uint8_t> bytes(text.size());
+    llvm::consumeError(memory_.read(found.front(), bytes));
+    return true;
+  }
+
+  std::optional<std::string> find() const {
+    for (llvm::StringRef text : headerTexts)
+      if (has(text))
+        return "'" + text.rtrim().str() + "' is among its strings";
+    if (has(checkText))
+      return "'" + checkText.rtrim().str() + "' is among its strings";
+    return findNames();
+  }
+
+private:
+  /// One name may be that of something else.
+  std::optional<std::string> findNames() const {
+    constexpr size_t leastBytes = 11, mostNames = 6;
+    size_t tried = 0;
+    llvm::StringRef first;
+    for (const RegionMarker &marker : image_.arch->regionMarkers) {
+      if (marker.name.size() < leastBytes || tried++ == mostNames)
+        continue;
+      if (!has(marker.name.str() + '\0'))
+        continue;
+      if (!first.empty())
+        return "'" + first.str() + "' and '" + marker.name.str() +
+               "' are among its strings";
+      first = marker.name;
+    }
+    return std::nullopt;
+  }
+
+  AddressSpace memory_;
+  const KernelImage &image_;
+};
+
+} // namespace
+
+std::optional<std::string> findDumperTrace(const PhysicalMemory &memory,
+                                           const KernelImage &image) {
+  if (auto trace = TraceFinder(memory, image).find())
+    return "the kernel has a dumper of page tables, for " + *trace +
+           ", but no address_markers[] that is whole";
+  return std::nullopt;
+}
+
+} // namespace vmpt
