@@ -43,7 +43,7 @@ llvm::Expected<VirtAddr> AddressWords::parse(llvm::StringRef word) {
 llvm::Expected<AddressRange> parseRange(llvm::StringRef word,
                                         llvm::StringRef what) {
   auto [start, end] = word.split('-');
-  if (start.size() == word.size())
+  if (start.empty() || end.empty() || end.front() == '-')
     return llvm::make_error<UsageError>(what + " '" + word + "' is not A-B");
   llvm::Expected<uint64_t> first = parseNumber(start, what);
   if (!first)

@@ -41,6 +41,7 @@ public:
 
 private:
   llvm::Error open(const CommandContext &context, Side &side) const;
+  llvm::Error refuseOptions() const;
   static llvm::Error read(Side &side, bool asListing);
   static llvm::Error checkKinds(Side *sides);
   static void reportProblems(const CommandContext &context, Side &side,
@@ -103,6 +104,19 @@ llvm::Error DiffCommand::open(const CommandContext &context, Side &side) const {
     return session.takeError();
   side.session = std::move(*session);
   return llvm::Error::success();
+}
+
+/// Of two saved listings.
+llvm::Error DiffCommand::refuseOptions() const {
+  llvm::Expected<Request> request = makeRequest(kernel_, symbols_);
+  if (!request)
+    return request.takeError();
+  if (request->kernel.given().empty() && !request->kernel.kernelNumber &&
+      !request->debug.isGiven())
+    return llvm::Error::success();
+  return llvm::make_error<UsageError>(
+      "options that say something of a kernel are for dumps, and these are two "
+      "saved listings");
 }
 
 llvm::Error DiffCommand::read(Side &side, bool asListing) {
@@ -205,6 +219,9 @@ llvm::Error DiffCommand::run(const CommandContext &context) {
     if (llvm::Error error = open(context, sides[i]))
       return error;
   }
+  if (sides[0].listing && sides[1].listing)
+    if (llvm::Error error = refuseOptions())
+      return error;
   const bool asListing = sides[0].listing || sides[1].listing;
   for (Side &side : sides)
     if (llvm::Error error = read(side, asListing))

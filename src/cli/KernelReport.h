@@ -27,6 +27,8 @@ protected:
   }
   /// Options besides the common groups.
   virtual void addOwnOptions(OptionParser &) {}
+  /// Whether users name symbols to it.
+  void takeNames() { symbols_.takesNames = true; }
   /// Before the dump is opened: what is wrong with the options alone.
   virtual llvm::Error check(RecordWriter &) { return llvm::Error::success(); }
   /// An error gets the file's name in front.

@@ -17,6 +17,13 @@ public:
                    raw_);
   }
 
+  llvm::Error check(RecordWriter &writer) override {
+    if (raw_ && !writer.text())
+      return llvm::make_error<UsageError>(
+          "--raw is about the text, records have the priority; leave out "
+          "--format");
+    return llvm::Error::success();
+  }
   llvm::Error write(Session &session, const Kernel &kernel,
                     RecordWriter &writer) override {
     llvm::Expected<KernelLog> log = KernelLog::create(kernel);

@@ -64,12 +64,38 @@ void Messages::sayLine(const std::string &line) {
   say(std::exchange(hasProgressLine_, false) ? erase + line : line);
 }
 
+/// A word that long is a value, and the sentence about it matters more: of what
+/// is so long behind the first \p kept bytes of \p line, only the beginning.
+static std::string shortenWords(llvm::StringRef line, size_t kept) {
+  constexpr size_t maxWord = 60, shownBytes = 40;
+  std::string text = line.take_front(kept).str();
+  llvm::StringRef rest = line.drop_front(kept);
+  while (!rest.empty()) {
+    size_t end = rest.find_first_of(" \n");
+    if (rest.front() == '\'')
+      if (const size_t quote = rest.find("' ", 1); quote != rest.npos)
+        end = quote + 1;
+    const llvm::StringRef word = rest.take_front(end);
+    rest = rest.drop_front(word.size());
+    text += word.size() <= maxWord
+                ? word.str()
+                : word.take_front(startOfCharacter(word, shownBytes)).str() +
+                      "..." +
+                      word.substr(word.find_last_not_of("',;:.)") + 1).str();
+    text += rest.take_front();
+    rest = rest.drop_front(std::min<size_t>(1, rest.size()));
+  }
+  return text;
+}
+
 /// One line is read, a paragraph is not: what is too long loses its middle. The
 /// file's name, the first \p kept bytes, stays whole, and so does the last
 /// clause, which says what to do. JSON has all of it, as info --evidence has of
 /// what was tried to find the kernel.
 static std::string shorten(std::string line, size_t kept) {
   constexpr size_t maxBytes = 200, leastSentence = 100;
+  if (line.size() > std::max(maxBytes, kept + leastSentence))
+    line = shortenWords(line, kept);
   constexpr llvm::StringLiteral gap = " ...";
   const size_t limit = std::max(maxBytes, kept + leastSentence);
   if (line.size() <= limit)

@@ -63,6 +63,12 @@ llvm::Error PagesCommand::check() const {
   if (pagemap_ && (list_ || listEach_ || raw_ || noSummary_))
     return llvm::make_error<UsageError>(
         "--pagemap goes with --pid, --count, --binary and --format alone");
+  if ((count_ && !pagemap_) || noSummary_)
+    if (!list_ && !listEach_)
+      return llvm::make_error<UsageError>(
+          std::string(count_ ? "--count" : "--no-summary") +
+          " goes with --list, --list-each" + (count_ ? " or --pagemap" : "") +
+          "; the summary has no pages");
   if (binary_ && !pagemap_)
     return llvm::make_error<UsageError>("--binary needs --pagemap");
   if (binary_ && (output_.format || count_))

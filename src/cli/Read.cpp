@@ -26,6 +26,7 @@ public:
   void addOptions(OptionParser &parser) override {
     dump_.add(parser);
     kernel_.addWithoutRoot(parser);
+    symbols_.takesNames = true;
     symbols_.add(parser);
     parser.addPair("--physical", "ADDR LENGTH", "which bytes: start and length",
                    physical_);
@@ -79,6 +80,10 @@ llvm::Error ReadCommand::check() const {
   if (physical_ && (space_.pid || space_.root))
     return llvm::make_error<UsageError>(
         "--pid and --root choose tables; they need --virtual ADDR LENGTH");
+  if (physical_ && kernel_.kernel)
+    return llvm::make_error<UsageError>(
+        "--kernel chooses whose tables; --physical needs none, so leave it "
+        "out, or read --virtual ADDR LENGTH");
   return space_.check();
 }
 

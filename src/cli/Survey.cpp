@@ -151,6 +151,10 @@ llvm::Expected<FoundDumps> SurveyCommand::findFiles() const {
 llvm::Error SurveyCommand::judgeOutputs() const {
   if (output_ && output_->empty())
     return llvm::make_error<UsageError>("--output names no file");
+  if (retries_ && !hasFile() && !database_)
+    return llvm::make_error<UsageError>(
+        "--retry goes with -o FILE or --sqlite FILE, which say what failed "
+        "before");
   if (!database_)
     return llvm::Error::success();
   const auto refuse = [](const llvm::Twine &what) {

@@ -15,6 +15,7 @@ public:
                        "the memory dump, and symbols, addresses or SYMBOL+N; "
                        "without them those on standard input");
     kernel_.add(parser);
+    symbols_.takesNames = true;
     symbols_.add(parser);
     output_.add(parser);
   }

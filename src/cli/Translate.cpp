@@ -21,6 +21,7 @@ public:
     kernel.addWithoutRoot(parser);
   }
   void addOwnOptions(OptionParser &parser) override {
+    takeNames();
     space_.add(parser);
     parser.addFlag("--brief", "one line for each address", brief_);
   }

@@ -25,6 +25,7 @@ struct LibraryPart {
   llvm::Error apply(Request &request) const {
     request.open.access = FileAccess::Read;
     request.threads = 1;
+    request.debug.takesNames = true;
     return llvm::Error::success();
   }
 };

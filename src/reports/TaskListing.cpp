@@ -15,7 +15,7 @@ public:
               ListingOutput &output, RecordWriter &writer)
       : session_(session), kernel_(kernel), tables_(tables), output_(output),
         writer_(writer) {}
-  llvm::Error list() { return tables_.root ? listGiven() : listTasks(); }
+  llvm::Error list();
 
 private:
   llvm::Error listGiven();
@@ -32,6 +32,15 @@ private:
   ListingOutput &output_;
   RecordWriter &writer_;
 };
+
+llvm::Error TaskListing::list() {
+  const KernelArch &arch = *kernel_.image().arch;
+  if (tables_.userPgd && !arch.userRoot)
+    return llvm::make_error<UsageError>(
+        "--user-pgd says nothing about " + getArchName(arch.arch) +
+        ", where user code runs on the table that task lists without it");
+  return tables_.root ? listGiven() : listTasks();
+}
 
 llvm::Expected<ListingPlan> TaskListing::plan(PhysAddr root) const {
   auto userRoot = kernel_.image().arch->userRoot;

@@ -96,6 +96,11 @@ llvm::Error SymbolParts::apply(Request &request) const {
   for (const std::string &text : offsets)
     if (llvm::Error error = inputs.places.add(text))
       return error;
+  if (forceVmlinux && !vmlinux && !systemMap && !btf)
+    return llvm::make_error<UsageError>(
+        "--force-vmlinux says nothing without --vmlinux, --system-map or "
+        "--btf");
+  inputs.takesNames |= takesNames;
   inputs.vmlinux = vmlinux;
   inputs.systemMap = systemMap;
   inputs.btf = btf;

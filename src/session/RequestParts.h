@@ -51,6 +51,7 @@ struct SymbolParts {
   bool forceVmlinux = false;
   std::vector<std::string> symbols; ///< "NAME=ADDRESS"
   std::vector<std::string> offsets; ///< "STRUCT.MEMBER=OFFSET[:SIZE]"
+  bool takesNames = false;          ///< As of DebugInputs; no option.
 
   llvm::Error apply(Request &request) const;
 };

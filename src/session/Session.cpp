@@ -10,6 +10,7 @@
 #include "kernel/learn/LearnedStructs.h"
 #include "memory/CutMemory.h"
 #include "paging/modes/Modes.h"
+#include "session/GivenNames.h"
 
 #include "llvm/ADT/STLExtras.h"
 
@@ -438,7 +439,12 @@ llvm::Error Session::judgeDebugInputs() {
     llvm::consumeError(std::move(error));
     return llvm::Error::success();
   }
-  return error;
+  if (error)
+    return error;
+  if (std::optional<std::string> unused =
+          findUnusedName(*kernel_, request_.debug))
+    return withFileName(llvm::make_error<UsageError>(*unused));
+  return llvm::Error::success();
 }
 
 } // namespace vmpt

@@ -83,7 +83,47 @@ NOT_APPLYING = (
     (X86, "info", "--btf {text_file}", "neither an ELF file, nor BTF, nor a System.map"),
     (X86, "read", "--physical 0x8e10000 16 --system-map {text_file}", "neither an ELF file, nor BTF, nor a System.map"),
     (X86, "vmcoreinfo", "--vmcoreinfo {text_file}", "no VMCOREINFO text"),
+    # What chooses or shapes something that is not asked for.
+    (X86, "read", "--physical 0x8e10000 16 --kernel 7", "--kernel chooses whose tables; --physical needs none"),
+    (X86, "kernel", "--force-vmlinux", "--force-vmlinux says nothing without --vmlinux, --system-map or --btf"),
+    (X86, "pages", "--count", "--count goes with --list, --list-each or --pagemap"),
+    (X86, "pages", "--no-summary", "--no-summary goes with --list, --list-each; "),
+    (X86, "log", "--raw --format json", "--raw is about the text"),
+    (LEARNED, "task", "--pid 1 --user-pgd", "--user-pgd says nothing about riscv64"),
+    # Names that nobody asks for.
+    (X86, "kernel", "--symbol init_tsak=0x1000", "--symbol init_tsak is no name that vmpt uses; did you mean 'init_task'"),
+    (X86, "kernel", "--symbol qwertz=0x1000", "--symbol qwertz is no name that vmpt uses, nor does the dump know it"),
+    (X86, "tasks", "--offset task_struct.conm=8",
+     "--offset task_struct.conm is no name that vmpt uses; did you mean 'task_struct.comm'"),
+    (X86, "tasks", "--offset task_strct.comm=8", "--offset task_strct.comm is no name that vmpt uses; did you mean 'task_struct.comm'"),
+    (X86, "read", "--physical 0x8e10000 16 --offset qwertz.asdfgh=8", "--offset qwertz.asdfgh is no name that vmpt uses, nor"),
+    # Numbers below zero.
+    (X86, "kernel", "--range=-5", "--range '-5' is not A-B"),
+    (X86, "kernel", "--range -5", "--range '-5' is not A-B"),
+    (X86, "kernel", "--range -5-6", "--range '-5-6' is not A-B"),
+    (X86, "kernel", "--range 5-", "--range '5-' is not A-B"),
+    (X86, "kernel", "--range 5--6", "--range '5--6' is not A-B"),
+    (X86, "rmap", "-5", "range '-5' is not A-B"),
+    (X86, "maps", "--pid=-5", "--pid '-5' is not a number"),
+    (X86, "kernel", "--root -1", "--root '-1' is not a number"),
+    (X86, "kernel", "--symbol init_task=-8", "'-8' is not a number"),
+    (X86, "kernel", "--offset task_struct.comm=-8", "'-8' is not a number"),
+    # Values that are longer than a line: what is wrong is said all the same.
+    (X86, "kernel", "--symbol {long}", "--symbol 'xxx.* is not NAME=ADDRESS"),
+    (X86, "kernel", "--symbol {long}=zz", "--symbol 'xxx.* 'zz' is not a number"),
+    (X86, "kernel", "--symbol a={long}", "--symbol 'a=xxx.* is not a number"),
+    (X86, "kernel", "--offset {long}", "--offset 'xxx.* is not STRUCT.MEMBER=OFFSET"),
+    (X86, "kernel", "--arch {long}", "--arch 'xxx.* is not one of"),
+    (X86, "kernel", "--only {long}", "--only 'xxx.* is not one of"),
+    (X86, "kernel", "--range {long}", "--range 'xxx.* is not A-B"),
+    (X86, "kernel", "--section {long}", "no section 'xxx"),
+    (X86, "kernel", "--{long}", "has no option '--xxx"),
+    (X86, "translate", "{long}", "no symbol 'xxx"),
 )
+# Two saved listings: options, what is said.
+OF_LISTINGS = (("--arch arm64", "options that say something of a kernel are for dumps"),
+               ("--kernel 2", "options that say something of a kernel are for dumps"),
+               ("--symbol _stext=1", "options that say something of a kernel are for dumps"))
 # What the dump says itself.
 AGREEING = (
     (X86, "--arch x86_64 --levels 4 --phys-base 0xffffffffdc000000 --root 0x8e10000"),
@@ -115,6 +155,7 @@ class Checker:
         self.tap, self.vmpt, self.source, self.folder = tap, vmpt, source, folder
         self.dumps = {}
         self.words = {"text_file": folder / "text", "own": folder / "own", "other": folder / "other"}
+        self.words["long"] = "x" * 300
         self.words["text_file"].write_text("a=b\nThis is no VMCOREINFO.\n")
         own = run(vmpt, "vmcoreinfo", self.dump(X86)).stdout
         self.words["own"].write_bytes(own)
@@ -159,6 +200,15 @@ class Checker:
             for force in ((), ("--force",)):
                 self.tap.report(fault(self.run(name, command, options, *force), REFUSED, pattern, self.dump(name)),
                                 f"{name}: {command} {options} {' '.join(force)}")
+        listing = self.source / "testdata/kernels" / X86 / "kernel.txt"
+        for options, pattern in OF_LISTINGS:
+            self.tap.report(fault(run(self.vmpt, "diff", listing, listing, *options.split()), REFUSED, pattern, listing),
+                            f"diff of two listings {options}")
+        self.tap.report(fault(run(self.vmpt, "survey", self.dump(X86), "--retry"), REFUSED,
+                              "--retry goes with -o FILE or --sqlite FILE", self.dump(X86)), "survey --retry")
+        # A name of the user's own, where one is asked for.
+        named = run(self.vmpt, "translate", self.dump(X86), "--brief", "my_place", "--symbol", "my_place=0x8e10000")
+        self.tap.report(None if named.returncode == 0 else named.stderr.decode(), "translate takes any symbol")
         for name, options in AGREEING:
             plain, said = run(self.vmpt, "kernel", self.dump(name)), self.run(name, "kernel", options)
             problem = first_difference(plain.stdout, said.stdout)

@@ -280,6 +280,24 @@ llvm::Error Kernel::addFile(const std::string &path, Diagnostics &diagnostics) {
   return llvm::Error::success();
 }
 
+bool Kernel::hasOwnSymbol(llvm::StringRef name) const {
+  return vmcoreinfoSymbols_.find(name) ||
+         (kallsyms_ && kallsyms_->find(name)) ||
+         llvm::any_of(files_, [&](const DebugFile &file) {
+           return file.symbols && file.symbols->find(name);
+         });
+}
+
+bool Kernel::hasOwnMember(llvm::StringRef type, llvm::StringRef path) const {
+  return vmcoreinfoPlaces_.findMember(type, path) ||
+         (btf_ && btf_->findMember(type, path)) ||
+         llvm::any_of(files_, [&](const DebugFile &file) {
+           return llvm::any_of(file.types, [&](auto &types) {
+             return types->findMember(type, path).has_value();
+           });
+         });
+}
+
 bool Kernel::knowsStructs() const {
   return btf_ || llvm::any_of(files_, [](const DebugFile &file) {
            return !file.types.empty();

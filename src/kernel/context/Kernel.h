@@ -59,6 +59,9 @@ struct DebugInputs {
   /// Use also what the dump proves to be wrong, and files that are of another
   /// kernel, as far as can be told.
   bool force = false;
+  /// Whoever asked names symbols, too: a given one may be of use that vmpt does
+  /// not ask for.
+  bool takesNames = false;
   /// Stands before the directories where distributions put kernel information.
   std::string searchRoot;
 };
@@ -79,6 +82,9 @@ public:
   const KernelImage &image() const { return image_; }
   const AddressSpace &memory() const { return memory_; }
   llvm::ArrayRef<KernelRegion> regions() const { return image_.regions; }
+  /// Does a source other than the user know it?
+  bool hasOwnSymbol(llvm::StringRef name) const;
+  bool hasOwnMember(llvm::StringRef type, llvm::StringRef path) const;
   const SymbolSources &symbols() const { return symbols_; }
   const TypeSources &types() const { return types_; }
   const StructReader &reader() const { return reader_; }
