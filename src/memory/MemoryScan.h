@@ -65,6 +65,10 @@ inline bool isWorthForgetting(const PhysicalMemory &memory) {
   return memory.presentBytes() > mayStay;
 }
 
+/// A look at a few bytes of each page takes no time: there are not many, and
+/// none has to be decompressed.
+bool isQuickToScan(const PhysicalMemory &memory);
+
 /// Has \p make(piece, result) called for each piece of \p memory, by the
 /// threads that \p diagnostics allow, and \p take(result) in the order of
 /// addresses, by the caller's; false ends the scan. Says how far it is.

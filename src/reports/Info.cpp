@@ -1,22 +1,12 @@
 //===- Info.cpp - the dump, and how that is known -------------------------===//
 #include "views/Info.h"
 #include "analysis/CpuNumbers.h"
+#include "memory/MemoryScan.h"
 #include "reports/Reports.h"
 
 namespace vmpt {
 
 namespace {
-
-/// Such memory is looked through for further kernels without being asked: a few
-/// bytes of each page, where none has to be decompressed.
-bool isQuickToScan(const PhysicalMemory &memory) {
-  constexpr uint64_t mostBytes = uint64_t(1) << 30;
-  for (const MemoryRange &range : memory.ranges())
-    if (!range.absence)
-      return memory.presentBytes() <= mostBytes &&
-             memory.tryView(range.start, 1);
-  return false;
-}
 
 /// Crash notes do not say their CPUs; the kernel does.
 Machine numberCpus(Session &session) {

@@ -3,6 +3,7 @@
 #include "dump/formats/RawLayout.h"
 #include "kernel/find/CpuEvidence.h"
 #include "kernel/find/KernelArch.h"
+#include "kernel/find/KernelFinder.h"
 #include "kernel/find/RamEnd.h"
 #include "kernel/find/RawPlacement.h"
 #include "kernel/find/RootCheck.h"
@@ -194,6 +195,8 @@ llvm::Error Session::checkRoot(const KernelImage &kernel, PhysAddr root) {
 
 llvm::Error Session::judgeArch() {
   const std::optional<Arch> given = request_.kernel.arch;
+  if (llvm::Error error = checkMachine(dump_, request_.kernel))
+    return withFileName(std::move(error));
   if (!given)
     return llvm::Error::success();
   llvm::Error error = image().takeError();
@@ -214,11 +217,20 @@ llvm::Error Session::judgeArch() {
   return llvm::Error::success();
 }
 
-/// In the modes of the architecture, or of all.
+/// In the modes of the architecture, or of all. Where the container is silent,
+/// a kernel in its memory may name it, which is quicker than to try them all.
 TopTables Session::findTopTables() {
   std::optional<Arch> arch = request_.kernel.arch;
   if (!arch)
     arch = dump_.machine.arch;
+  if (!arch) {
+    Diagnostics silent = diagnostics_->makeSilent();
+    llvm::Expected<KernelImage> kernel =
+        vmpt::findKernel(dump_, memory(), {}, silent);
+    if (kernel && kernel->rootDoubt.empty())
+      arch = kernel->arch->arch;
+    llvm::consumeError(kernel.takeError());
+  }
   std::vector<const PagingMode *> modes;
   for (Arch one : allArchs)
     if (!arch || *arch == one)
@@ -354,13 +366,16 @@ llvm::Error Session::endWith(llvm::Error error) {
         sentence = info->message();
         return llvm::Error(std::move(info));
       });
+  explainFilter(sentence);
   explainTrim(sentence);
   return withFileName(std::move(error));
 }
 
 void Session::gap(llvm::StringRef kind, const llvm::Twine &sentence,
                   Subject subject) {
-  explainFilter(sentence.str());
+  // Bytes that somebody reads may well be a user's.
+  if (kind != "memory-absent")
+    explainFilter(sentence.str());
   explainTrim(sentence.str());
   subject.file = fileName();
   diagnostics_->gap(kind, sentence, std::move(subject));

@@ -93,30 +93,38 @@ readProgramHeaders(Elf *elf, const GElf_Ehdr &header, Bytes file,
 /// As `uname -m` has it; empty where the header names none.
 std::string nameElfMachine(const GElf_Ehdr &header) {
   const bool isWide = header.e_ident[EI_CLASS] == ELFCLASS64;
-  switch (header.e_machine) {
-  case EM_NONE:
-    return "";
-  case EM_PPC:
-    return "ppc";
-  case EM_PPC64:
-    return "ppc64";
-  case EM_S390:
-    return isWide ? "s390x" : "s390";
-  case EM_MIPS:
-    return isWide ? "mips64" : "mips";
-  case 258: // EM_LOONGARCH, not in old headers
-    return "loongarch32";
-  case EM_RISCV:
-    return "riscv32";
-  case EM_IA_64:
-    return "ia64";
-  case EM_SPARCV9:
-    return "sparc64";
-  case EM_PARISC:
-    return "parisc";
-  default:
-    return "ELF e_machine " + std::to_string(header.e_machine);
-  }
+  struct Name {
+    unsigned machine;
+    const char *wide, *narrow;
+  };
+  static constexpr Name names[] = {
+      {EM_NONE, "", ""},
+      {EM_SPARC, "sparc", "sparc"},
+      {EM_68K, "m68k", "m68k"},
+      {EM_MIPS, "mips64", "mips"},
+      {EM_PARISC, "parisc64", "parisc"},
+      {EM_PPC, "ppc", "ppc"},
+      {EM_PPC64, "ppc64", "ppc64"},
+      {EM_S390, "s390x", "s390"},
+      {EM_SH, "sh", "sh"},
+      {EM_SPARCV9, "sparc64", "sparc64"},
+      {EM_IA_64, "ia64", "ia64"},
+      {92, "openrisc", "openrisc"}, // EM_OPENRISC
+      {93, "arc", "arc"},           // EM_ARC_COMPACT
+      {94, "xtensa", "xtensa"},     // EM_XTENSA
+      {113, "nios2", "nios2"},      // EM_ALTERA_NIOS2
+      {164, "hexagon", "hexagon"},  // EM_QDSP6
+      {189, "microblaze", "microblaze"},
+      {195, "arc", "arc"}, // EM_ARC_COMPACT2
+      {243, "riscv64", "riscv32"},
+      {252, "csky", "csky"},
+      {258, "loongarch64", "loongarch32"},
+      {0x9026, "alpha", "alpha"}, // EM_ALPHA
+  };
+  for (const Name &name : names)
+    if (name.machine == header.e_machine)
+      return isWide ? name.wide : name.narrow;
+  return "ELF e_machine " + std::to_string(header.e_machine);
 }
 
 void nameMachine(const GElf_Ehdr &header, Dump &dump) {
@@ -130,6 +138,14 @@ void nameMachine(const GElf_Ehdr &header, Dump &dump) {
         "ELF e_machine " + std::to_string(header.e_machine) +
         (header.e_ident[EI_CLASS] == ELFCLASS32 ? " of a 32-bit file" : "") +
         " is not one that vmpt knows");
+    return;
+  }
+  const ArchTraits &traits = getTraits(*machine.arch);
+  if (machine.order != traits.order && !traits.isDumpedInBothOrders) {
+    machine.unknownName =
+        std::string(machine.order == ByteOrder::big ? "big" : "little") +
+        "-endian " + getArchName(*machine.arch).str();
+    machine.arch.reset();
     return;
   }
   machine.archSource = "ELF e_machine";

@@ -1,5 +1,6 @@
 #include "dump/formats/Lime.h"
 
+#include "dump/formats/PlainPieces.h"
 #include "dump/formats/SnappyMemory.h"
 #include "support/Bits.h"
 
@@ -44,6 +45,20 @@ std::optional<Record> parseHeader(Bytes file, uint64_t offset) {
   return record;
 }
 
+/// A header of a record without bytes, which no tool has a reason to write.
+bool isEmptyRecord(Bytes file, uint64_t offset) {
+  return fits(offset, headerSize, file.size()) &&
+         file.clip(offset, 4).text() == "EMiL" &&
+         file.at<uint32_t>(offset + 4) == 1 &&
+         file.at<uint64_t>(offset + 8) != 0 &&
+         file.at<uint64_t>(offset + 16) == file.at<uint64_t>(offset + 8) - 1 &&
+         file.at<uint64_t>(offset + 24) == 0;
+}
+
+bool isHeader(Bytes file, uint64_t offset) {
+  return parseHeader(file, offset) || isEmptyRecord(file, offset);
+}
+
 constexpr llvm::StringLiteral streamIdentifier =
     llvm::StringLiteral::withInnerNUL("\xff\x06\0\0sNaPpY");
 
@@ -59,7 +74,7 @@ bool startsRecord(Bytes file, uint64_t offset) {
   if (record->lengthMinusOne() >= file.size() - data)
     return false;
   uint64_t next = data + record->lengthMinusOne() + 1;
-  return next == file.size() || parseHeader(file, next);
+  return next == file.size() || isHeader(file, next);
 }
 
 /// The first record at \p from or some pages behind it, but below \p limit;
@@ -118,7 +133,6 @@ private:
   uint64_t readCompressed(const Record &record, uint64_t data);
   uint64_t readChunks(const Record &record, uint64_t data, PhysAddr &at,
                       bool &complete);
-  void noteSplit(const Record &record);
   void addOmittedBlocks();
   void describe();
   void damage(const llvm::Twine &text);
@@ -130,6 +144,7 @@ private:
   std::optional<uint64_t> lostAt_;
   std::unique_ptr<SnappyMemory> memory_ = std::make_unique<SnappyMemory>();
   std::vector<Record> records_;
+  PlainPieces plain_;
   uint64_t compressedCount_ = 0;
   uint64_t damageCount_ = 0;
 };
@@ -158,7 +173,7 @@ uint64_t Reader::readPlain(const Record &record, uint64_t data) {
   bool inside = record.lengthMinusOne() < room;
   uint64_t next = inside ? data + record.lengthMinusOne() + 1 : file_.size();
   uint64_t stored = inside ? record.lengthMinusOne() + 1 : room;
-  if (!inside || (next != file_.size() && !parseHeader(file_, next))) {
+  if (!inside || (next != file_.size() && !isHeader(file_, next))) {
     // LiME writes page by page, so a range that it gave up ends at a page.
     if (search_ == Search::None && next - data > maxQuickSearch) {
       lostAt_ = data - headerSize;
@@ -167,7 +182,8 @@ uint64_t Reader::readPlain(const Record &record, uint64_t data) {
     next = findRecordAtPage(file_, data, next);
     stored = next - data;
   }
-  memory_->plain().addData(record.first, file_.clip(data, stored).array());
+  if (stored)
+    plain_.add(record.first, file_.clip(data, stored).array());
   if (stored && stored - 1 >= record.lengthMinusOne())
     return next;
   memory_->plain().addAbsent(record.first + stored,
@@ -300,7 +316,8 @@ void Reader::describe() {
 }
 
 llvm::Error Reader::run() {
-  if (!parseHeader(file_, 0)) {
+  if (!parseHeader(file_, 0) &&
+      !(isEmptyRecord(file_, 0) && isHeader(file_, headerSize))) {
     if (file_.size() < headerSize)
       return llvm::make_error<FormatError>(
           "the first record's header runs " +
@@ -314,6 +331,11 @@ llvm::Error Reader::run() {
   }
   uint64_t offset = 0;
   while (offset < file_.size()) {
+    if (isEmptyRecord(file_, offset)) {
+      damage("the record at offset " + hex(offset) + " has no bytes");
+      offset += headerSize;
+      continue;
+    }
     std::optional<Record> record = parseHeader(file_, offset);
     if (!record) {
       uint64_t next = findNext(offset);
@@ -331,6 +353,9 @@ llvm::Error Reader::run() {
     if (lostAt_)
       break;
   }
+  for (const auto &[at, size] : plain_.addTo(memory_->plain()))
+    damage("two records have physical memory from " + hex(at) + " to " +
+           hex(at + (size - 1)) + ", with different bytes");
   addOmittedBlocks();
   // Records that were to come leave no trace.
   memory_->plain().setKnowsRam(false);

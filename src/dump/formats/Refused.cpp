@@ -22,6 +22,13 @@ constexpr llvm::StringLiteral aff4Sentence =
     "an AFF4 image; write the memory image in it with 'aff4imager -e' or "
     "'pmem -e', or unpack it with 'unzip' where it is not in chunks";
 
+constexpr llvm::StringLiteral parallelsSentence =
+    "a Parallels disk image; take the memory inside the guest with AVML or "
+    "LiME";
+constexpr llvm::StringLiteral swapSentence =
+    "swap space, or a hibernation image in it, which vmpt does not read; take "
+    "a dump of the machine that runs";
+
 // Magic numbers: gzip RFC 1952; zstd RFC 8878; xz-file-format 1.2; lz4 frame
 // format; bzip2 and lzop sources; snappy framing_format.txt; LKCD and sadump
 // from the crash utility's headers; Windows from MS-DMP as QEMU writes it;
@@ -29,11 +36,15 @@ constexpr llvm::StringLiteral aff4Sentence =
 // tar from POSIX ustar and GNU's old form; EWF from libewf's documentation;
 // VMDK and VHDX from their published specifications; a sadump medium has a
 // header of one block, of 4096 bytes, before the partition's (crash sadump.c);
-// Hyper-V: HyperVStorage header. LiME's compress=1 is one zlib stream with a 2
-// KiB window (RFC 1950: 38 8d).
+// squashfs, cpio, swap from Linux's headers (magic.h, cpio.rst, swap.h); ISO
+// 9660 from ECMA-119 8; LUKS1 2.3; VDI and Parallels from qemu block/vdi.c,
+// parallels.c; Hyper-V: HyperVStorage header. LiME's compress=1 is one zlib
+// stream with a 2 KiB window (RFC 1950: 38 8d).
 constexpr RefusedFormat refusedFormats[] = {
     {"\x1f\x8b", 0, "compressed with gzip; unpack it first with 'gunzip'"},
     {"\x28\xb5\x2f\xfd", 0,
+     "compressed with zstd; unpack it first with 'zstd -d'"},
+    {"\x50\x2a\x4d\x18", 0,
      "compressed with zstd; unpack it first with 'zstd -d'"},
     {withNul("\xfd"
              "7zXZ\0"),
@@ -43,6 +54,9 @@ constexpr RefusedFormat refusedFormats[] = {
     {"BZh", 0, "compressed with bzip2; unpack it first with 'bunzip2'"},
     {withNul("\x89LZO\0\r\n\x1a\n"), 0,
      "compressed with lzop; unpack it first with 'lzop -d'"},
+    {"\x02\x21\x4c\x18", 0,
+     "compressed with lz4 (its old format); unpack it first with 'lz4 -d'"},
+    {"LZIP", 0, "compressed with lzip; unpack it first with 'lzip -d'"},
     {withNul("\xff\x06\0\0sNaPpY"), 0,
      "compressed with snappy as a whole; unpack it first (for example with "
      "'python3 -m snappy -d')"},
@@ -79,6 +93,21 @@ constexpr RefusedFormat refusedFormats[] = {
     {"aff4%3A", 30, aff4Sentence},
     {"PK\x03\x04", 0,
      "a zip archive; unpack the memory image in it with 'unzip'"},
+    {"Rar!\x1a\x07", 0, "a RAR archive; unpack it first with 'unrar x'"},
+    {"070701", 0, "a cpio archive; unpack it first with 'cpio -i'"},
+    {"070702", 0, "a cpio archive; unpack it first with 'cpio -i'"},
+    {"070707", 0, "a cpio archive; unpack it first with 'cpio -i'"},
+    {"!<arch>\n", 0, "an ar archive; unpack it first with 'ar x'"},
+    {"hsqs", 0,
+     "a squashfs file system; unpack the dump in it with 'unsquashfs'"},
+    {"CD001", 32769,
+     "an ISO 9660 file system; copy the dump out of it ('mount -o loop,ro', or "
+     "'7z x')"},
+    {"LUKS\xba\xbe", 0,
+     "an encrypted (LUKS) volume; open it with 'cryptsetup open', and copy the "
+     "dump out of it"},
+    {"Salted__", 0, "encrypted with openssl; decrypt it first"},
+    {"-----BEGIN PGP", 0, "encrypted with PGP; decrypt it first ('gpg -d')"},
     {"7z\xbc\xaf\x27\x1c", 0, "a 7z archive; unpack it first with '7z x'"},
     {withNul("ustar\0"), 257, "a tar archive; unpack it first with 'tar -xf'"},
     {"ustar  ", 257, "a tar archive; unpack it first with 'tar -xf'"},
@@ -87,12 +116,35 @@ constexpr RefusedFormat refusedFormats[] = {
      "or mount it with 'ewfmount'"},
     {withNul("EVF2\x0d\x0a\x81\0"), 0,
      "an EWF (Ex01) image; write the raw image in it with 'ewfexport -f raw'"},
+    {withNul("LVF\x09\x0d\x0a\xff\0"), 0,
+     "an EWF (L01) image of files; write them with 'ewfexport -f files'"},
+    {"AFF10\r\n", 0,
+     "an AFF image; write the raw image in it with 'affconvert -r' or "
+     "'affcat'"},
+    {withNul("ADSEGMENTEDFILE\0"), 0,
+     "an AD1 image; write the memory image in it with FTK Imager"},
     {"KDMV", 0,
      "a VMDK disk image; the memory of a VMware guest is in its .vmss, .vmsn "
      "and .vmem files"},
     {"# Disk DescriptorFile", 0,
      "the description of a VMDK disk image; the memory of a VMware guest is in "
      "its .vmss, .vmsn and .vmem files"},
+    {"COWD", 0,
+     "a VMDK disk image; the memory of a VMware guest is in its .vmss, .vmsn "
+     "and .vmem files"},
+    {"\x7f\x10\xda\xbe", 64,
+     "a VDI disk image; take the memory of a VirtualBox guest with "
+     "'VBoxManage debugvm NAME dumpvmcore'"},
+    {withNul("QED\0"), 0,
+     "a QED disk image; take the dump with dump-guest-memory"},
+    {"WithoutFreeSpace", 0, parallelsSentence},
+    {"WithouFreSpacExt", 0, parallelsSentence},
+    {"EFI PART", 512,
+     "a disk with partitions (GPT), no memory; copy the dump out of its file "
+     "system"},
+    {"SWAPSPACE2", 4086, swapSentence},
+    {"S1SUSPEND", 4086, swapSentence},
+    {"MDMP", 0, "a Windows minidump; vmpt reads the memory of Linux machines"},
     {"vhdxfile", 0,
      "a VHDX disk image; take the memory inside the guest with AVML or LiME"},
     {"conectix", 0,
@@ -126,7 +178,14 @@ bool matches(const RefusedFormat &format, Bytes file) {
   return true;
 }
 
+/// A fixed VHD is a raw disk with a footer of 512 bytes.
+constexpr RefusedFormat fixedVhd = {
+    "conectix", 0,
+    "a VHD disk image; take the memory inside the guest with AVML or LiME"};
+
 const RefusedFormat *findRefused(Bytes file) {
+  if (file.size() >= 512 && matches(fixedVhd, file.clip(file.size() - 512, 8)))
+    return &fixedVhd;
   for (const RefusedFormat &format : refusedFormats)
     if (matches(format, file))
       return &format;

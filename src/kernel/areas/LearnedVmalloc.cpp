@@ -1,5 +1,6 @@
 #include "kernel/areas/LearnedVmalloc.h"
 
+#include "kernel/areas/LearnedVmapNodes.h"
 #include "kernel/areas/Vmalloc.h"
 #include "kernel/context/ListWalk.h"
 #include "kernel/find/KernelArch.h"
@@ -25,7 +26,7 @@ public:
   llvm::Expected<LearnedPlaces> learn();
 
 private:
-  /// linux v5.4, v6.8 include/linux/vmalloc.h struct vm_struct: next, addr,
+  /// linux v5.4, v6.18 include/linux/vmalloc.h struct vm_struct: next, addr,
   /// size, flags, pages, page_order (CONFIG_HAVE_ARCH_HUGE_VMALLOC),
   /// nr_pages, phys_addr, caller.
   struct Shape {
@@ -37,6 +38,7 @@ private:
     VirtAddr start, end, structure;
   };
 
+  llvm::Error findHeads();
   llvm::Error readAreas(uint64_t listOffset);
   std::vector<Shape> makeShapes() const;
   bool fits(const Shape &shape, const Area &area) const;
@@ -48,17 +50,39 @@ private:
   const StructReader &reader_;
   const uint64_t word_, pageBytes_;
   const VirtAddr lowest_;
+  std::optional<LearnedVmapNodes> nodes_; ///< Since 6.9.
+  std::vector<VirtAddr> heads_;
   std::vector<Area> areas_; ///< Those with a vm_struct.
 };
 
-llvm::Error VmallocLearner::readAreas(uint64_t listOffset) {
-  llvm::Expected<VirtAddr> head = kernel_.address("vmap_area_list");
+/// One list, or since 6.9 one of each node.
+llvm::Error VmallocLearner::findHeads() {
+  if (kernel_.symbols().find("vmap_nodes")) {
+    llvm::Expected<LearnedVmapNodes> nodes = learnVmapNodes(kernel_);
+    if (!nodes)
+      return nodes.takeError();
+    nodes_ = *nodes;
+    for (uint64_t i = 0; i < nodes_->count; ++i)
+      heads_.push_back(nodes_->first + i * nodes_->bytes + nodes_->busyHead);
+    return llvm::Error::success();
+  }
+  const std::optional<Symbol> head = kernel_.symbols().find("vmap_area_list");
   if (!head)
-    return head.takeError();
-  const ListMembers members =
-      followList(reader_, *head, maxAreas, "the list of vmalloc areas");
+    return llvm::make_error<LookupError>(
+        "no symbol names vmap_area_list or vmap_nodes");
+  heads_ = {head->address};
+  return llvm::Error::success();
+}
+
+llvm::Error VmallocLearner::readAreas(uint64_t listOffset) {
   const Field word{0, unsigned(word_)};
-  for (VirtAddr link : members.links) {
+  std::vector<VirtAddr> links;
+  for (VirtAddr head : heads_)
+    if (links.size() < maxAreas)
+      llvm::append_range(links, followList(reader_, head, maxAreas,
+                                           "the list of vmalloc areas")
+                                    .links);
+  for (VirtAddr link : links) {
     if (areas_.size() == mostAreas)
       break;
     const VirtAddr at = link - listOffset;
@@ -167,6 +191,11 @@ LearnedPlaces VmallocLearner::makePlaces(const Shape &shape,
   places.put("vm_struct.nr_pages", shape.pageCount, 4);
   places.put("vm_struct.phys_addr", shape.physical, shape.physicalBytes);
   places.put("vm_struct.caller", shape.caller, word_);
+  if (nodes_) {
+    places.putSize("vmap_node", nodes_->bytes);
+    places.put("vmap_node.busy.head", nodes_->busyHead, 2 * word_);
+    places.put("vmap_node.lazy.head", nodes_->lazyHead, 2 * word_);
+  }
   return places;
 }
 
@@ -176,16 +205,13 @@ llvm::Expected<LearnedPlaces> VmallocLearner::learn() {
         "struct vm_struct is unknown, and " + why + " (tried " +
         kernel_.types().describe() + "); pass --vmlinux or --btf");
   };
-  // Without KALLSYMS_ALL neither has a name.
-  if (kernel_.symbols().find("vmap_nodes") ||
-      (!kernel_.symbols().find("vmap_area_list") &&
-       kernel_.image().version() >= KernelVersion{6, 9}))
-    return unknown("that of Linux 6.9 and later is not learned: its areas hang "
-                   "on structs vmap_node");
   const auto list = findOptionalField(kernel_.types(), "vmap_area", {"list"});
   const uint64_t listOffset = list ? list->offset : 5 * word_;
   if (listOffset != 5 * word_)
-    return unknown("struct vmap_area is that of another time than 5.4 to 6.8");
+    return unknown(
+        "struct vmap_area is that of another time than 5.4 and later");
+  if (llvm::Error error = findHeads())
+    return unknown(llvm::toString(std::move(error)));
   if (llvm::Error error = readAreas(listOffset))
     return error;
   if (areas_.size() < leastAreas)

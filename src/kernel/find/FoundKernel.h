@@ -23,7 +23,7 @@ struct FoundKernel {
   std::string doubt;   ///< Why the root may not be its own; else "".
   /// When it crashed, in seconds since 1970: its VMCOREINFO says so.
   std::optional<uint64_t> crashTime;
-  /// Nothing where no register tells.
+  /// Nothing where neither registers nor memory tell.
   std::optional<bool> isRunning;
   std::string reason; ///< What says whether it runs.
 };

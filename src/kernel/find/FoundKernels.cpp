@@ -49,7 +49,7 @@ void FoundKernels::add(KernelCandidate candidate) {
     cpus.here.push_back(candidate.rootSource);
     cpus.isByRoot = true;
   }
-  all_.push_back({std::move(candidate), std::move(cpus), crashTime});
+  all_.push_back({std::move(candidate), std::move(cpus), crashTime, {}});
 }
 
 bool FoundKernels::has(const NamedVmcoreinfo &text) {
@@ -64,11 +64,38 @@ bool FoundKernels::has(const NamedVmcoreinfo &text) {
   return false;
 }
 
+void FoundKernels::askMemory(
+    llvm::function_ref<std::string(const KernelCandidate &)> describeEnd) {
+  lasting_.reset();
+  if (all_.size() < 2 || llvm::any_of(all_, [](const Entry &entry) {
+        return !entry.cpus.here.empty() || !entry.cpus.elsewhere.empty();
+      }))
+    return;
+  size_t lasting = 0;
+  for (Entry &entry : all_) {
+    entry.end = entry.crashTime ? "it crashed" : describeEnd(entry.candidate);
+    if (!entry.candidate.doubt.empty() || !entry.end.empty())
+      continue;
+    lasting_ = entry.candidate.root;
+    ++lasting;
+  }
+  if (lasting != 1)
+    lasting_.reset();
+}
+
 /// A kernel that crashed has CPUs that wait in it while another runs.
 unsigned FoundKernels::rank(const Entry &entry) const {
   const bool hasCpu = !entry.cpus.here.empty();
-  return (hasCpu ? 4 : 0) + (entry.crashTime ? 0 : 2) +
+  return (hasCpu ? 4 : 0) + (entry.crashTime || !entry.end.empty() ? 0 : 2) +
          (hasCpu && entry.cpus.isByRoot ? 1 : 0);
+}
+
+bool FoundKernels::isOpen() const {
+  if (all_.empty() || lasting_)
+    return false;
+  return llvm::any_of(llvm::drop_begin(all_), [&](const Entry &other) {
+    return other.candidate.doubt.empty() && rank(other) == rank(all_.front());
+  });
 }
 
 void FoundKernels::sort() {
@@ -110,20 +137,30 @@ FoundKernel FoundKernels::describe(size_t index) const {
   found.source = candidate.text ? candidate.text->source : candidate.rootSource;
   found.doubt = candidate.doubt;
   found.crashTime = entry.crashTime;
-  // The highest rank runs, unless it shares that with another.
+  const bool isAnyHere = llvm::any_of(
+      all_, [](const Entry &other) { return !other.cpus.here.empty(); });
+  if (isAnyHere || !entry.cpus.elsewhere.empty())
+    judgeByCpus(entry, found);
+  else
+    judgeByMemory(entry, found);
+  return found;
+}
+
+/// The highest rank runs, unless it shares that with another.
+void FoundKernels::judgeByCpus(const Entry &entry, FoundKernel &found) const {
   size_t better = 0, equal = 0;
+  bool isAnyHere = false;
   for (const Entry &other : all_) {
     better += rank(other) > rank(entry);
     equal += rank(other) == rank(entry);
+    isAnyHere |= !other.cpus.here.empty();
   }
-  const bool isAnyRunning = llvm::any_of(
-      all_, [](const Entry &other) { return !other.cpus.here.empty(); });
   found.reason = llvm::join(entry.cpus.here, "; ");
   if (entry.cpus.here.empty()) {
     found.reason = entry.cpus.elsewhere.empty()
                        ? "no register tells"
                        : "the registers lead elsewhere";
-    if (isAnyRunning)
+    if (isAnyHere)
       found.isRunning = false;
   } else if (better) {
     found.isRunning = false;
@@ -134,7 +171,18 @@ FoundKernel FoundKernels::describe(size_t index) const {
   } else {
     found.reason += ", and the same is so of another kernel";
   }
-  return found;
+}
+
+void FoundKernels::judgeByMemory(const Entry &entry, FoundKernel &found) const {
+  found.reason = "no register tells";
+  if (lasting_ == entry.candidate.root) {
+    found.isRunning = true;
+    found.reason += ", and of the others each is over";
+  } else if (!entry.end.empty()) {
+    found.reason = entry.end;
+    if (lasting_)
+      found.isRunning = false;
+  }
 }
 
 } // namespace vmpt

@@ -24,6 +24,10 @@ public:
   void add(KernelCandidate candidate);
   /// The one whose VMCOREINFO this is, too, but for what a crash appends.
   bool has(const NamedVmcoreinfo &text);
+  /// Where no CPU tells anything: the one that lasts, if all others that are
+  /// without doubt are over. \p describeEnd says why one is, or "".
+  void askMemory(
+      llvm::function_ref<std::string(const KernelCandidate &)> describeEnd);
   /// The running one first, and one without doubt before any other.
   void sort();
   /// Before all others, where it is in the list.
@@ -37,6 +41,8 @@ public:
   bool hasCpu(size_t index) const { return !all_[index].cpus.here.empty(); }
   /// Is there a CPU that runs none of them?
   bool leavesCpuOut() const;
+  /// After sort(): does nothing tell the first from another?
+  bool isOpen() const;
   FoundKernel describe(size_t index) const;
 
 private:
@@ -44,12 +50,17 @@ private:
     KernelCandidate candidate;
     CpuEvidence cpus;
     std::optional<uint64_t> crashTime;
+    std::string end; ///< Why it is over, by memory alone; else "".
   };
   unsigned rank(const Entry &entry) const;
+  /// By registers; without them, by memory.
+  void judgeByCpus(const Entry &entry, FoundKernel &found) const;
+  void judgeByMemory(const Entry &entry, FoundKernel &found) const;
 
   const Dump &dump_;
   const PhysicalMemory &memory_;
   std::vector<Entry> all_;
+  std::optional<PhysAddr> lasting_; ///< By memory: its root.
 };
 
 /// What the CPUs say of \p candidate; nothing where its VMCOREINFO does not

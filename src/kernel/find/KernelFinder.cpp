@@ -13,9 +13,10 @@
 #include "kernel/find/ConcealedMemory.h"
 #include "kernel/find/DumperTraces.h"
 #include "kernel/find/FoundKernels.h"
-#include "kernel/find/KernelArch.h"
+#include "kernel/find/KernelEnd.h"
 #include "kernel/find/RootChooser.h"
 #include "kernel/find/VmcoreinfoScan.h"
+#include "memory/MemoryScan.h"
 #include "support/Text.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -39,11 +40,14 @@ public:
 private:
   using Choice = RootChooser::Choice;
 
-  llvm::Error checkMachine() const;
   Choice choose();
   Choice chooseKept();
   llvm::Expected<Choice> chooseNumber(Choice byDefault);
   void scanForTexts(bool isWhole);
+  bool isEnough(const Vmcoreinfo &info);
+  std::string describeEnd(const KernelCandidate &candidate) const {
+    return vmpt::describeEnd(chooser_.queryFor(candidate.text), candidate);
+  }
   void findAll(const Choice &first);
   void warnOfOthers(const Choice &named);
   void judgeMarkers(KernelImage &image) const;
@@ -64,15 +68,6 @@ private:
   bool foundAll_ = false;
   RootChooser chooser_;
 };
-
-llvm::Error KernelFinder::checkMachine() const {
-  const std::string &name = dump_.machine.unknownName;
-  if (name.empty() || overrides_.arch)
-    return llvm::Error::success();
-  return llvm::make_error<UnsupportedError>(
-      printable(name) + " dumps are not read; vmpt knows " + listArchNames() +
-      " (--arch names one of them, should this be wrong)");
-}
 
 /// The kernel of the note, unless the CPUs run another one; else the best of
 /// those that are in memory; else what a register leads to.
@@ -144,9 +139,7 @@ void KernelFinder::findAll(const Choice &first) {
   const Attempts before = attempts_;
   if (first)
     found_.add(*first);
-  // Where there is no note, the first that proves itself is enough.
-  foundAll_ = first || overrides_.kernelNumber || overrides_.listsKernels;
-  scanForTexts(foundAll_);
+  scanForTexts(first || overrides_.kernelNumber || overrides_.listsKernels);
   for (const NamedVmcoreinfo &text : scanned_)
     if (!found_.has(text) && found_.size() < maxKernels)
       if (Choice candidate = chooser_.choose(text))
@@ -155,6 +148,7 @@ void KernelFinder::findAll(const Choice &first) {
     if (Choice other = chooser_.chooseRegister(nullptr);
         other && !other->isOfTask && other->doubt.empty())
       found_.add(std::move(*other));
+  found_.askMemory([&](auto &candidate) { return describeEnd(candidate); });
   found_.sort();
   // What did not lead to others is no news of the one that was found.
   if (first)
@@ -162,6 +156,16 @@ void KernelFinder::findAll(const Choice &first) {
 }
 
 void KernelFinder::warnOfOthers(const Choice &named) {
+  if (!named && found_.isOpen()) {
+    const FoundKernel first = found_.describe(0);
+    diagnostics_.gap(
+        "kernel-open",
+        std::to_string(found_.size()) +
+            " kernels are in this memory, and nothing tells which one runs: " +
+            (first.release.empty() ? "" : printable(first.release) + " ") +
+            "(root " + hex(first.root) +
+            ") is read; --kernel 1 says that it is meant");
+  }
   for (size_t i = 1; i < found_.size(); ++i) {
     const std::string advice =
         foundAll_ ? "; --kernel " + std::to_string(i + 1) + " reads it"
@@ -200,7 +204,7 @@ KernelFinder::chooseNumber(Choice byDefault) {
 }
 
 llvm::Expected<KernelImage> KernelFinder::find() {
-  if (llvm::Error error = checkMachine())
+  if (llvm::Error error = checkMachine(dump_, overrides_))
     return error;
   llvm::Expected<Choice> decided = chooseNumber(choose());
   if (!decided)
@@ -240,11 +244,29 @@ void KernelFinder::judgeMarkers(KernelImage &image) const {
                      "where sections start is not known: " + *trace);
 }
 
+/// Where no register tells, memory may hold one that runs behind one that is
+/// over; a large memory is looked through only if the first says that it is.
+bool KernelFinder::isEnough(const Vmcoreinfo &info) {
+  const RootChooser::Proof proof = chooser_.proofOf(info);
+  if (proof != RootChooser::Proof::Root)
+    return proof == RootChooser::Proof::Cpus;
+  if (isQuickToScan(memory_))
+    return false;
+  const NamedVmcoreinfo text{info, ""};
+  const Choice candidate = chooser_.choose(text);
+  return candidate && describeEnd(*candidate).empty();
+}
+
+/// Without \p isWhole up to the first that is enough.
 void KernelFinder::scanForTexts(bool isWhole) {
-  for (FoundVmcoreinfo &hit :
-       scanForVmcoreinfo(memory_, diagnostics_, [&](const Vmcoreinfo &info) {
-         return !isWhole && chooser_.provesItself(info);
-       }))
+  foundAll_ = true;
+  auto isLast = [&](const Vmcoreinfo &info) {
+    if (isWhole || !isEnough(info))
+      return false;
+    foundAll_ = false;
+    return true;
+  };
+  for (FoundVmcoreinfo &hit : scanForVmcoreinfo(memory_, diagnostics_, isLast))
     scanned_.push_back(
         {std::move(hit.info),
          (hit.isNote ? "VMCOREINFO note found in RAM at physical "
@@ -282,6 +304,15 @@ llvm::Error KernelFinder::notFound() const {
 }
 
 } // namespace
+
+llvm::Error checkMachine(const Dump &dump, const KernelOverrides &overrides) {
+  const std::string &name = dump.machine.unknownName;
+  if (name.empty() || overrides.arch)
+    return llvm::Error::success();
+  return llvm::make_error<UnsupportedError>(
+      printable(name) + " dumps are not read; vmpt knows " + listArchNames() +
+      " (--arch names one of them, should this be wrong)");
+}
 
 llvm::Expected<KernelImage> searchKernel(const Dump &dump,
                                          const PhysicalMemory &memory,

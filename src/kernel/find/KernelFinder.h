@@ -23,4 +23,8 @@ KernelImage makeKernelImage(const RootQuery &query,
 uint64_t countLostBytes(const PhysicalMemory &memory,
                         llvm::ArrayRef<MappedRun> runs);
 
+/// Does the container name a machine that nobody here knows? --arch says that
+/// it is wrong.
+llvm::Error checkMachine(const Dump &dump, const KernelOverrides &overrides);
+
 } // namespace vmpt

@@ -81,7 +81,11 @@ std::optional<std::string> findDifference(const KernelOverrides &overrides,
     return getArchName(kernel.arch->arch).str() +
            sourceOf(kernel, "architecture");
   case KernelOption::Root:
-    if (kernel.root == *overrides.root)
+    // Of several kernels it may name another.
+    if (kernel.root == *overrides.root ||
+        llvm::any_of(kernel.kernels, [&](const FoundKernel &other) {
+          return other.root == *overrides.root && other.doubt.empty();
+        }))
       return std::nullopt;
     return "the kernel's own is at " + hex(kernel.root);
   case KernelOption::Levels:

@@ -111,7 +111,8 @@ bool RootChooser::isConfirmed(PhysAddr root, llvm::ArrayRef<ModeChoice> modes,
   });
 }
 
-bool RootChooser::provesItself(const Vmcoreinfo &info) const {
+RootChooser::Proof RootChooser::proofOf(const Vmcoreinfo &info) const {
+  Proof best = Proof::None;
   const RootQuery query{dump_, memory_, overrides_, info};
   for (const KernelArch *arch : archsFor(info)) {
     const auto symbols = findImageSymbols(*arch, VmcoreinfoSymbols(info));
@@ -132,11 +133,13 @@ bool RootChooser::provesItself(const Vmcoreinfo &info) const {
                     {*arch, mode.mode, guess.root, symbols->self});
         // One that crashed may have a successor.
         if (hasRegisters ? cpus.isByRoot
-                         : !cpus.contradicts() && !info.has("CRASHTIME"))
-          return true;
+                         : !cpus.here.empty() && !info.has("CRASHTIME"))
+          return Proof::Cpus;
+        if (!hasRegisters && !cpus.contradicts() && !info.has("CRASHTIME"))
+          best = Proof::Root;
       }
   }
-  return false;
+  return best;
 }
 
 /// For a root that maps itself, and nothing else that is known: do registers,

@@ -26,9 +26,13 @@ public:
   /// By the CPUs' registers, or --root; \p text may be null.
   Choice chooseRegister(const NamedVmcoreinfo *text);
 
-  /// Is this the kernel, whatever else is in memory? It has a root that is
-  /// confirmed, to which the CPUs' registers lead, where there are any.
-  bool provesItself(const Vmcoreinfo &info) const;
+  /// What speaks for a kernel, whatever else is in memory?
+  enum class Proof : uint8_t {
+    None,
+    Root, ///< Its root is confirmed, and no register tells anything.
+    Cpus, ///< The CPUs' registers lead there, too.
+  };
+  Proof proofOf(const Vmcoreinfo &info) const;
 
   /// Was there any VMCOREINFO to choose by?
   bool hasText() const { return hasText_; }

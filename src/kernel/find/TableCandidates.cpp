@@ -87,7 +87,8 @@ TableCandidates findTableCandidates(const PhysicalMemory &memory,
         for (auto [mode, roots] : llvm::zip(found.byMode, tables))
           for (PhysAddr root : roots) {
             if (mode.second.size() == maxCandidates) {
-              found.isCut = true;
+              if (!llvm::is_contained(found.cut, mode.first))
+                found.cut.push_back(mode.first);
               break;
             }
             mode.second.push_back(root);

@@ -13,7 +13,7 @@ namespace vmpt {
 struct TableCandidates {
   /// Physical addresses, ascending.
   std::vector<std::pair<const PagingMode *, std::vector<PhysAddr>>> byMode;
-  bool isCut = false; ///< There may be more.
+  std::vector<const PagingMode *> cut; ///< There may be more of these.
 };
 
 /// One pass over all of memory, in \p modes, whose order stays. By the entries

@@ -99,6 +99,11 @@ private:
   void judgeOtherStarts(const TableCandidates &found);
   void add(TopTable table);
   void dropOtherArchs();
+  void noteCut(const PagingMode &mode, bool isCut) {
+    if (isCut)
+      cut_.insert(&mode);
+  }
+  bool isCutOff() const;
   void countUser(SoundTables &tables, const PagingMode &mode, TopTable &table,
                  VirtAddr last) const;
   /// The direct map is long, what other bytes happen to map is not.
@@ -116,6 +121,7 @@ private:
   const RootDistance distance_;
   std::unordered_set<uint64_t> taken_; ///< Roots of the result, in any mode.
   TablesOfRoots below_;
+  std::unordered_set<const PagingMode *> cut_; ///< Not all was judged in it.
   TopTables result_;
 };
 
@@ -289,7 +295,7 @@ void Finder::addUserRoots(const PagingMode &mode,
     countUser(tables, lower, table, lower.coverage.last());
     add(table);
   }
-  result_.isCut |= tables.isCut();
+  noteCut(mode, tables.isCut());
 }
 
 /// Each table that it leads to is where it is, or it is a chance hit.
@@ -326,7 +332,7 @@ void Finder::addIdentities(const PagingMode &mode,
     if (!isKnown(root) && isIdentity(tables, lower, root, table))
       add(std::move(table));
   }
-  result_.isCut |= tables.isCut();
+  noteCut(mode, tables.isCut());
 }
 
 /// What speaks against a kernel's root, before anybody walks it.
@@ -384,7 +390,7 @@ void Finder::judgeMode(const PagingMode &mode,
   });
   for (const Group *group : byVotes)
     judgeGroup(tables, runs, mode, *group, start);
-  result_.isCut |= tables.isCut() || runs.isCut();
+  noteCut(mode, tables.isCut() || runs.isCut());
 }
 
 /// Where the kernel lies in a direct window, no table maps itself: what proves
@@ -405,7 +411,7 @@ void Finder::judgeByWindow(const PagingMode &mode,
     for (const PagingLevel &level : own.levels)
       empty.push_back(level.empty);
     if (kernels.size() >= maxKernels && !kernels.count(empty)) {
-      result_.isCut = true;
+      noteCut(mode, true);
       return;
     }
     SoundTables &tables =
@@ -428,7 +434,7 @@ void Finder::judgeByWindow(const PagingMode &mode,
     }
     add(table);
     below_.addBelow(tables, root, modes_);
-    result_.isCut |= tables.isCut();
+    noteCut(mode, tables.isCut());
   }
 }
 
@@ -462,6 +468,14 @@ void Finder::judgeOtherStarts(const TableCandidates &found) {
   }
 }
 
+/// What is passed over in modes of another machine is nothing that is missing.
+bool Finder::isCutOff() const {
+  return llvm::any_of(cut_, [&](const PagingMode *mode) {
+    return result_.tables.empty() ||
+           result_.tables.front().mode->arch == mode->arch;
+  });
+}
+
 TopTables Finder::find(llvm::ArrayRef<const PagingMode *> modes) {
   // Those with more levels first, see TablesOfRoots; then the wider ones, whose
   // tables have narrow ones in them.
@@ -473,7 +487,7 @@ TopTables Finder::find(llvm::ArrayRef<const PagingMode *> modes) {
   modes_ = sorted;
   const TableCandidates found =
       findTableCandidates(memory_, sorted, diagnostics_);
-  result_.isCut = found.isCut;
+  cut_.insert(found.cut.begin(), found.cut.end());
   for (const auto &[mode, candidates] : found.byMode)
     if (findKernelArch(mode->arch)->judgeRoot && !mode->windows.empty())
       judgeByWindow(*mode, candidates);
@@ -499,7 +513,7 @@ TopTables Finder::find(llvm::ArrayRef<const PagingMode *> modes) {
   llvm::stable_sort(result_.tables, [](const TopTable &a, const TopTable &b) {
     return std::tuple(b.sharers, a.root) < std::tuple(a.sharers, b.root);
   });
-  result_.isCut |= below_.isCut();
+  result_.isCut = below_.isCut() || isCutOff();
   return std::move(result_);
 }
 

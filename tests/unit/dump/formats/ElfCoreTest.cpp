@@ -81,4 +81,36 @@ TEST(ElfCore, RefusesACrashDumpOfAXenHost) {
             "dump-core)");
 }
 
+TEST(ElfCore, MachinesThatAreNotReadAreNamed) {
+  struct {
+    uint16_t machine;
+    bool is64Bit;
+    ByteOrder order;
+    const char *name;
+  } const cases[] = {
+      {EM_SPARCV9, true, ByteOrder::big, "sparc64"},
+      {EM_MIPS, false, ByteOrder::big, "mips"},
+      {EM_MIPS, true, ByteOrder::little, "mips64"},
+      {EM_PARISC, true, ByteOrder::big, "parisc64"},
+      {0x9026, true, ByteOrder::little, "alpha"},
+      {195, false, ByteOrder::little, "arc"},
+      {243, false, ByteOrder::little, "riscv32"},
+      {0xfffe, true, ByteOrder::little, "ELF e_machine 65534"},
+      {EM_ARM, false, ByteOrder::big, "big-endian arm"},
+      {EM_AARCH64, true, ByteOrder::big, "big-endian arm64"},
+      {EM_PPC64, true, ByteOrder::big, ""}, // as QEMU writes ppc64le
+      {EM_X86_64, true, ByteOrder::little, ""},
+  };
+  for (const auto &one : cases) {
+    ElfShape shape;
+    shape.machine = one.machine;
+    shape.is64Bit = one.is64Bit;
+    shape.order = one.order;
+    const auto file = writeElf(smallImage(1), shape);
+    const Dump dump = readDump(readPlain, file);
+    EXPECT_EQ(dump.machine.unknownName, one.name);
+    EXPECT_EQ(dump.machine.arch.has_value(), one.name[0] == '\0') << one.name;
+  }
+}
+
 } // namespace

@@ -74,6 +74,65 @@ TEST(Lime, FindsTheRecordBehindOneThatWasGivenUp) {
             "bytes; the rest was not written"));
 }
 
+TEST(Lime, RecordsWithoutBytesArePassedOver) {
+  ByteWriter out;
+  writeLimeHeader(out, false, 0x1000, 0xfff); // also as the first
+  writeLimeHeader(out, false, 0x1000, 0x1fff);
+  out.bytes(std::vector<uint8_t>(4096, 1));
+  writeLimeHeader(out, false, 0x2000, 0x1fff);
+  writeLimeHeader(out, false, 0x5000, 0x5fff);
+  out.bytes(std::vector<uint8_t>(4096, 2));
+  writeLimeHeader(out, false, 0x6000, 0x5fff);
+  const auto file = out.take();
+  const Dump dump = readDump(readLime, file);
+  uint8_t byte = 0;
+  EXPECT_FALSE(dump.memory->tryRead(PhysAddr(0x1fff), byte));
+  EXPECT_EQ(byte, 1);
+  EXPECT_FALSE(dump.memory->tryRead(PhysAddr(0x5000), byte));
+  EXPECT_EQ(byte, 2);
+  EXPECT_EQ(dump.quirks.size(), 4u);
+}
+
+/// Of three pages each, two of them in both; \p other is the middle one's byte
+/// in the second.
+std::vector<uint8_t> overlapping(uint8_t other) {
+  ByteWriter out;
+  writeLimeHeader(out, false, 0x1000, 0x3fff);
+  out.bytes(std::vector<uint8_t>(3 * 4096, 7));
+  writeLimeHeader(out, false, 0x2000, 0x4fff);
+  out.bytes(std::vector<uint8_t>(4096, other));
+  out.bytes(std::vector<uint8_t>(2 * 4096, 7));
+  return out.take();
+}
+
+TEST(Lime, RecordsThatOverlapAndAgreeAreOneMemory) {
+  const auto file = overlapping(7);
+  const Dump dump = readDump(readLime, file);
+  EXPECT_EQ(dump.memory->presentBytes(), 4u * 4096);
+  EXPECT_EQ(dump.quirks.size(), 1u);
+}
+
+TEST(Lime, OfRecordsThatContradictEachOtherNoneIsBelieved) {
+  const auto file = overlapping(8);
+  const Dump dump = readDump(readLime, file);
+  EXPECT_EQ(dump.memory->presentBytes(), 3u * 4096);
+  uint8_t byte = 0;
+  const auto absent = dump.memory->tryRead(PhysAddr(0x2fff), byte);
+  ASSERT_TRUE(absent);
+  EXPECT_EQ(absent->absence, Absence::Corrupt);
+  for (uint64_t at : {0x1000, 0x1fff, 0x3000, 0x4fff}) {
+    EXPECT_FALSE(dump.memory->tryRead(PhysAddr(at), byte));
+    EXPECT_EQ(byte, 7);
+  }
+  EXPECT_NE(llvm::find_if(dump.quirks,
+                          [](const std::string &quirk) {
+                            return quirk == "two records have physical memory "
+                                            "from 0x2000 to 0x2fff, with "
+                                            "different bytes";
+                          }),
+            dump.quirks.end());
+}
+
 TEST(Lime, StrayHeadersInMemoryAreBytes) {
   ByteWriter out;
   writeLimeHeader(out, false, 0x1000, 0x3fff);

@@ -5,6 +5,7 @@
 #include "kernel/find/KernelImage.h"
 #include "paging/modes/X86_64.h"
 #include "support/Expected.h"
+#include "support/KallsymsBuilder.h"
 #include "support/PageTableBuilder.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -62,10 +63,12 @@ protected:
     registers.push_back({name.str(), value});
     dump.machine.cpus.push_back(cpu);
   }
-  llvm::Expected<KernelImage> find() {
+  llvm::Expected<vmpt::KernelImage> find() {
     warnings.clear();
+    hasGap = false;
     Diagnostics diagnostics([this](const Finding &finding) {
       warnings.push_back(finding.sentence);
+      hasGap |= finding.severity == Severity::Gap;
     });
     return findKernel(dump, memory, overrides, diagnostics);
   }
@@ -87,11 +90,12 @@ protected:
   Dump dump;
   KernelOverrides overrides;
   std::vector<std::string> warnings;
+  bool hasGap = false;
 };
 
 TEST_F(SeveralKernels, ANoteThatProvesItselfEndsTheSearch) {
   addCpu("cr3", first.root().value);
-  KernelImage image = valueOf(find());
+  const vmpt::KernelImage image = valueOf(find());
   EXPECT_EQ(image.root, first.root());
   EXPECT_TRUE(image.kernels.empty());
   EXPECT_TRUE(warnings.empty());
@@ -117,6 +121,7 @@ TEST_F(SeveralKernels, CpusThatWaitInACrashedKernelDoNotRunIt) {
   EXPECT_EQ(valueOf(find()).root, second.root());
   EXPECT_EQ(list(),
             "1 6.1.0-second chosen runs\n2 6.1.0-first rests crashed\n");
+  EXPECT_FALSE(hasGap);
   const Machine left =
       withoutOtherCpus(dump.machine, memory,
                        {kernelArchX86_64, x86_64::fourLevel, first.root(),
@@ -130,7 +135,8 @@ TEST_F(SeveralKernels, OnlyRegistersSpeakAgainstTheNote) {
   memory.addZeros(PhysAddr(0x7000), 0x1000); // neither kernel's
   addCpu("cr3", 0x7000);
   EXPECT_EQ(valueOf(find()).root, first.root());
-  EXPECT_EQ(list(), "1 6.1.0-first chosen ? crashed\n2 6.1.0-second ?\n");
+  EXPECT_EQ(list(),
+            "1 6.1.0-first chosen rests crashed\n2 6.1.0-second runs\n");
 }
 
 TEST_F(SeveralKernels, TheProgramCounterTellsWhereNoRegisterHoldsARoot) {
@@ -168,7 +174,100 @@ TEST_F(SeveralKernels, TwoCpusOfTwoKernelsLeaveItOpen) {
 TEST_F(SeveralKernels, ACopyOfTheNoteIsNoOtherKernel) {
   putNote(PhysAddr(0x5000),
           text(firstAt, "6.1.0-first") + "CRASHTIME=1795763082\n");
-  EXPECT_EQ(list(), "1 6.1.0-first chosen ? crashed\n2 6.1.0-second ?\n");
+  EXPECT_EQ(list(), "1 6.1.0-first chosen rests crashed\n2 6.1.0-second runs\n")
+      << "the container named the first";
+}
+
+/// What a raw image is: neither a note nor registers.
+class KernelsOfARawImage : public SeveralKernels {
+protected:
+  KernelsOfARawImage() {
+    dump.vmcoreinfo.reset();
+    putNote(PhysAddr(0x2000), text(firstAt, "6.1.0-first"));
+  }
+};
+
+TEST_F(KernelsOfARawImage, WhereNothingTellsThatIsSaid) {
+  EXPECT_EQ(valueOf(find()).root, first.root());
+  EXPECT_TRUE(hasGap);
+  EXPECT_THAT(warnings,
+              ElementsAre(HasSubstr("2 kernels are in this memory, and nothing "
+                                    "tells which one runs: 6.1.0-first (root "),
+                          HasSubstr("--kernel 2 reads it")));
+  EXPECT_EQ(list(), "1 6.1.0-first chosen ?\n2 6.1.0-second ?\n");
+  for (auto [number, root] : {std::pair(1, first.root()), {2, second.root()}}) {
+    overrides.kernelNumber = number;
+    EXPECT_EQ(valueOf(find()).root, root);
+    EXPECT_TRUE(warnings.empty()) << "who chooses knows";
+  }
+}
+
+TEST_F(KernelsOfARawImage, ARootIsAsGoodAsANumber) {
+  overrides.root = second.root();
+  EXPECT_EQ(valueOf(find()).root, second.root());
+  EXPECT_FALSE(hasGap);
+}
+
+TEST_F(KernelsOfARawImage, TheOneThatDidNotCrashRuns) {
+  putNote(PhysAddr(0x2000),
+          text(firstAt, "6.1.0-first") + "CRASHTIME=1795763082\n");
+  EXPECT_EQ(valueOf(find()).root, second.root());
+  EXPECT_FALSE(hasGap);
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("--kernel 2 reads it")));
+  EXPECT_EQ(list(),
+            "1 6.1.0-second chosen runs\n2 6.1.0-first rests crashed\n");
+}
+
+TEST_F(KernelsOfARawImage, OfTwoThatCrashedNoneIsSaidToRun) {
+  for (auto [at, name, place] : {std::tuple(firstAt, "6.1.0-first", 0x2000),
+                                 std::tuple(secondAt, "6.1.0-second", 0x3000)})
+    putNote(PhysAddr(place), text(at, name) + "CRASHTIME=1795763082\n");
+  EXPECT_EQ(list(), "1 6.1.0-first chosen ? crashed\n2 6.1.0-second ? "
+                    "crashed\n");
+  EXPECT_TRUE(hasGap);
+}
+
+/// kexec: the first left its state behind, in data that its kallsyms name.
+class KernelBeforeKexec : public KernelsOfARawImage {
+protected:
+  static constexpr uint64_t stateAt = firstAt + 0x500000;
+
+  KernelBeforeKexec() {
+    KallsymsBuilder kallsyms;
+    kallsyms.tablesStart = VirtAddr(startKernelMap + firstAt + 0x400000);
+    kallsyms.addSymbols(startKernelMap + firstAt + 0x1000, 700);
+    kallsyms.symbols.pop_back();
+    kallsyms.add("system_state", startKernelMap + stateAt, 'D');
+    kallsyms.add("_end", startKernelMap + firstAt + 0xf00000, 'B');
+    memory.addZeros(PhysAddr(firstAt), 0x1000000);
+    memory.write(PhysAddr(firstAt + 0x400000), kallsyms.build().data);
+  }
+  std::string listWith(uint32_t state) {
+    memory.writeNumber<uint32_t>(PhysAddr(stateAt), state);
+    return list();
+  }
+};
+
+TEST_F(KernelBeforeKexec, ItsSuccessorRuns) {
+  for (uint32_t state : {4, 5, 6})
+    EXPECT_EQ(listWith(state),
+              "1 6.1.0-second chosen runs\n2 6.1.0-first rests\n");
+  EXPECT_FALSE(hasGap);
+  overrides.listsKernels = true;
+  EXPECT_EQ(valueOf(find()).kernels[1].reason,
+            "its system_state is SYSTEM_RESTART");
+}
+
+TEST_F(KernelBeforeKexec, OtherStatesTellNothing) {
+  for (uint32_t state : {0, 3, 7, -1})
+    EXPECT_EQ(listWith(state), "1 6.1.0-first chosen ?\n2 6.1.0-second ?\n");
+  EXPECT_TRUE(hasGap);
+}
+
+TEST_F(KernelBeforeKexec, BeforeTheStatesWereMoreTheirNumbersWereOthers) {
+  putNote(PhysAddr(0x2000), text(firstAt, "4.9.0-first"));
+  EXPECT_EQ(listWith(2), "1 6.1.0-second chosen runs\n2 4.9.0-first rests\n");
+  EXPECT_EQ(listWith(5), "1 4.9.0-first chosen ?\n2 6.1.0-second ?\n");
 }
 
 TEST_F(SeveralKernels, ANumberThatIsNotThereIsRefused) {
