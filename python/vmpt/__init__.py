@@ -289,7 +289,7 @@ class Dump:
 ENDINGS: Tuple[str, ...] = tuple(name for name in map(_vmpt.ending_name, range(256)) if name)
 
 
-def open(path: Union[str, "_os.PathLike[str]", None] = None, **options: Union[str, int, bool, Sequence[str]]) -> Dump:  # noqa: A001
+def open(path: Union[str, bytes, "_os.PathLike[str]", None] = None, **options: Union[str, int, bool, Sequence[str]]) -> Dump:  # noqa: A001
     """Opens a dump, of whatever kind its content shows it to be.
 
     Options are those of the program, with underscores: `raw_base=0x40000000`,

@@ -312,27 +312,32 @@ bool Classifier::isGuardByTables() {
             "page of an area looks like"
           : "neither this page nor the one before is mapped: no area "
             "ends here",
-      "the kernel's own page tables, since vmalloc areas are not known");
+      "the kernel's own page tables, since not all vmalloc areas are known");
   return isBehindMapped;
 }
 
 bool Classifier::isVmalloc() {
   if (!isInRegion(Region::Vmalloc))
     return false;
-  if (scene_.areas()) {
-    if (isAreaOf(*scene_.areas()))
-      return true;
+  const auto &areas = scene_.areas();
+  if (areas && isAreaOf(*areas))
+    return true;
+  if (areas && areas->isWhole()) {
     crash_.know("no vmalloc area has the address",
-                "the kernel's list of " +
-                    llvm::Twine(scene_.areas()->areas.size()) + " areas");
+                "the kernel's list of " + llvm::Twine(areas->areas.size()) +
+                    " areas");
     return isMapped_
                ? say(What::VmallocArea, "vmalloc space, mapped without an area")
                : say(What::VmallocFreed, "vmalloc space that no area has");
   }
   if (isMapped_)
     return say(What::VmallocArea, "vmalloc space, mapped");
-  crash_.miss("vmalloc-areas", "vmalloc areas are not known: " +
-                                   llvm::Twine(scene_.areasProblem()));
+  if (areas)
+    crash_.miss("vmalloc-areas", "not all vmalloc areas are known: " +
+                                     llvm::Twine(areas->problems.back()));
+  else
+    crash_.miss("vmalloc-areas", "vmalloc areas are not known: " +
+                                     llvm::Twine(scene_.areasProblem()));
   return isGuardByTables()
              ? say(What::VmallocGuard, "the guard page behind a vmalloc area")
              : say(What::VmallocFreed, "vmalloc space that is not mapped");

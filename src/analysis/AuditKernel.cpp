@@ -193,9 +193,9 @@ bool KernelVisitor::mayHoldCode(const TableEntry &entry, PhysAddr first,
   case Region::Modules:
     return true;
   case Region::Vmalloc: {
-    if (!scene_.areas)
-      return !writable;
     const VmallocArea *area = scene_.areaAt(entry.at);
+    if (!area && !scene_.knowsAllAreas())
+      return !writable;
     if (!area || area->flags & vmFlushResetPerms)
       return area;
     const std::string caller = scene_.nameOf(area->caller);
@@ -256,6 +256,9 @@ void KernelVisitor::checkArea(const TableEntry &entry) {
   const CodePart *part = scene_.partIn(entry.at, entry.at);
   if (part || (area && area->kind != VmallocArea::Lazy) ||
       !run_.report.accepts(AuditRule::StrayEntry))
+    return;
+  // Where areas are lost, it may be in one of those.
+  if (!area && !scene_.knowsAllAreas())
     return;
   AuditFinding finding =
       make(AuditRule::StrayEntry, entry,

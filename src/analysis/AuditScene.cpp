@@ -51,7 +51,7 @@ void AuditScene::readAreas() {
     return a.start < b.start;
   });
   // An area that was given back is none, whether it is listed or not.
-  if (list->problems.size() > size_t(list->lacksLazyAreas))
+  if (!list->isWhole())
     areasProblem = list->problems.back();
 }
 

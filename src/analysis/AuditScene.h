@@ -95,6 +95,8 @@ public:
   const PhysicalMemory &memory() const { return kernel.memory().physical(); }
   /// The area that \p at lies in, guard page and all, or null.
   const VmallocArea *areaAt(VirtAddr at) const;
+  /// Is what lies in no area of these in none at all?
+  bool knowsAllAreas() const { return areas && areasProblem.empty(); }
   /// The first part that has a byte in [first, last], or null.
   const CodePart *partIn(VirtAddr first, VirtAddr last) const;
   /// Of the kernel's image or a region; of several regions, the smallest.

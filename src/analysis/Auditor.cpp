@@ -66,7 +66,8 @@ void addSourceGaps(const AuditScene &scene, AuditReport &report) {
             "in vmalloc space not, since its areas are not known: " +
                 llvm::Twine(scene.areasProblem));
   } else if (!scene.areasProblem.empty()) {
-    report.gap(AuditRule::StrayEntry, AuditGap::Partial, scene.areasProblem);
+    addGaps(report, {AuditRule::StrayEntry, AuditRule::KernelExecutableData},
+            AuditGap::Partial, scene.areasProblem);
   }
   constexpr AuditRule parts[] = {AuditRule::KernelTextWritable,
                                  AuditRule::KernelRodataWritable};

@@ -4,6 +4,10 @@
 #include "lib/Values.h"
 #include "reports/Reports.h"
 
+#include "llvm/ADT/STLExtras.h"
+
+#include <algorithm>
+
 using namespace vmpt;
 
 namespace vmpt {
@@ -16,6 +20,52 @@ struct Answer {
   void *user = nullptr;
   vmpt_result **result;
 };
+
+/// Of frames that follow each other; each may be null.
+struct FrameArrays {
+  uint64_t *flags, *counts;
+  uint8_t *states;
+
+  void fill(size_t first, size_t count, PageFlags &all,
+            const PageFacts &facts) const {
+    if (flags)
+      std::fill_n(flags + first, count, all.flags(facts));
+    if (counts)
+      std::fill_n(counts + first, count, all.count(facts));
+    if (states)
+      std::fill_n(states + first, count,
+                  uint8_t(facts.state == PageFacts::State::Known
+                              ? VMPT_FRAME_KNOWN
+                          : facts.state == PageFacts::State::Absent
+                              ? VMPT_FRAME_ABSENT
+                              : VMPT_FRAME_NO_PAGE));
+  }
+};
+
+/// \p count frames from \p frame on. All up to the next one that has a struct
+/// page are alike, and may be more than can be counted.
+void fillFrames(PageSession &pages, uint64_t frame, size_t count,
+                const FrameArrays &arrays) {
+  const auto sections = pages.flags().map().sections();
+  for (size_t i = 0; i < count;) {
+    const PageFacts facts = pages.look(frame + i);
+    size_t alike = 1;
+    if (facts.state == PageFacts::State::NoPage) {
+      const auto *next =
+          llvm::partition_point(sections, [&](const MemorySection &section) {
+            return section.firstFrame <= frame + i;
+          });
+      alike = count - i;
+      if (next != sections.end())
+        alike = std::min<uint64_t>(alike, next->firstFrame - (frame + i));
+      // One that is in a section and has none all the same.
+      if (next != sections.begin() && frame + i < std::prev(next)->endFrame())
+        alike = 1;
+    }
+    arrays.fill(i, alike, pages.flags(), facts);
+    i += alike;
+  }
+}
 
 using Write = llvm::function_ref<llvm::Error(Session &, Document &)>;
 using WriteKernel =
@@ -169,19 +219,7 @@ int vmpt_page_flags(vmpt_dump *dump, uint64_t frame, size_t count,
     auto pages = PageSession::create(question.session());
     if (!pages)
       return question.session().withFileName(pages.takeError());
-    PageFlags &all = (*pages)->flags();
-    for (size_t i = 0; i < count; ++i) {
-      const PageFacts facts = (*pages)->look(frame + i);
-      if (flags)
-        flags[i] = all.flags(facts);
-      if (counts)
-        counts[i] = all.count(facts);
-      if (states)
-        states[i] = facts.state == PageFacts::State::Known ? VMPT_FRAME_KNOWN
-                    : facts.state == PageFacts::State::Absent
-                        ? VMPT_FRAME_ABSENT
-                        : VMPT_FRAME_NO_PAGE;
-    }
+    fillFrames(**pages, frame, count, {flags, counts, states});
     (*pages)->reportAbsentPages();
     return question.status();
   });

@@ -116,6 +116,15 @@ def check_zoom(tap, page, name):
         browser.key(key)
     page.settle()
     tap.report(None if page.extent()[1] < whole / 3 else f"{page.extent()}", f"{name}: so do keys")
+    for keys in (("Home", "n"), ("Home", "p"), ["Home"] + ["+"] * 12):
+        for key in keys:
+            browser.key(key)
+        page.settle()
+        tap.report(None if page.extent()[1] < whole and "nothing is mapped here" not in page.text("legend") else
+                   f"{page.extent()}: {page.text('legend')}", f"{name}: {keys[1]} leads to what is mapped")
+    browser.key("Enter")
+    page.settle()
+    tap.report(None if "physical" in page.text("detail") else page.text("detail"), f"{name}: Enter tells what is there")
 
 
 def walk_problem(page, vmpt, dump, address):

@@ -5,13 +5,16 @@ Harmed guests are folders with planted.json in $VMPT_CRASHES, else in
 ../shared/crashes beside the source root. Each defect has to be found where it
 was planted, by a rule that fits; the kernel's own count of W+X pages (and of
 non-UXN pages) has to be ours. Clean guests there, and those of ../shared/truth,
-have no finding above `info`.
+have no finding above `info`, whole or cut off.
 
 Usage: audit.py VMPT SOURCE_ROOT [WORD...]     (prints TAP; WORDs choose cases)
 """
 import json
+import os
 import re
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
@@ -150,6 +153,23 @@ def check_fail_on(tap, vmpt, dump, name, has_findings):
     tap.report(None if ok else f"exit status {result.returncode}, not {wanted}", f"{name}: --fail-on")
 
 
+def check_cut(tap, vmpt, dump, types, case, name):
+    """What is cut off is named; it does not make what is left look harmed."""
+    with open(dump, "rb") as whole, tempfile.NamedTemporaryFile(suffix=".elf") as cut:
+        if whole.read(4) != b"\x7fELF":
+            return
+        whole.seek(0)
+        shutil.copyfileobj(whole, cut, 1 << 20)
+        cut.truncate(os.path.getsize(dump) * 97 // 100)
+        cut.flush()
+        result = run(vmpt, "audit", cut.name, *types, "--format", "json")
+        if result.returncode == 2:
+            return  # Too much is gone.
+        problems = list(problems_of_clean(json.loads(result.stdout), case / "kernel.txt"))
+        tap.report("\n".join(problems[:3]) or (None if result.returncode == 1 else f"exit status {result.returncode}"),
+                   f"{case.name} {name}: clean, and cut off")
+
+
 def main():
     vmpt, source, words = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
     tap = Tap()
@@ -176,6 +196,7 @@ def main():
             answer, problem = audit(vmpt, dump, *(types or []))
             problems = [problem] if problem else [*problems_of_clean(answer, case / "kernel.txt")]
             tap.report("\n".join(problems) or None, f"{case.name} {name}: clean" + (f" ({why})" if why else ""))
+            check_cut(tap, vmpt, dump, types or [], case, name)
     tap.end()
 
 

@@ -1,4 +1,5 @@
 """The Python module on the bundled dumps, against the kernel's text and the program."""
+import ctypes
 import os
 import threading
 import warnings
@@ -135,6 +136,19 @@ def test_frames(one):
         assert len(flags) == len(counts) == len(states) == 256
         page = dump.page(0x1000)
         assert page["pfn"] == 0x1000 if "pfn" in page else page["frame"] == 0x1000
+
+
+def test_frames_behind_all_memory_cost_nothing(one):
+    with vmpt.open(one.dump) as dump:
+        flags, counts, states = dump.page_flags(2**52, 100000)
+        assert len(set(flags)) == 1 and not any(counts) and not any(states)
+        flags, counts, states = dump.page_flags(0, 100000)
+        assert [list(part) for part in zip(flags, counts, states)][::977] == [
+            [part[0] for part in dump.page_flags(frame, 1)] for frame in range(0, 100000, 977)]
+    library, handle = ctypes.CDLL("libvmpt.so.0"), ctypes.c_void_p()
+    assert library.vmpt_open(os.fsencode(one.dump), None, ctypes.byref(handle), None) == 0
+    assert library.vmpt_page_flags(handle, ctypes.c_uint64(0), ctypes.c_size_t(2**64 - 1), None, None, None, None) in (0, 1)
+    library.vmpt_close(ctypes.byref(handle))
 
 
 def test_what_is_absent_is_an_error_with_its_reason(one):

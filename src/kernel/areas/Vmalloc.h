@@ -57,6 +57,9 @@ struct VmallocList {
   bool lacksLazyAreas = false;
   /// What was lost and why, a sentence each.
   std::vector<std::string> problems;
+
+  /// No area that is in use is lost.
+  bool isWhole() const { return problems.size() <= size_t(lacksLazyAreas); }
 };
 
 /// Fails if there is no list to begin with.

@@ -51,9 +51,11 @@ class Axis {
     this.app.changed();
     this.draw();
   }
-  zoom(factor, around = this.focus) {
+  /** Around a place; else into what is mapped, not into the hole that happens to be in the middle. */
+  zoom(factor, around = null) {
     const size = Math.min(Math.max(this.size * factor, 1), this.space.size);
-    this.show(around - (around - this.from) * (size / this.size), size);
+    if (around === null) this.show((factor < 1 ? Math.floor(this.usedFocus()) + 0.5 : this.focus) - size / 2, size);
+    else this.show(around - (around - this.from) * (size / this.size), size);
   }
   pan(pages) {
     this.show(this.from + pages, this.size);
@@ -71,6 +73,11 @@ class Axis {
   }
   /** To the next (or previous) part that is mapped, after a hole. */
   jump(direction) {
+    if (this.size === this.space.size) {
+      const {parts} = this.fold ??= new Fold(this.space), part = parts[direction > 0 ? 0 : parts.length - 1], size = part.to - part.from;
+      this.show(part.from - size * 0.05, size * 1.1);
+      return;
+    }
     const grain = this.size / 200;
     let gapSince = null, target = null;
     if (direction > 0) {

@@ -6,7 +6,7 @@ const palette = {
   vermilion: "#d55e00", purple: "#cc79a7", grey: "#8c8c8c", dark: "#5b5b66", pale: "#b9c4cf",
   brown: "#8a5a2b", navy: "#2f4b8f", teal: "#3fb8af", rose: "#e7969c",
 };
-const series = ["blue", "orange", "green", "purple", "sky", "vermilion", "yellow", "brown", "teal", "navy", "rose", "grey"]
+const series = ["blue", "orange", "green", "purple", "sky", "vermilion", "yellow", "brown", "teal", "navy", "rose"]
   .map((name) => palette[name]);
 
 const unknownClass = {key: "unknown", label: "not in the dump", colour: palette.dark};

@@ -244,6 +244,19 @@ TEST_F(AuditTest, WithoutAreasNothingIsStrayAndThatIsSaid) {
             "not_judged: vmalloc areas are not known: no symbol\n");
 }
 
+TEST_F(AuditTest, APageThatMayBeInAnAreaThatIsLostIsNotStray) {
+  const VirtAddr at = Machine::vmalloc + 0x10000;
+  machine.tables().map(at, Machine::ram + 0x5000, Machine::kernelData, 3);
+  machine.tables().map(at + 0x1000, Machine::ram + 0x6000, Machine::kernelText,
+                       3);
+  machine.scene().areasProblem = "the list breaks off";
+  EXPECT_EQ(machine.audit(), "");
+  EXPECT_EQ(machine.gapOf(AuditRule::KernelExecutableData),
+            "partial: the list breaks off\n");
+  EXPECT_EQ(machine.gapOf(AuditRule::StrayEntry),
+            "partial: the list breaks off\n");
+}
+
 TEST_F(AuditTest, ATableIsMappedOutsideTheDirectMap) {
   machine.tables().map(page, machine.tables().root(), Machine::kernelData, 3);
   EXPECT_EQ(machine.audit(), finding("table-writable-alias", page));
