@@ -152,8 +152,11 @@ void complete(const RootQuery &query, KernelImage &image) {
   if (!array)
     return computeMarkers(query, image);
   takeMarkerArray(std::move(*array), image);
-  image.dumper->wordsLevel = hasDumperText(memory, "%9lu%c %s", image);
-  image.dumper->wordsDomain = hasDumperText(memory, "KERNEL ", image);
+  // Each text may be damaged: without the older one, too, it is the newer.
+  image.dumper->wordsLevel = hasDumperText(memory, "%9lu%c %s", image) ||
+                             !hasDumperText(memory, "%9lu%c", image);
+  image.dumper->wordsDomain = hasDumperText(memory, "KERNEL ", image) ||
+                              hasDumperText(memory, "VECTORS", image);
 }
 
 /// TASK_SIZE

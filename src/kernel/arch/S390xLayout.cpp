@@ -125,8 +125,11 @@ std::optional<MarkerArray> findS390xMarkers(const AddressSpace &memory,
   const AddressSpace scanned(memory.physical().forScanning(), memory.mode(),
                              memory.root(), memory.order());
   // Its names are in every kernel that has it, and its code in no other.
-  if (findBytes(memory, image, llvm::StringRef("Amode31 Area\0", 13), 1)
-          .empty())
+  // One of them may be damaged.
+  const auto lacks = [&](llvm::StringRef name) {
+    return findBytes(memory, image, name.str() + '\0', 1).empty();
+  };
+  if (lacks("Amode31 Area") && lacks("Real Memory Copy Area"))
     return std::nullopt;
   for (const MappedRun &run : image)
     if (run.rights.writable)

@@ -55,14 +55,17 @@ private:
     size_t tried = 0;
     llvm::StringRef first;
     for (const RegionMarker &marker : image_.arch->regionMarkers) {
-      if (marker.name.size() < leastBytes || tried++ == mostNames)
+      // s390x adds that word when it prints the name.
+      llvm::StringRef name = marker.name;
+      name.consume_back(" Start");
+      if (name.size() < leastBytes || ++tried > mostNames)
         continue;
-      if (!has(marker.name.str() + '\0'))
+      if (!has(name.str() + '\0'))
         continue;
       if (!first.empty())
-        return "'" + first.str() + "' and '" + marker.name.str() +
+        return "'" + first.str() + "' and '" + name.str() +
                "' are among its strings";
-      first = marker.name;
+      first = name;
     }
     return std::nullopt;
   }

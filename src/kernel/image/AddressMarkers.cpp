@@ -59,6 +59,23 @@ std::optional<MarkerArray> readArray(const AddressSpace &memory, VirtAddr at,
   return breakOff("it has no end");
 }
 
+/// Is there an entry before the first one? Names differ between versions, and
+/// what was the first in one is in the middle in another. Starts ascend, and
+/// what else lies there is seldom the start of a page.
+bool hasEntryBefore(const AddressSpace &memory, const MarkerArray &array,
+                    const MarkerArrayShape &shape) {
+  constexpr uint64_t pageBytes = 4096;
+  llvm::Expected<uint64_t> start =
+      readWord(memory, array.address - shape.wordsPerEntry * shape.wordBytes,
+               shape.wordBytes);
+  if (!start) {
+    llvm::consumeError(start.takeError());
+    return false;
+  }
+  return shape.lowestStart && *start >= shape.lowestStart &&
+         *start <= array.markers.front().start && *start % pageBytes == 0;
+}
+
 /// The array whose first name \p pointer leads to.
 std::optional<MarkerArray> readArrayAround(const AddressSpace &memory,
                                            VirtAddr pointer,
@@ -72,7 +89,14 @@ std::optional<MarkerArray> readArrayAround(const AddressSpace &memory,
       return std::nullopt;
     }
   }
-  return readArray(memory, start, shape, broken);
+  std::optional<MarkerArray> array = readArray(memory, start, shape, broken);
+  if (!array || !hasEntryBefore(memory, *array, shape))
+    return array;
+  if (broken.empty())
+    broken = "address_markers[] begins before '" +
+             escapeName(array->markers.front().name) + "' at " + hex(start) +
+             ", with a name that is not known";
+  return std::nullopt;
 }
 
 /// The array whose first name is one of the strings at \p names.

@@ -170,6 +170,27 @@ TEST(Arm64Kernel, TheMarkersAreTheKernelsOwnArray) {
   EXPECT_EQ(kernel.markers[2].name, "Modules start");
 }
 
+// "Modules start" was the first name up to 5.3.
+TEST(Arm64Kernel, TheMiddleOfAnArrayIsNoArray) {
+  TestKernel test(arm64::granule4K48);
+  test.setInfo(voffset + t1sz(48));
+  const auto write = [&](const char *first) {
+    writeMarkers(test, dataOffset, dataOffset + 0x1000,
+                 {{0xffff000000000000, first},
+                  {0xffff800000000000, "Linear Mapping end"},
+                  {0xffff800000000000, "Modules start"},
+                  {0xffff800008000000, "Modules end"}});
+  };
+  write("Linear Mapping start");
+  EXPECT_EQ(valueOf(test.find()).markers.size(), 4u);
+  write("Xinear Mapping start");
+  KernelImage kernel = valueOf(test.find());
+  EXPECT_FALSE(kernel.dumper);
+  EXPECT_NE(kernel.markerFault.find("begins before 'Modules start'"),
+            std::string::npos)
+      << kernel.markerFault;
+}
+
 TEST(Arm64Kernel, WithoutTheArrayTheEvidenceSaysSo) {
   TestKernel test(arm64::granule4K48);
   test.setInfo(voffset + t1sz(48) +

@@ -77,6 +77,14 @@ TEST_P(EveryArmMode, ItsOwnMarkersAndFormatStringsAreRead) {
   ASSERT_TRUE(kernel.dumper);
   EXPECT_EQ(kernel.dumper->wordsLevel, true);
   EXPECT_EQ(kernel.dumper->wordsDomain, false);
+  // One of the texts is enough.
+  built.addString(0x3000, "%9lu%c Xs");
+  built.addString(0x3010, "VECTORS");
+  kernel = valueOf(built.find());
+  EXPECT_EQ(kernel.dumper->wordsLevel, true);
+  EXPECT_EQ(kernel.dumper->wordsDomain, true);
+  built.addString(0x3000, "%9lu%c");
+  EXPECT_EQ(valueOf(built.find()).dumper->wordsLevel, false);
 }
 
 /// The linear map ends at 3 MiB: high_memory + 8 MiB, rounded down to 8 MiB.
