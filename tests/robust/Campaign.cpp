@@ -175,7 +175,11 @@ void Campaign::runWhole(Specimen &specimen, Random &random, uint64_t index) {
       specimens_.begin())];
   if (kernel.status == 0 && kernel.text != text) {
     ++shared_->otherText[part];
-    if (options_.index)
+    if (!result.mayChangeListing)
+      fail(specimen, index,
+           "exit status 0 and another listing, by damage to " +
+               getPartName(result.part).str() + ": " + result.damage);
+    else if (options_.index)
       std::printf("another listing, exit status 0: %s\n",
                   result.damage.c_str());
   }
@@ -183,7 +187,6 @@ void Campaign::runWhole(Specimen &specimen, Random &random, uint64_t index) {
     for (const CommandResult &command : result.commands)
       std::printf("%s: exit status %d; %s\n", command.command.c_str(),
                   command.status, result.damage.c_str());
-  (void)index;
 }
 
 void Campaign::runMutant(uint64_t index) {

@@ -97,8 +97,8 @@ std::string mutate(DumpFile &file, const Target &target,
   return what + (" " + hex(target.offset)) + "+" + hex(target.size);
 }
 
-std::string mutateFile(DumpFile &file, llvm::ArrayRef<Target> pages,
-                       Random &random) {
+FileDamage mutateFile(DumpFile &file, llvm::ArrayRef<Target> pages,
+                      Random &random) {
   const uint64_t size = file.size();
   const uint64_t at = random.below(size), length = 1 + random.below(8192);
   auto copyOf = [&](uint64_t offset, uint64_t count) {
@@ -114,19 +114,20 @@ std::string mutateFile(DumpFile &file, llvm::ArrayRef<Target> pages,
     const bool isSwap = random.below(2);
     if (isSwap)
       file.write(b.offset, first);
-    return (isSwap ? "swap pages " : "double page ") + hex(a.offset) + " " +
-           hex(b.offset);
+    return {(isSwap ? "swap pages " : "double page ") + hex(a.offset) + " " +
+                hex(b.offset),
+            true};
   }
   switch (random.below(3)) {
   case 0:
     file.truncate(at);
-    return "truncate at " + hex(at);
+    return {"truncate at " + hex(at), false};
   case 1:
     file.write(at, copyOf(std::min(at + length, size - 1), size));
-    return "cut out " + hex(at) + "+" + hex(length);
+    return {"cut out " + hex(at) + "+" + hex(length), true};
   default:
     file.write(std::min(at + length, size - 1), copyOf(at, size));
-    return "double " + hex(at) + "+" + hex(length);
+    return {"double " + hex(at) + "+" + hex(length), true};
   }
 }
 

@@ -32,8 +32,14 @@ struct Target {
 std::string mutate(DumpFile &file, const Target &target,
                    llvm::ArrayRef<Target> donors, Random &random);
 
+struct FileDamage {
+  std::string what;
+  /// What lies in memory is another, and not only less.
+  bool movesData = false;
+};
+
 /// Damages whole pages or the file: swaps, doubles, cuts, moves.
-std::string mutateFile(DumpFile &file, llvm::ArrayRef<Target> pages,
-                       Random &random);
+FileDamage mutateFile(DumpFile &file, llvm::ArrayRef<Target> pages,
+                      Random &random);
 
 } // namespace vmpt::robust

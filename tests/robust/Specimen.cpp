@@ -91,8 +91,91 @@ llvm::Error Specimen::trace() {
       }
   for (uint64_t at = 0; at + 4 <= std::min<uint64_t>(firstPage, 16384); at += 4)
     targets_[unsigned(Part::Header)].push_back({at, 4});
+  findPlaces();
+  findLabels();
   traceTasks();
   return llvm::Error::success();
+}
+
+/// The program headers of an ELF file, with the numbers that lead to them; of
+/// a stream, whatever is no page.
+void Specimen::findPlaces() {
+  llvm::ArrayRef<uint8_t> bytes = file_->pristine();
+  constexpr uint64_t headerBytes = 64;
+  if (bytes.size() >= headerBytes && bytes[0] == 0x7f && bytes[1] == 'E') {
+    const bool isWide = bytes[4] == 2;
+    const ByteOrder order = bytes[5] == 1 ? ByteOrder::little : ByteOrder::big;
+    const uint64_t start = isWide ? loadUnaligned<uint64_t>(&bytes[32], order)
+                                  : loadUnaligned<uint32_t>(&bytes[28], order);
+    const uint64_t each =
+        loadUnaligned<uint16_t>(&bytes[isWide ? 54 : 42], order);
+    const uint64_t count =
+        loadUnaligned<uint16_t>(&bytes[isWide ? 56 : 44], order);
+    places_ = {{start, each * count},
+               isWide ? Target{32, 8} : Target{28, 4},
+               {isWide ? 54u : 42u, 4}};
+    return;
+  }
+  uint64_t at = 0;
+  llvm::sort(pages_, [](const Target &a, const Target &b) {
+    return a.offset < b.offset;
+  });
+  for (const Target &page : pages_) {
+    if (page.offset > at)
+      places_.push_back({at, page.offset - at});
+    at = std::max(at, page.offset + page.size);
+  }
+}
+
+/// Words of the array that are starts, or lead to names, and these names.
+void Specimen::findLabels() {
+  if (!image_->dumper)
+    return;
+  const AddressSpace memory = image_->addressSpace(session_->memory());
+  const unsigned word = image_->wordBytes();
+  constexpr unsigned mostWords = 5; // of an entry
+  const auto add = [&](VirtAddr at, uint64_t size) {
+    llvm::Expected<PhysAddr> physical = memory.translate(at);
+    if (!physical)
+      return llvm::consumeError(physical.takeError());
+    if (auto offset = offsetOf(*physical))
+      labels_.push_back({*offset, size});
+  };
+  const std::vector<AddressMarker> &markers = image_->markers;
+  for (size_t i = 0; i < mostWords * (markers.size() + 1); ++i) {
+    const VirtAddr at = image_->dumper->markerArray + i * word;
+    std::vector<uint8_t> raw(word);
+    if (llvm::Error error = memory.read(at, raw)) {
+      llvm::consumeError(std::move(error));
+      break;
+    }
+    const uint64_t value =
+        word == 8 ? loadUnaligned<uint64_t>(raw.data(), image_->order())
+                  : loadUnaligned<uint32_t>(raw.data(), image_->order());
+    llvm::Expected<std::string> name = memory.readString(VirtAddr(value), 64);
+    const bool isName =
+        name && llvm::any_of(markers, [&](const AddressMarker &marker) {
+          return name->size() > 3 && marker.name.starts_with(*name) &&
+                 *name != markers.front().name;
+        });
+    if (isName)
+      add(VirtAddr(value), name->size() + 1);
+    if (isName || llvm::any_of(markers, [&](const AddressMarker &marker) {
+          return marker.start == value || marker.maxLines == value;
+        }))
+      add(at, word);
+    llvm::consumeError(name.takeError());
+  }
+}
+
+bool Specimen::mayChangeListing(const Target &target) const {
+  const auto overlaps = [&](const Target &other) {
+    return target.offset < other.offset + other.size &&
+           other.offset < target.offset + target.size;
+  };
+  return findTable(target.offset) ||
+         findTable(target.offset + target.size - 1) ||
+         llvm::any_of(places_, overlaps) || llvm::any_of(labels_, overlaps);
 }
 
 std::optional<uint64_t> Specimen::offsetOf(PhysAddr at) const {
@@ -121,14 +204,12 @@ void Specimen::findTables() {
   constexpr size_t maxBases = 16, maxEntries = 1 << 21;
   std::map<uint64_t, KnownTable> tables;
   size_t left = maxEntries;
-  auto visit = [&](const TreeEntry &entry) {
-    auto [at, isNew] = tables.try_emplace(entry.table.value);
+  const auto add = [&](PhysAddr address, unsigned level, VirtAddr base) {
+    auto [at, isNew] = tables.try_emplace(address.value);
     KnownTable &table = at->second;
-    const VirtAddr base =
-        entry.first - (uint64_t(entry.index) << mode.levels[entry.level].shift);
     if (isNew)
-      table.level = entry.level;
-    else if (table.level != entry.level)
+      table.level = level;
+    else if (table.level != level)
       table.isAmbiguous = true;
     if (table.bases.empty() || table.bases.back() != base)
       table.bases.push_back(base);
@@ -136,6 +217,14 @@ void Specimen::findTables() {
       table.isAmbiguous = true;
       table.bases.resize(1);
     }
+  };
+  auto visit = [&](const TreeEntry &entry) {
+    add(entry.table, entry.level,
+        entry.first -
+            (uint64_t(entry.index) << mode.levels[entry.level].shift));
+    // Which may have no entry in use.
+    if (entry.decoded.isTable() && entry.level < mode.lastLevel())
+      add(entry.decoded.address, entry.level + 1, entry.first);
     return --left != 0;
   };
   (void)visitTables(session_->memory(), mode, image_->root, mode.levelCount,

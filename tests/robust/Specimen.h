@@ -59,6 +59,12 @@ public:
   const KnownTable *findTable(uint64_t offset) const;
   llvm::ArrayRef<KnownTable> tables() const { return tables_; }
   llvm::ArrayRef<Target> pages() const { return pages_; }
+  /// May `kernel` rightly print something else, with exit status 0, where
+  /// these bytes are others? An entry of a table, what says where memory lies,
+  /// and what the kernel itself takes for a header: an entry of
+  /// address_markers[] and its name, but for the first name, by which the array
+  /// is found.
+  bool mayChangeListing(const Target &target) const;
   const KnownObject *findObject(Part part, uint64_t offset) const;
   /// Processes with areas: their mm.
   llvm::ArrayRef<VirtAddr> processes() const { return processes_; }
@@ -69,6 +75,8 @@ private:
   void traceTasks();
   void traceAreas(const TaskList &list);
   void findTables();
+  void findPlaces();
+  void findLabels();
   void addObject(Part part, VirtAddr address, llvm::StringRef type);
   void addReads(Part part, const class TraceMemory &trace);
   std::optional<uint64_t> offsetOf(PhysAddr at) const;
@@ -82,6 +90,8 @@ private:
   std::vector<KnownTable> tables_; ///< Ascending by offset.
   std::vector<KnownObject> tasks_, areas_;
   std::vector<Target> pages_;
+  std::vector<Target> places_; ///< Where the file says where memory lies.
+  std::vector<Target> labels_; ///< Of address_markers[].
   std::vector<VirtAddr> processes_;
 };
 

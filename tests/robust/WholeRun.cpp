@@ -103,14 +103,19 @@ WholeResult runDamaged(Specimen &specimen, Random &random) {
     if (!random.below(4)) {
       const Target anywhere = {random.below(file.size() - 8), 8};
       result.damage = mutate(file, anywhere, {}, random) + ", ";
+      result.mayChangeListing = specimen.mayChangeListing(anywhere);
     }
     // Last: the file may end earlier then.
-    result.damage += mutateFile(file, specimen.pages(), random);
+    const FileDamage damage = mutateFile(file, specimen.pages(), random);
+    result.damage += damage.what;
+    result.mayChangeListing |= damage.movesData;
   } else {
     const uint64_t count = random.below(4) ? 1 : 2 + random.below(3);
-    for (uint64_t i = 0; i < count; ++i)
-      result.damage +=
-          (i ? ", " : "") + mutate(file, random.pick(targets), targets, random);
+    for (uint64_t i = 0; i < count; ++i) {
+      const Target &target = random.pick(targets);
+      result.damage += (i ? ", " : "") + mutate(file, target, targets, random);
+      result.mayChangeListing |= specimen.mayChangeListing(target);
+    }
   }
   result.commands.push_back(runKernelCommand(specimen));
   result.commands.push_back(runAnyCommand(specimen, random));

@@ -18,6 +18,8 @@ CommandResult runKernelCommand(Specimen &specimen);
 struct WholeResult {
   Part part = Part::Anything;
   std::string damage;
+  /// The listing is rightly another one: see Specimen::mayChangeListing().
+  bool mayChangeListing = false;
   std::vector<CommandResult> commands; ///< The first is `kernel`.
 };
 
