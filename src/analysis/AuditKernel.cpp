@@ -180,9 +180,12 @@ bool KernelVisitor::mayHoldCode(const TableEntry &entry, PhysAddr first,
                                 std::optional<Region> region) const {
   const bool writable = isWritable(entry.denied);
   const VirtAddr last = entry.at + (spanOf(entry) - 1);
-  const CodePart *part = scene_.partIn(entry.at, last);
-  if (part && part->kind == CodePart::Text)
-    return true;
+  const CodePart *part = scene_.partIn(entry.at, last),
+                 *begins = scene_.partIn(entry.at, entry.at);
+  // Text may end in a large page, and read-only data begin.
+  for (const CodePart *of : {part, begins})
+    if (of && of->kind == CodePart::Text)
+      return true;
   if (!region)
     return false;
   switch (*region) {

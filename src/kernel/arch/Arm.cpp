@@ -197,6 +197,8 @@ constexpr RegionMarker regionMarkers[] = {
     {"Kernel Mapping", Region::DirectMap},
     {"vmalloc() Area", Region::Vmalloc},
     {"Fixmap Area", Region::Fixmap},
+    // Where exceptions enter.
+    {"Vectors", Region::CpuEntryArea},
 };
 
 /// linux v6.12 arch/arm/include/asm/pgtable-3level.h L_PTE_SPECIAL,

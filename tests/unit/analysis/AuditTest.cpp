@@ -93,6 +93,17 @@ TEST_F(AuditTest, WithRodataOffThatIsInfo) {
             std::string::npos);
 }
 
+/// Sections of 32-bit Arm are not split.
+TEST_F(AuditTest, TextMayEndInAPageOfReadOnlyData) {
+  machine.tables().map(Machine::rodata, machine.built.physical + 0x10000,
+                       Machine::kernelText, 3);
+  EXPECT_EQ(machine.audit(),
+            finding("kernel-executable-data", Machine::rodata));
+  machine.scene().parts[0].last = Machine::rodata + 0x7ff;
+  machine.scene().parts[1].first = Machine::rodata + 0x800;
+  EXPECT_EQ(machine.audit(), "");
+}
+
 TEST_F(AuditTest, PartsOfModulesAreProtectedToo) {
   const VirtAddr text = Machine::modules, data = Machine::modules + 0x1000;
   machine.tables().map(text, Machine::ram + 0x8000, 0x163, 3);
