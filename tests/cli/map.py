@@ -191,9 +191,9 @@ def check_options(tap, vmpt, dump, folder):
     run(vmpt, "map", dump, "-o", out, "--force")
     result = run(vmpt, "map", dump, "-o", "-")
     tap.report(None if result.stdout == out.read_bytes() else "another page", "map -o -: the same page")
-    page = Scripts(run(vmpt, "map", dump, "-j", "1", "--arch", "x86_64", "--force-vmlinux", "-o", "-").stdout.decode())
+    page = Scripts(run(vmpt, "map", dump, "-j", "1", "--arch", "x86_64", "--force", "-o", "-").stdout.decode())
     given = json.loads(page.parts["data"])["options"]
-    wanted = [{"name": "--arch", "value": "x86_64"}, {"name": "--force-vmlinux", "value": None}]
+    wanted = [{"name": "--arch", "value": "x86_64"}, {"name": "--force", "value": None}]
     tap.report(None if given == wanted else f"{given}", "the page keeps the options that its commands need")
     result = run(vmpt, "map", __file__, "-o", folder / "none.html")
     tap.report(None if result.returncode == 2 and not (folder / "none.html").exists() else f"{result}", "map of what is no dump")
