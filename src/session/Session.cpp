@@ -217,25 +217,30 @@ llvm::Error Session::judgeArch() {
   return llvm::Error::success();
 }
 
-/// In the modes of the architecture, or of all. Where the container is silent,
-/// a kernel in its memory may name it, which is quicker than to try them all.
-TopTables Session::findTopTables() {
+/// In the modes of the architecture, or of all. A kernel in the memory names
+/// it, which is quicker than to try them all, and its own root.
+TopTables Session::findTopTables(bool asksKernel) {
   std::optional<Arch> arch = request_.kernel.arch;
   if (!arch)
     arch = dump_.machine.arch;
-  if (!arch) {
+  std::vector<PhysAddr> known;
+  if (asksKernel) {
     Diagnostics silent = diagnostics_->makeSilent();
     llvm::Expected<KernelImage> kernel =
         vmpt::findKernel(dump_, memory(), {}, silent);
-    if (kernel && kernel->rootDoubt.empty())
-      arch = kernel->arch->arch;
+    if (kernel && kernel->rootDoubt.empty()) {
+      arch = request_.kernel.arch.value_or(kernel->arch->arch);
+      known.push_back(kernel->root);
+      for (const FoundKernel &other : kernel->kernels)
+        known.push_back(other.root);
+    }
     llvm::consumeError(kernel.takeError());
   }
   std::vector<const PagingMode *> modes;
   for (Arch one : allArchs)
     if (!arch || *arch == one)
       llvm::append_range(modes, getModes(one));
-  return vmpt::findTopTables(memory(), modes, *diagnostics_);
+  return vmpt::findTopTables(memory(), modes, *diagnostics_, known);
 }
 
 llvm::Error Session::findKernelBy(PhysAddr root) {
@@ -245,7 +250,7 @@ llvm::Error Session::findKernelBy(PhysAddr root) {
   llvm::Error failure = known.takeError();
   if (!request_.kernel.given().empty())
     return failure;
-  const TopTables found = findTopTables();
+  const TopTables found = findTopTables(/*asksKernel=*/false);
   const auto named = llvm::find_if(
       found.tables, [&](const TopTable &table) { return table.root == root; });
   if (named == found.tables.end())

@@ -83,8 +83,9 @@ public:
   /// Contradicts --arch what the kernel is, or, where none is found, what the
   /// container says? An error, or with --force a gap.
   llvm::Error judgeArch();
-  /// Top tables in all of memory; no kernel is needed.
-  TopTables findTopTables();
+  /// Top tables in all of memory; no kernel is needed, but one that is found
+  /// tells more of them.
+  TopTables findTopTables(bool asksKernel = true);
   /// What was tried where image() failed.
   const Evidence &tried() const { return tried_; }
 

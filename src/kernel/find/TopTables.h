@@ -22,8 +22,9 @@ enum class TopTableKind : uint8_t {
   UserTable, ///< The table that user code of a process runs on (x86 PTI).
   User,      ///< Maps a process alone: arm64's TTBR0, s390x, ....
   Identity,  ///< Maps itself where it is: firmware, early boot, kexec.
+  Ended, ///< Maps the kernel alone, and is not its own: a process has ended.
 };
-/// "kernel", "process", "user-table", "user", "identity"
+/// "kernel", "process", "user-table", "user", "identity", "ended"
 llvm::StringRef getTopTableName(TopTableKind kind);
 
 struct TopTable {
@@ -47,9 +48,12 @@ struct TopTables {
 
 /// Looks at each page of memory once, in \p modes; all must outlive the result.
 /// Tables that candidates lead to are looked at once for each mode and level,
-/// so time and memory are bounded by the pages that there are.
+/// so time and memory are bounded by the pages that there are. Of tables that
+/// map the kernel alone, those are its own that are among \p known, else those
+/// that lie in its image; where neither is told, all.
 TopTables findTopTables(const PhysicalMemory &memory,
                         llvm::ArrayRef<const PagingMode *> modes,
-                        Diagnostics &diagnostics);
+                        Diagnostics &diagnostics,
+                        llvm::ArrayRef<PhysAddr> known = {});
 
 } // namespace vmpt

@@ -73,6 +73,48 @@ TEST_F(TopTablesTest, FindsTheKernelsAndThoseThatShareIt) {
   EXPECT_FALSE(found.isCut);
 }
 
+class EndedProcesses : public TopTablesTest {
+protected:
+  EndedProcesses() {
+    memory.addZeros(PhysAddr(ramStart), ramPages * page);
+    mapAll(kernel, direct, kernel.leafBits(3));
+  }
+  /// The kernel's own table lies in its image, which is mapped here, too.
+  void mapImage() {
+    kernel.mapRange(VirtAddr(0xffffffff81000000), PhysAddr(0x110000),
+                    kernel.leafBits(3), 3, 2);
+  }
+  /// The kernel's half, and no process any more.
+  void addEnded(PhysAddr at) {
+    std::vector<uint8_t> upper(page / 2);
+    EXPECT_FALSE(memory.tryRead(kernel.root() + page / 2, upper));
+    memory.write(at + page / 2, upper);
+  }
+  PageTableBuilder kernel{memory, x86_64::fourLevel, PhysAddr(0x110000)};
+};
+
+TEST_F(EndedProcesses, AreToldFromTheKernelByItsImage) {
+  mapImage();
+  addEnded(PhysAddr(0x180000));
+  addEnded(PhysAddr(0x190000));
+  EXPECT_EQ(text(find(getModes(Arch::X86_64))),
+            "0x110000 kernel 3\n0x180000 ended 3\n0x190000 ended 3\n");
+}
+
+TEST_F(EndedProcesses, OrByWhatNamesTheKernel) {
+  addEnded(PhysAddr(0x180000));
+  Diagnostics silent;
+  EXPECT_EQ(text(findTopTables(memory, getModes(Arch::X86_64), silent,
+                               {PhysAddr(0x110000)})),
+            "0x110000 kernel 2\n0x180000 ended 2\n");
+}
+
+TEST_F(EndedProcesses, WhereNeitherTellsEachMayBeTheKernels) {
+  addEnded(PhysAddr(0x180000));
+  EXPECT_EQ(text(find(getModes(Arch::X86_64))),
+            "0x110000 kernel 2\n0x180000 kernel 2\n");
+}
+
 TEST_F(TopTablesTest, DoesNotTakeOtherPagesForTables) {
   memory.addZeros(PhysAddr(ramStart), ramPages * page);
   // Text, numbers, and a table whose entries lead to data.
