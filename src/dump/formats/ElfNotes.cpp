@@ -2,7 +2,11 @@
 
 #include "support/Bits.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 #include <elf.h>
+#include <set>
+#include <tuple>
 
 namespace vmpt {
 
@@ -73,8 +77,47 @@ void readPrstatus(const Note &note, Dump &dump) {
   machine.cpusInOrder = false;
 }
 
-/// The n-th QEMU note belongs to the n-th NT_PRSTATUS.
-void readQemuState(const Note &note, size_t index, Dump &dump) {
+/// Is that QEMU note of \p cpu? Both have where the CPU was, and two CPUs have
+/// no stack in common.
+bool isOfCpu(const Note &note, const CpuRegisters &cpu) {
+  constexpr uint64_t rsp = 56, rip = 136;
+  auto has = [&](uint64_t offset, const char *wide, const char *narrow) {
+    const uint64_t value = note.desc.at<uint64_t>(offset);
+    return cpu.find(wide) == value || cpu.find(narrow) == uint32_t(value);
+  };
+  return has(rip, "rip", "eip") && has(rsp, "rsp", "esp");
+}
+
+/// The n-th QEMU note belongs to the n-th NT_PRSTATUS, unless either lacks one,
+/// or they have another order. Nothing: it is of a CPU that has one.
+std::optional<size_t> findCpuOf(const Note &note, size_t index,
+                                bool mayBeRepeated, const Machine &machine) {
+  const auto &cpus = machine.cpus;
+  auto isFree = [&](size_t i) {
+    return i < cpus.size() && cpus[i].system.empty();
+  };
+  if (isFree(index) && isOfCpu(note, cpus[index]))
+    return index;
+  bool isKnown = false;
+  for (size_t i = 0; i < cpus.size(); ++i) {
+    if (!isOfCpu(note, cpus[i]))
+      continue;
+    isKnown = true;
+    if (isFree(i))
+      return i;
+  }
+  if (isKnown && mayBeRepeated)
+    return std::nullopt;
+  // Where it does not say where its CPU was, nothing speaks against the order.
+  constexpr uint64_t rip = 136;
+  const bool saysNothing = isKnown || !note.desc.at<uint64_t>(rip);
+  if (isFree(index) && (saysNothing || cpus[index].general.empty()))
+    return index;
+  return cpus.size();
+}
+
+void readQemuState(const Note &note, size_t index, bool mayBeRepeated,
+                   Dump &dump) {
   constexpr uint64_t sizeWithoutTail = 432;
   if (note.desc.size() < sizeWithoutTail ||
       note.desc.at<uint32_t>(4) > note.desc.size() ||
@@ -84,11 +127,14 @@ void readQemuState(const Note &note, size_t index, Dump &dump) {
                           " bytes is shorter than version 1 or than it says");
     return;
   }
-  if (index >= dump.machine.cpus.size())
-    dump.machine.cpus.resize(index + 1);
+  const auto cpu = findCpuOf(note, index, mayBeRepeated, dump.machine);
+  if (!cpu)
+    return;
+  if (*cpu >= dump.machine.cpus.size())
+    dump.machine.cpus.resize(*cpu + 1);
   for (const QemuField &field : qemuFields)
     if (fits(field.offset, 8, note.desc.at<uint32_t>(4)))
-      dump.machine.cpus[index].system.emplace_back(
+      dump.machine.cpus[*cpu].system.emplace_back(
           field.name.str(), note.desc.at<uint64_t>(field.offset));
 }
 
@@ -156,19 +202,42 @@ void numberQemuCpus(Dump &dump) {
       cpu.number = *cpu.pid - 1;
 }
 
+/// A CPU is where it is once.
+static void dropRepeatedCpus(Dump &dump) {
+  std::vector<CpuRegisters> &cpus = dump.machine.cpus;
+  const size_t before = cpus.size();
+  std::set<std::tuple<std::optional<uint32_t>, decltype(CpuRegisters::general)>>
+      seen;
+  llvm::erase_if(cpus, [&](const CpuRegisters &cpu) {
+    const bool isUsed = llvm::any_of(
+        cpu.general, [](const auto &known) { return known.second != 0; });
+    return isUsed && !seen.insert({cpu.pid, cpu.general}).second;
+  });
+  if (cpus.size() != before)
+    dump.quirks.push_back(std::to_string(before - cpus.size()) +
+                          " CPUs are in the notes twice");
+}
+
 void interpretNotes(Dump &dump) {
-  size_t qemuNotes = 0;
   for (const Note &note : dump.notes) {
     if (note.name == "CORE" && note.type == NT_PRSTATUS)
       readPrstatus(note, dump);
     else if (note.name == "LINUX")
       readSystemNote(note, dump);
-    else if (note.name == "QEMU" && note.type == 0)
-      readQemuState(note, qemuNotes++, dump);
     else if (note.name == "VMCOREINFO" && note.type == 0)
       dump.vmcoreinfo =
           note.desc.text().take_until([](char c) { return c == '\0'; }).str();
   }
+  dropRepeatedCpus(dump);
+  auto isQemuState = [](const Note &note) {
+    return note.name == "QEMU" && note.type == 0;
+  };
+  const bool mayBeRepeated = size_t(llvm::count_if(dump.notes, isQemuState)) >
+                             dump.machine.cpus.size();
+  size_t index = 0;
+  for (const Note &note : dump.notes)
+    if (isQemuState(note))
+      readQemuState(note, index++, mayBeRepeated, dump);
 }
 
 } // namespace vmpt

@@ -108,6 +108,8 @@ constexpr RefusedFormat refusedFormats[] = {
      "dump out of it"},
     {"Salted__", 0, "encrypted with openssl; decrypt it first"},
     {"-----BEGIN PGP", 0, "encrypted with PGP; decrypt it first ('gpg -d')"},
+    {"PK\x05\x06", 0, "a zip archive with nothing in it"},
+    {"\x5d", 0, "compressed with lzma; unpack it first with 'unlzma'"},
     {"7z\xbc\xaf\x27\x1c", 0, "a 7z archive; unpack it first with '7z x'"},
     {withNul("ustar\0"), 257, "a tar archive; unpack it first with 'tar -xf'"},
     {"ustar  ", 257, "a tar archive; unpack it first with 'tar -xf'"},
@@ -164,6 +166,18 @@ bool isBzip2(Bytes file) {
          file.clip(4, 6).text() == "1AY&SY";
 }
 
+// lzma's usual properties; a dictionary of 2^n bytes; a length that is not
+// known, or can be one (lzma-file-format.txt).
+bool isLzma(Bytes file) {
+  if (file.size() < 14)
+    return false;
+  const uint64_t dictionary = file.at<uint32_t>(1),
+                 length = file.at<uint64_t>(5);
+  return dictionary >= 4096 && (dictionary & (dictionary - 1)) == 0 &&
+         (length == ~uint64_t(0) || length < uint64_t(1) << 48) &&
+         length != 0 && file.data()[13] == 0;
+}
+
 // Two bytes are little: gzip's third is the only method there is (deflate),
 // and a zlib stream goes on with a deflate block of a type that exists.
 bool matches(const RefusedFormat &format, Bytes file) {
@@ -171,6 +185,8 @@ bool matches(const RefusedFormat &format, Bytes file) {
     return false;
   if (format.magic == "BZh")
     return isBzip2(file);
+  if (format.magic == "\x5d")
+    return isLzma(file);
   if (format.magic == "\x1f\x8b")
     return file.size() > 2 && file.data()[2] == 8;
   if (format.magic == "\x38\x8d")

@@ -65,6 +65,57 @@ TEST(ElfNotes, TheirOrderIsNotThatOfTheCpus) {
   EXPECT_EQ(dump.machine.cpuNumber(1), 2u);
 }
 
+/// QEMU's notes of CPUs \p states beside NT_PRSTATUS notes of \p cpus.
+Dump readCpus(std::vector<uint8_t> cpus, std::vector<uint8_t> states) {
+  std::vector<uint8_t> bytes;
+  for (uint8_t cpu : cpus) {
+    std::vector<uint8_t> prstatus(336);
+    prstatus[32] = uint8_t(cpu + 1);
+    prstatus[112 + 16 * 8] = 0x42;              // rip
+    prstatus[112 + 19 * 8] = uint8_t(cpu << 4); // rsp
+    putNote(bytes, "CORE", 1, prstatus);
+  }
+  for (uint8_t cpu : states) {
+    std::vector<uint8_t> qemu(440);
+    qemu[4] = 440 & 0xff, qemu[5] = 440 >> 8;
+    qemu[136] = 0x42;
+    qemu[56] = uint8_t(cpu << 4);
+    qemu[416] = uint8_t(cpu); // cr3
+    putNote(bytes, "QEMU", 0, qemu);
+  }
+  Dump dump;
+  dump.machine.arch = Arch::X86_64;
+  parseNotes(Bytes(bytes), 4, dump);
+  interpretNotes(dump);
+  return dump;
+}
+
+/// "1: 1" for a CPU of that pr_pid and cr3.
+std::string textOf(const Dump &dump) {
+  std::string text;
+  for (const CpuRegisters &cpu : dump.machine.cpus) {
+    text += text.empty() ? "" : ", ";
+    text += cpu.pid ? std::to_string(*cpu.pid - 1) : "?";
+    text += ": " + (cpu.find("cr3") ? std::to_string(*cpu.find("cr3")) : "?");
+  }
+  return text;
+}
+
+TEST(ElfNotes, WhatACpuHasInBothNotesTellsWhichBelongTogether) {
+  EXPECT_EQ(textOf(readCpus({1, 2, 3}, {1, 2, 3})), "1: 1, 2: 2, 3: 3");
+  EXPECT_EQ(textOf(readCpus({3, 2, 1}, {1, 2, 3})), "3: 3, 2: 2, 1: 1");
+  EXPECT_EQ(textOf(readCpus({1, 2, 3}, {2, 3})), "1: ?, 2: 2, 3: 3");
+  EXPECT_EQ(textOf(readCpus({2, 3}, {1, 2, 3})), "2: 2, 3: 3, ?: 1");
+  EXPECT_EQ(textOf(readCpus({}, {1, 2})), "?: 1, ?: 2");
+}
+
+TEST(ElfNotes, ACpuThatIsThereTwiceIsOne) {
+  const Dump dump = readCpus({1, 2, 1, 2}, {1, 2, 1, 2});
+  EXPECT_EQ(textOf(dump), "1: 1, 2: 2");
+  EXPECT_THAT(dump.quirks,
+              ::testing::ElementsAre("2 CPUs are in the notes twice"));
+}
+
 TEST(ElfNotes, TheSizeOfPrstatusNamesTheArchitecture) {
   std::vector<uint8_t> prstatus(392), bytes;
   putNote(bytes, "CORE", 1, prstatus);

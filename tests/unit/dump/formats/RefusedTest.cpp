@@ -60,6 +60,10 @@ TEST(Refused, EveryFormatHasItsSentence) {
       {startingWith({0x50, 0x2a, 0x4d, 0x18}), "compressed with zstd"},
       {startingWith({2, 0x21, 0x4c, 0x18}), "compressed with lz4 (its old"},
       {startingWith("LZIP"), "compressed with lzip"},
+      {startingWith({0x5d, 0, 0, 0x80, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                     0xff, 0xff, 0, 0x3f}),
+       "compressed with lzma"},
+      {startingWith({'P', 'K', 5, 6}), "a zip archive with nothing"},
       {startingWith({'R', 'a', 'r', '!', 0x1a, 7, 1, 0}), "a RAR archive"},
       {startingWith("070701"), "a cpio archive"},
       {startingWith("070702"), "a cpio archive"},
@@ -96,6 +100,7 @@ TEST(Refused, RawImagesThatOnlyResembleAreNot) {
   for (const auto &file : {startingWith({0x1f, 0x8b, 9}),
                            startingWith("BZh3llo"),
                            startingWith({0x38, 0x8d, 0x07}),
+                           startingWith({0x5d, 0, 0, 0x81}),
                            startingWith({0}),
                            {}})
     EXPECT_FALSE(isRefused(Bytes(file)));
