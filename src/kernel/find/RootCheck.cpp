@@ -65,9 +65,10 @@ bool looksLikeTable(const PagingMode &mode, llvm::ArrayRef<uint64_t> entries,
 }
 
 /// Are those tables sound that these entries of a top table lead to, as far as
-/// they are there, and is one?
-bool leadsToTables(const PhysicalMemory &memory, const PagingMode &mode,
-                   llvm::ArrayRef<uint64_t> entries) {
+/// they are there? Nothing if none is.
+std::optional<bool> leadsToTables(const PhysicalMemory &memory,
+                                  const PagingMode &mode,
+                                  llvm::ArrayRef<uint64_t> entries) {
   bool isAny = false;
   for (uint64_t entry : entries) {
     const DecodedEntry decoded = mode.decode(entry, 0);
@@ -79,7 +80,7 @@ bool leadsToTables(const PhysicalMemory &memory, const PagingMode &mode,
     isAny |= next && llvm::any_of(
                          *next, [&](uint64_t e) { return !mode.isHole(e, 1); });
   }
-  return isAny;
+  return isAny ? std::optional<bool>(true) : std::nullopt;
 }
 
 RootJudgement refuted(const llvm::Twine &reason) {
@@ -116,8 +117,13 @@ RootJudgement judgeIncomplete(const PhysicalMemory &memory,
     return refuted("it does not look like a top table");
   // Most words, taken for an entry, point out of RAM. But a dump may lack
   // memory that the machine had.
-  if (isOutOfRam(memory, path.absent) && !leadsToTables(memory, mode, entries))
+  const std::optional<bool> areTables = leadsToTables(memory, mode, entries);
+  if (isOutOfRam(memory, path.absent) && !areTables.value_or(false))
     return refuted("it does not map itself");
+  // A file that was cut off has others; in one that is shifted they are where
+  // other pages are.
+  if (!memory.knowsRam() && !areTables.value_or(true))
+    return refuted("what it leads to are no tables");
   return {RootVerdict::Unconfirmed,
           "the table that maps it, " + describeAbsence(memory, path.absent),
           false};

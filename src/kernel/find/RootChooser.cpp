@@ -91,15 +91,15 @@ RootChooser::choose(const KernelArch &arch, const NamedVmcoreinfo &text) {
   Choice found = searchMemory(start, modes, *symbols);
   if (found && found->doubt.empty())
     return found;
-  Choice placed = chooseGuess(
-      start, modes,
-      guessRootsByUtsName(memory_, text.info, *symbols, diagnostics_,
-                          [&](const RootGuess &guess) {
-                            return isConfirmed(guess.root, modes, *symbols);
-                          }),
-      *symbols);
+  const std::vector<RootGuess> byName = guessRootsByUtsName(
+      memory_, text.info, *symbols, diagnostics_, [&](const RootGuess &guess) {
+        return isConfirmed(guess.root, modes, *symbols);
+      });
+  Choice placed = chooseGuess(start, modes, byName, *symbols);
   if (placed && placed->doubt.empty())
     return placed;
+  if (!guessed && !found && !placed)
+    noteShift(guesses, byName);
   return guessed ? guessed : found ? found : placed;
 }
 
@@ -153,6 +153,22 @@ bool RootChooser::isVouchedFor(const KernelCandidate &candidate,
          llvm::any_of(guessRootsByUtsName(memory_, candidate.text->info,
                                           symbols, diagnostics_, isIt),
                       isIt);
+}
+
+/// Where the kernel's name is, and where its root should be, do not agree.
+void RootChooser::noteShift(llvm::ArrayRef<RootGuess> guesses,
+                            llvm::ArrayRef<RootGuess> byName) {
+  if (memory_.knowsRam() || guesses.empty() || byName.empty())
+    return;
+  const PhysAddr said = guesses.front().root, found = byName.front().root;
+  if (said == found)
+    return;
+  const bool isBehind = found > said;
+  attempts_.addTelling(
+      "the kernel lies " + hex(isBehind ? found - said : said - found) +
+      (isBehind ? " bytes behind" : " bytes in front of") +
+      " the place that its VMCOREINFO names: the file does not begin where it "
+      "should, or has too much or too little before that (--raw-base, --map)");
 }
 
 /// What is told where nothing else leads to a root, either.

@@ -55,6 +55,8 @@ private:
   bool isConfirmed(PhysAddr root, llvm::ArrayRef<ModeChoice> modes,
                    const ImageSymbols &symbols) const;
   void noteAbsence(const RootGuess &guess);
+  void noteShift(llvm::ArrayRef<RootGuess> guesses,
+                 llvm::ArrayRef<RootGuess> byName);
 
   const Dump &dump_;
   const PhysicalMemory &memory_;
