@@ -122,9 +122,10 @@ public:
   /// the same owner, makes that one longer.
   void add(AuditFinding finding);
   void gap(AuditRule rule, AuditGap::Kind kind, const llvm::Twine &reason);
-  /// The rule does not apply, and is wanted no more.
-  void excuse(AuditRule rule, const llvm::Twine &reason) {
-    gap(rule, AuditGap::NotApplicable, reason);
+  /// The rule does not apply, or cannot be judged, and is wanted no more.
+  void leaveOut(AuditRule rule, AuditGap::Kind kind,
+                const llvm::Twine &reason) {
+    gap(rule, kind, reason);
     wanted_[size_t(rule)] = false;
   }
 

@@ -360,17 +360,26 @@ void auditUnusedRights(AuditRun &run) {
   TableWalk walk(run.scene.memory(), run.scene.mode);
   for (const auto &[first, last] : getKernelSpans(run.scene))
     walk.walk(run.scene.kernel.memory().root(), first, last, search);
-  run.usesNoExecute = search.hasNoExecute || !search.isWhole;
-  if (!run.usesNoExecute)
-    for (AuditRule rule :
-         {AuditRule::KernelWx, AuditRule::KernelExecutableData})
-      run.report.excuse(rule, "this kernel keeps none of its pages from being "
-                              "executed: it, or its processor, does without");
-  if (!search.hasReadOnly && search.isWhole)
-    for (AuditRule rule :
-         {AuditRule::KernelTextWritable, AuditRule::KernelRodataWritable})
-      run.report.excuse(rule, "this kernel keeps none of its pages from being "
-                              "written");
+  run.usesNoExecute = search.hasNoExecute;
+  auto leaveOut = [&](std::initializer_list<AuditRule> rules,
+                      const llvm::Twine &what, const char *whole) {
+    for (AuditRule rule : rules)
+      if (search.isWhole)
+        run.report.leaveOut(rule, AuditGap::NotApplicable,
+                            "this kernel keeps none of its pages from being " +
+                                what + whole);
+      else
+        run.report.leaveOut(rule, AuditGap::NotJudged,
+                            "tables of the kernel are missing, and of what is "
+                            "left no page is kept from being " +
+                                what + ": this kernel may do without");
+  };
+  if (!search.hasNoExecute)
+    leaveOut({AuditRule::KernelWx, AuditRule::KernelExecutableData}, "executed",
+             ": it, or its processor, does without");
+  if (!search.hasReadOnly)
+    leaveOut({AuditRule::KernelTextWritable, AuditRule::KernelRodataWritable},
+             "written", "");
 }
 
 void auditKernelHalf(AuditRun &run) {

@@ -126,7 +126,7 @@ def is_shown(finding, listing):
     if finding["rule"] == "kernel-text-alias":
         executable = [re.search(r"is executable at 0x([0-9a-f]+)$", line) for line in finding["evidence"]]
         return any(found and shows(text, int(found[1], 16), SHOWN["kernel-executable-data"]) for found in executable) and (
-            shows(text, int(finding["first"], 16), r" RW "))
+            shows(text, int(finding["first"], 16), r" RW | W "))
     # None of those pages is in the image, or where there is no region.
     if finding["rule"] == "kernel-executable-data" and re.search("region kernel_image|in no region", finding["detail"]):
         return False

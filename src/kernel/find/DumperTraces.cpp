@@ -1,10 +1,10 @@
 //===- DumperTraces.cpp - what a dumper leaves besides its array ----------===//
 //
 // The array is found by its first name. Where that is damaged, or the page that
-// has it is lost, other strings of the same file of the kernel are still there:
-// the line that prints a header, the last words of the check for what is
-// writable and executable, names of other sections. A kernel that was built
-// without the file has none of them.
+// has it is lost, names of other sections are still there. A kernel that was
+// built without the array has none of them, though it may well have the other
+// strings of the same file, for its check for what is writable and executable
+// (arm64 with DEBUG_WX and no PTDUMP_DEBUGFS, as Debian's).
 //
 // linux v4.19 to v6.12 arch/*/mm/dump.c, dump_pagetables.c, ptdump.c.
 //
@@ -19,38 +19,13 @@ namespace vmpt {
 
 namespace {
 
-constexpr llvm::StringLiteral headerTexts[] = {"---[ %s ]---\n",
-                                               "---[ %s %s ]---\n"};
-constexpr llvm::StringLiteral checkText = "Checked W+X mappings: passed, no ";
-
 class TraceFinder {
 public:
   TraceFinder(const PhysicalMemory &memory, const KernelImage &image)
       : memory_(image.addressSpace(memory)), image_(image) {}
 
-  /// What is found is read again, so that a recording sees it.
-  bool has(llvm::StringRef text) const {
-    const std::vector<VirtAddr> found =
-        findBytes(memory_, image_.imageRuns, text, /*limit=*/1);
-    if (found.empty())
-      return false;
-    std::vector<uint8_t> bytes(text.size());
-    llvm::consumeError(memory_.read(found.front(), bytes));
-    return true;
-  }
-
-  std::optional<std::string> find() const {
-    for (llvm::StringRef text : headerTexts)
-      if (has(text))
-        return "'" + text.rtrim().str() + "' is among its strings";
-    if (has(checkText))
-      return "'" + checkText.rtrim().str() + "' is among its strings";
-    return findNames();
-  }
-
-private:
   /// One name may be that of something else.
-  std::optional<std::string> findNames() const {
+  std::optional<std::string> find() const {
     constexpr size_t leastBytes = 11, mostNames = 6;
     size_t tried = 0;
     llvm::StringRef first;
@@ -68,6 +43,18 @@ private:
       first = name;
     }
     return std::nullopt;
+  }
+
+private:
+  /// What is found is read again, so that a recording sees it.
+  bool has(llvm::StringRef text) const {
+    const std::vector<VirtAddr> found =
+        findBytes(memory_, image_.imageRuns, text, /*limit=*/1);
+    if (found.empty())
+      return false;
+    std::vector<uint8_t> bytes(text.size());
+    llvm::consumeError(memory_.read(found.front(), bytes));
+    return true;
   }
 
   AddressSpace memory_;

@@ -161,6 +161,15 @@ TEST_F(AuditTest, AKernelThatUsesNoNxHasNoWritableCode) {
               ::testing::HasSubstr("not_applicable: this kernel keeps none"));
   EXPECT_FALSE(machine.wxPages);
 
+  // The pages that are kept from it may be those of a table that is missing.
+  const PhysAddr slot = machine.tables().entryAddress(page + 0x200000, 2);
+  machine.built.memory->writeNumber<uint64_t>(slot, 0x7654321003);
+  machine.audit();
+  EXPECT_THAT(machine.gapOf(AuditRule::KernelWx),
+              ::testing::HasSubstr("not_judged: tables of the kernel are"));
+  EXPECT_FALSE(machine.wxPages);
+  machine.built.memory->writeNumber<uint64_t>(slot, 0);
+
   // One page that may not be executed, and the kernel does use it.
   map(page + 0x1000, Machine::ram, Machine::kernelData, 1);
   machine.tables().map(page + 0x1000, Machine::ram, Machine::kernelData, 3);
