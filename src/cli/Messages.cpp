@@ -94,10 +94,10 @@ static std::string shortenWords(llvm::StringRef line, size_t kept) {
 /// what was tried to find the kernel.
 static std::string shorten(std::string line, size_t kept) {
   constexpr size_t maxBytes = 200, leastSentence = 100;
-  if (line.size() > std::max(maxBytes, kept + leastSentence))
-    line = shortenWords(line, kept);
   constexpr llvm::StringLiteral gap = " ...";
   const size_t limit = std::max(maxBytes, kept + leastSentence);
+  if (line.size() > limit)
+    line = shortenWords(line, kept);
   if (line.size() <= limit)
     return line;
   std::string advice;

@@ -21,6 +21,7 @@ constexpr QemuField qemuFields[] = {
     {"gs_base", 264}, {"gdt", 360}, {"idt", 384}, {"kernel_gs_base", 432},
 };
 // clang-format on
+constexpr uint64_t qemuRsp = 56, qemuRip = 136;
 
 /// Whose NT_PRSTATUS has that size.
 std::optional<Arch> findPrstatusArch(const Machine &machine,
@@ -80,12 +81,11 @@ void readPrstatus(const Note &note, Dump &dump) {
 /// Is that QEMU note of \p cpu? Both have where the CPU was, and two CPUs have
 /// no stack in common.
 bool isOfCpu(const Note &note, const CpuRegisters &cpu) {
-  constexpr uint64_t rsp = 56, rip = 136;
   auto has = [&](uint64_t offset, const char *wide, const char *narrow) {
     const uint64_t value = note.desc.at<uint64_t>(offset);
     return cpu.find(wide) == value || cpu.find(narrow) == uint32_t(value);
   };
-  return has(rip, "rip", "eip") && has(rsp, "rsp", "esp");
+  return has(qemuRip, "rip", "eip") && has(qemuRsp, "rsp", "esp");
 }
 
 /// The n-th QEMU note belongs to the n-th NT_PRSTATUS, unless either lacks one,
@@ -109,8 +109,7 @@ std::optional<size_t> findCpuOf(const Note &note, size_t index,
   if (isKnown && mayBeRepeated)
     return std::nullopt;
   // Where it does not say where its CPU was, nothing speaks against the order.
-  constexpr uint64_t rip = 136;
-  const bool saysNothing = isKnown || !note.desc.at<uint64_t>(rip);
+  const bool saysNothing = isKnown || !note.desc.at<uint64_t>(qemuRip);
   if (isFree(index) && (saysNothing || cpus[index].general.empty()))
     return index;
   return cpus.size();

@@ -22,6 +22,13 @@ constexpr llvm::StringLiteral aff4Sentence =
     "an AFF4 image; write the memory image in it with 'aff4imager -e' or "
     "'pmem -e', or unpack it with 'unzip' where it is not in chunks";
 
+constexpr llvm::StringLiteral zstdSentence =
+    "compressed with zstd; unpack it first with 'zstd -d'";
+constexpr llvm::StringLiteral cpioSentence =
+    "a cpio archive; unpack it first with 'cpio -i'";
+constexpr llvm::StringLiteral vmdkSentence =
+    "a VMDK disk image; the memory of a VMware guest is in its .vmss, .vmsn "
+    "and .vmem files";
 constexpr llvm::StringLiteral parallelsSentence =
     "a Parallels disk image; take the memory inside the guest with AVML or "
     "LiME";
@@ -42,10 +49,8 @@ constexpr llvm::StringLiteral swapSentence =
 // stream with a 2 KiB window (RFC 1950: 38 8d).
 constexpr RefusedFormat refusedFormats[] = {
     {"\x1f\x8b", 0, "compressed with gzip; unpack it first with 'gunzip'"},
-    {"\x28\xb5\x2f\xfd", 0,
-     "compressed with zstd; unpack it first with 'zstd -d'"},
-    {"\x50\x2a\x4d\x18", 0,
-     "compressed with zstd; unpack it first with 'zstd -d'"},
+    {"\x28\xb5\x2f\xfd", 0, zstdSentence},
+    {"\x50\x2a\x4d\x18", 0, zstdSentence},
     {withNul("\xfd"
              "7zXZ\0"),
      0, "compressed with xz; unpack it first with 'unxz'"},
@@ -94,9 +99,9 @@ constexpr RefusedFormat refusedFormats[] = {
     {"PK\x03\x04", 0,
      "a zip archive; unpack the memory image in it with 'unzip'"},
     {"Rar!\x1a\x07", 0, "a RAR archive; unpack it first with 'unrar x'"},
-    {"070701", 0, "a cpio archive; unpack it first with 'cpio -i'"},
-    {"070702", 0, "a cpio archive; unpack it first with 'cpio -i'"},
-    {"070707", 0, "a cpio archive; unpack it first with 'cpio -i'"},
+    {"070701", 0, cpioSentence},
+    {"070702", 0, cpioSentence},
+    {"070707", 0, cpioSentence},
     {"!<arch>\n", 0, "an ar archive; unpack it first with 'ar x'"},
     {"hsqs", 0,
      "a squashfs file system; unpack the dump in it with 'unsquashfs'"},
@@ -125,15 +130,11 @@ constexpr RefusedFormat refusedFormats[] = {
      "'affcat'"},
     {withNul("ADSEGMENTEDFILE\0"), 0,
      "an AD1 image; write the memory image in it with FTK Imager"},
-    {"KDMV", 0,
-     "a VMDK disk image; the memory of a VMware guest is in its .vmss, .vmsn "
-     "and .vmem files"},
+    {"KDMV", 0, vmdkSentence},
     {"# Disk DescriptorFile", 0,
      "the description of a VMDK disk image; the memory of a VMware guest is in "
      "its .vmss, .vmsn and .vmem files"},
-    {"COWD", 0,
-     "a VMDK disk image; the memory of a VMware guest is in its .vmss, .vmsn "
-     "and .vmem files"},
+    {"COWD", 0, vmdkSentence},
     {"\x7f\x10\xda\xbe", 64,
      "a VDI disk image; take the memory of a VirtualBox guest with "
      "'VBoxManage debugvm NAME dumpvmcore'"},

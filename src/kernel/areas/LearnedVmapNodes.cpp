@@ -15,6 +15,7 @@
 //
 #include "kernel/areas/LearnedVmapNodes.h"
 
+#include "kernel/context/ListWalk.h"
 #include "kernel/find/KernelArch.h"
 
 namespace vmpt {
@@ -59,8 +60,7 @@ bool NodeLearner::isHead(VirtAddr at) const {
   const auto next = number(at), previous = number(at + word_);
   return next && previous && VirtAddr(*next) >= lowest_ &&
          VirtAddr(*previous) >= lowest_ &&
-         number(VirtAddr(*next) + word_) == at.value &&
-         number(VirtAddr(*previous)) == at.value;
+         isInRing(reader_, at, VirtAddr(*next), VirtAddr(*previous));
 }
 
 bool NodeLearner::isRbList(VirtAddr head) const {

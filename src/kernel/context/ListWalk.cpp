@@ -36,6 +36,13 @@ std::string followLinks(const StructReader &reader, VirtAddr head,
 
 } // namespace
 
+bool isInRing(const StructReader &reader, VirtAddr head, VirtAddr next,
+              VirtAddr previous) {
+  const Field word{0, reader.wordBytes()};
+  return reader.tryNumber(next + reader.wordBytes(), word) == head.value &&
+         reader.tryNumber(previous, word) == head.value;
+}
+
 ListMembers followList(const StructReader &reader, VirtAddr head, size_t limit,
                        const llvm::Twine &what) {
   ListMembers list;

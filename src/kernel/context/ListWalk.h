@@ -13,6 +13,10 @@
 
 namespace vmpt {
 
+/// Do those that \p head calls its neighbours call it theirs?
+bool isInRing(const StructReader &reader, VirtAddr head, VirtAddr next,
+              VirtAddr previous);
+
 struct ListMembers {
   /// Addresses of the list_heads, in the list's order. Of a torn list, what
   /// can be reached from either end.

@@ -137,30 +137,31 @@ FoundKernel FoundKernels::describe(size_t index) const {
   found.source = candidate.text ? candidate.text->source : candidate.rootSource;
   found.doubt = candidate.doubt;
   found.crashTime = entry.crashTime;
-  const bool isAnyHere = llvm::any_of(
-      all_, [](const Entry &other) { return !other.cpus.here.empty(); });
-  if (isAnyHere || !entry.cpus.elsewhere.empty())
+  if (hasAnyCpu() || !entry.cpus.elsewhere.empty())
     judgeByCpus(entry, found);
   else
     judgeByMemory(entry, found);
   return found;
 }
 
+bool FoundKernels::hasAnyCpu() const {
+  return llvm::any_of(
+      all_, [](const Entry &entry) { return !entry.cpus.here.empty(); });
+}
+
 /// The highest rank runs, unless it shares that with another.
 void FoundKernels::judgeByCpus(const Entry &entry, FoundKernel &found) const {
   size_t better = 0, equal = 0;
-  bool isAnyHere = false;
   for (const Entry &other : all_) {
     better += rank(other) > rank(entry);
     equal += rank(other) == rank(entry);
-    isAnyHere |= !other.cpus.here.empty();
   }
   found.reason = llvm::join(entry.cpus.here, "; ");
   if (entry.cpus.here.empty()) {
     found.reason = entry.cpus.elsewhere.empty()
                        ? "no register tells"
                        : "the registers lead elsewhere";
-    if (isAnyHere)
+    if (hasAnyCpu())
       found.isRunning = false;
   } else if (better) {
     found.isRunning = false;

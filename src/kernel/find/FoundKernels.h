@@ -53,6 +53,7 @@ private:
     std::string end; ///< Why it is over, by memory alone; else "".
   };
   unsigned rank(const Entry &entry) const;
+  bool hasAnyCpu() const;
   /// By registers; without them, by memory.
   void judgeByCpus(const Entry &entry, FoundKernel &found) const;
   void judgeByMemory(const Entry &entry, FoundKernel &found) const;

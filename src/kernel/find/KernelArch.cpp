@@ -72,16 +72,7 @@ void takeMarkerArray(MarkerArray array, KernelImage &image) {
 
 bool hasDumperText(const AddressSpace &memory, llvm::StringRef text,
                    KernelImage &image) {
-  std::vector<VirtAddr> found =
-      findBytes(memory, image.imageRuns, text.str() + '\0', /*limit=*/1);
-  bool isThere = false;
-  if (!found.empty()) {
-    // Once more through \p memory, so that a recording sees it.
-    llvm::Expected<std::string> again =
-        memory.readString(found.front(), text.size() + 1);
-    isThere = bool(again);
-    llvm::consumeError(again.takeError());
-  }
+  const bool isThere = hasString(memory, image.imageRuns, text);
   image.evidence.add(
       "wording", isThere ? "has \"" + text + "\"" : "has no \"" + text + "\"",
       "strings in the kernel's memory");

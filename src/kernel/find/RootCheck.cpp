@@ -34,6 +34,8 @@ std::optional<std::vector<uint64_t>> readTable(const PhysicalMemory &memory,
 /// page, and a part of it be cut off.
 std::vector<uint64_t> readPresent(const PhysicalMemory &memory,
                                   const PagingMode &mode, PhysAddr root) {
+  if (auto whole = readTable(memory, mode, root, 0))
+    return std::move(*whole);
   std::vector<uint64_t> entries;
   for (unsigned i = 0; i < mode.entryCount(0); ++i) {
     uint64_t entry = 0;

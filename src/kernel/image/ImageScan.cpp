@@ -105,6 +105,19 @@ std::vector<VirtAddr> findBytes(const AddressSpace &memory,
   return found;
 }
 
+bool hasString(const AddressSpace &memory, llvm::ArrayRef<MappedRun> runs,
+               llvm::StringRef text) {
+  const std::vector<VirtAddr> found =
+      findBytes(memory, runs, text.str() + '\0', /*limit=*/1);
+  if (found.empty())
+    return false;
+  llvm::Expected<std::string> again =
+      memory.readString(found.front(), text.size() + 1);
+  const bool isThere = bool(again);
+  llvm::consumeError(again.takeError());
+  return isThere;
+}
+
 void findWords(const AddressSpace &memory, llvm::ArrayRef<MappedRun> runs,
                uint64_t word, unsigned wordBytes,
                llvm::function_ref<bool(VirtAddr)> visit) {

@@ -14,6 +14,11 @@ std::vector<VirtAddr> findBytes(const AddressSpace &memory,
                                 llvm::ArrayRef<MappedRun> runs,
                                 llvm::StringRef bytes, size_t limit = 16);
 
+/// Does \p text stand in \p runs, with a NUL behind it? What is found is read
+/// once more through \p memory, so that a recording sees it.
+bool hasString(const AddressSpace &memory, llvm::ArrayRef<MappedRun> runs,
+               llvm::StringRef text);
+
 /// Hands every aligned machine word (4 or 8 bytes, in the byte order of the
 /// machine) of value \p word in \p runs to \p visit, run by run, until that
 /// returns false.

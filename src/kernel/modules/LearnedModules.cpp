@@ -238,15 +238,10 @@ llvm::Expected<LearnedModules> ModuleLearner::learn() {
 bool isHead(const StructReader &reader, VirtAddr head, VirtAddr next,
             VirtAddr previous, uint64_t listOffset,
             llvm::function_ref<bool(VirtAddr)> isModule) {
-  llvm::Expected<uint64_t> back = reader.word(next + reader.wordBytes());
-  llvm::Expected<uint64_t> forth = reader.word(previous);
-  const bool isRing =
-      back && forth && *back == head.value && *forth == head.value;
-  llvm::consumeError(back.takeError());
-  llvm::consumeError(forth.takeError());
   // The runs may reach to where modules lie (i386): none of them is the head.
-  return isRing && isModule(next - listOffset) &&
-         isModule(previous - listOffset) && !isModule(head - listOffset);
+  return isInRing(reader, head, next, previous) &&
+         isModule(next - listOffset) && isModule(previous - listOffset) &&
+         !isModule(head - listOffset);
 }
 
 } // namespace
