@@ -97,7 +97,7 @@ public:
   const VmallocArea *areaAt(VirtAddr at) const;
   /// Is what lies in no area of these in none at all?
   bool knowsAllAreas() const { return areas && areasProblem.empty(); }
-  /// The first part that has a byte in [first, last], or null.
+  /// The last of the parts that have a byte in [first, last], or null.
   const CodePart *partIn(VirtAddr first, VirtAddr last) const;
   /// Of the kernel's image or a region; of several regions, the smallest.
   std::optional<Region> regionAt(VirtAddr at) const;
