@@ -10,8 +10,6 @@
 #include "memory/ScanProgress.h"
 #include "support/Parallel.h"
 
-#include <cstring>
-
 namespace vmpt {
 
 /// What one thread looks at. No 64 KiB at a multiple of their size are in two.
@@ -49,14 +47,6 @@ private:
   /// What was found behind that: zeros, and then bytes.
   uint64_t zeroBytes_ = 0, storedBytes_ = 0;
 };
-
-/// isZero() for whole pages, of which those of zeros are looked at to their
-/// end: each byte is that before it, by the library's fast comparison.
-inline bool isZeroPage(llvm::ArrayRef<uint8_t> page) {
-  return page.empty() ||
-         (page.front() == 0 &&
-          std::memcmp(page.data(), page.data() + 1, page.size() - 1) == 0);
-}
 
 /// Whatever the size of the memory, a look through it leaves little more of a
 /// mapped file resident.

@@ -262,7 +262,7 @@ void readPiece(const PhysicalMemory &memory, const CopiedPiece &piece,
     const llvm::MutableArrayRef<uint8_t> page(
         out.bytes.get() + done, std::min(pageBytes, piece.size - done));
     out.absent = memory.tryRead(piece.start + done, page);
-    out.addPage(page.size(), isZeroPage(page));
+    out.addPage(page.size(), isZero(page));
     done += page.size();
   }
 }

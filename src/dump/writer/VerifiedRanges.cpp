@@ -93,7 +93,7 @@ VerifiedBytes verifyBytes(const PhysicalMemory &memory, uint64_t pageBytes,
                        return;
                      }
                      part.present += size;
-                     if (!bytes || isZeroPage({bytes, size}))
+                     if (!bytes || isZero({bytes, size}))
                        part.zero += size;
                    });
       },
