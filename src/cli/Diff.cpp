@@ -5,6 +5,7 @@
 #include "dump/storage/FileSource.h"
 #include "kernel/find/KernelArch.h"
 #include "reports/TaskChoice.h"
+#include "session/AnswerGaps.h"
 
 #include <sys/stat.h>
 
@@ -128,6 +129,7 @@ llvm::Error DiffCommand::read(Side &side, bool asListing) {
   llvm::Expected<const KernelImage &> image = session.image();
   if (!image)
     return image.takeError();
+  reportSectionGaps(session, *image);
   if (asListing) {
     llvm::Expected<Snapshot> snapshot =
         readListingSnapshot(*image, session.memory());

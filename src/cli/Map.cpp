@@ -120,6 +120,7 @@ llvm::Error MapCommand::write(Session &session, const Kernel &kernel,
   llvm::Expected<ListingPlan> plan = planKernelListing(kernel.image());
   if (!plan)
     return plan.takeError();
+  reportSectionGaps(session, kernel.image());
   const std::optional<TaskList> tasks = readTasks(session, kernel);
   const std::unique_ptr<PageSession> pages = readPages(session);
   const MachineMap map =

@@ -3,6 +3,7 @@
 #include "cli/KernelReport.h"
 #include "kernel/find/KernelArch.h"
 #include "reports/SpaceChoice.h"
+#include "session/AnswerGaps.h"
 #include "views/TableTree.h"
 
 namespace vmpt {
@@ -143,6 +144,7 @@ llvm::Error TreeCommand::write(Session &session, const Kernel &kernel,
     if (!kernel.image().arch->hasModuleStyle)
       return llvm::make_error<UnsupportedError>(
           "--style module is the text of a module for x86");
+    reportSectionGaps(session, kernel.image());
     printModuleHeading(*writer.text(), findHeading(kernel, space));
   }
   if (chosen->task) {

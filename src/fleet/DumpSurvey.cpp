@@ -132,6 +132,7 @@ llvm::Error DumpSurvey::ask() {
   if (!image)
     return image.takeError();
   writeKernel(*image);
+  reportSectionGaps(*session_, *image);
   llvm::Expected<const Kernel &> kernel = session_->kernel();
   if (!kernel)
     return kernel.takeError();

@@ -14,7 +14,9 @@ const ListingArch &getListingArch(Arch arch) {
 }
 
 static ListingPlan planWholeTable(const KernelImage &kernel) {
-  return getListingArch(kernel.arch->arch).planKernel(kernel);
+  ListingPlan plan = getListingArch(kernel.arch->arch).planKernel(kernel);
+  plan.sectionsDoubt = kernel.sectionsDoubt;
+  return plan;
 }
 
 llvm::Expected<ListingPlan> planKernelListing(const KernelImage &kernel) {
@@ -55,6 +57,7 @@ llvm::Expected<ListingPlan> planTaskListing(const KernelImage &kernel,
   plan.rules.flushAddress = last.value + 1;
   plan.rules.initialLevel = -1;
   plan.markers = {{0, "User Space", 0}};
+  plan.sectionsDoubt.clear();
   return plan;
 }
 

@@ -31,6 +31,8 @@ struct ListingPlan {
   EntryRules entryRules;
   PtdumpRules rules;
   std::vector<AddressMarker> markers;
+  /// As of KernelImage; empty where the plan has markers of its own.
+  std::string sectionsDoubt;
   /// In the order of the visits.
   std::vector<ListedRange> ranges;
   /// Why the kernel's own text cannot be made; empty: it can.

@@ -9,6 +9,7 @@ namespace vmpt {
 std::vector<AuditFinding> reportAudit(Session &session, const Kernel &kernel,
                                       llvm::ArrayRef<AuditRule> rules,
                                       RecordWriter &writer) {
+  reportSectionGaps(session, kernel.image());
   AuditReport report;
   if (!rules.empty())
     report.select(rules);

@@ -7,6 +7,7 @@
 namespace vmpt {
 
 void reportCrash(Session &session, const Kernel &kernel, RecordWriter &writer) {
+  reportSectionGaps(session, kernel.image());
   const Crash crash = explainCrash(kernel, session.machineOf(kernel.image()));
   writeCrash(writer, crash);
   reportGaps(session, crash);

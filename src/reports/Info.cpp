@@ -3,6 +3,7 @@
 #include "analysis/CpuNumbers.h"
 #include "memory/MemoryScan.h"
 #include "reports/Reports.h"
+#include "session/AnswerGaps.h"
 
 namespace vmpt {
 
@@ -56,6 +57,7 @@ void reportFailure(Session &session, llvm::Error failure,
 
 llvm::Error writeKernel(Session &session, const KernelImage &image,
                         const InfoParts &parts, RecordWriter &writer) {
+  reportSectionGaps(session, image);
   writeKernelFacts(writer, image.evidence);
   if (parts.kernels || image.kernels.size() > 1 ||
       (!writer.text() && !image.kernels.empty()))

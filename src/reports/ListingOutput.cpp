@@ -118,6 +118,8 @@ llvm::Error ListingOutput::prepare(const ListingPlan &plan) {
           ": listings of this kernel do not tell whether entries are so");
   if (llvm::Error error = chooseSections(plan))
     return error;
+  if (!plan.sectionsDoubt.empty())
+    session_.gap("sections-unknown", plan.sectionsDoubt);
   return options_.hasNames ? prepareNames() : llvm::Error::success();
 }
 

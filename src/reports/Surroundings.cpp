@@ -1,11 +1,13 @@
 #include "reports/Surroundings.h"
 
 #include "kernel/find/KernelArch.h"
+#include "session/AnswerGaps.h"
 
 namespace vmpt {
 
 Surroundings::Surroundings(Session &session, const ChosenSpace &space)
     : session_(session), kernel_(space.translator.kernel()), namer_(kernel_) {
+  reportSectionGaps(session, kernel_.image());
   warn("module-list", "modules' symbols", namer_.readModules());
   if (space.task)
     warn("areas-of-task", "memory areas", namer_.readAreas(space.task->mm));

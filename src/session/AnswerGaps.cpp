@@ -2,6 +2,11 @@
 
 namespace vmpt {
 
+void reportSectionGaps(Session &session, const KernelImage &kernel) {
+  if (!kernel.sectionsDoubt.empty())
+    session.gap("sections-unknown", kernel.sectionsDoubt);
+}
+
 void reportGaps(Session &session, const Crash &crash) {
   for (const MissingSource &missing : crash.missing)
     if (missing.isGap)

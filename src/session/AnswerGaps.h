@@ -10,6 +10,8 @@
 
 namespace vmpt {
 
+/// What an answer that names sections or regions lacks.
+void reportSectionGaps(Session &session, const KernelImage &kernel);
 /// Each source that is missing, and tables that have changed.
 void reportGaps(Session &session, const Crash &crash);
 /// One finding for all rules of one reason.

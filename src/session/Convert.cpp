@@ -5,6 +5,7 @@
 #include "dump/writer/VerifiedRanges.h"
 #include "kernel/context/Structs.h"
 #include "kernel/find/KernelArch.h"
+#include "session/AnswerGaps.h"
 
 namespace vmpt {
 
@@ -77,6 +78,8 @@ llvm::Error describeKernel(Session &session, CoreContents &contents,
     if (!kernel->vmcoreinfo.text().empty())
       vmcoreinfo = kernel->vmcoreinfo.text();
     directMap = findDirectMap(*kernel, session.memory());
+    if (directMap)
+      reportSectionGaps(session, *kernel);
     contents.aliases = makeAliases(kernel->imageRuns);
     if (kernel->arch->laterKeys && directMap && !vmcoreinfo.empty())
       if (std::string keys =

@@ -50,7 +50,7 @@ private:
   }
   void findAll(const Choice &first);
   void warnOfOthers(const Choice &named);
-  void judgeMarkers(KernelImage &image) const;
+  std::string doubtMarkers(const KernelImage &image) const;
   bool runElsewhere(const KernelCandidate &candidate) const;
   std::string describeArchSource(const KernelArch &arch) const;
   llvm::Error notFound() const;
@@ -222,26 +222,22 @@ llvm::Expected<KernelImage> KernelFinder::find() {
     image.kernels.back().isChosen = found_[i].root == chosen->root;
   }
   if (!image.dumper)
-    judgeMarkers(image);
+    image.sectionsDoubt = doubtMarkers(image);
   return image;
 }
 
 /// The markers are by formula: is that right?
-void KernelFinder::judgeMarkers(KernelImage &image) const {
-  if (const uint64_t lost = countLostBytes(memory_, image.imageRuns)) {
-    diagnostics_.gap("sections-unknown",
-                     "where sections start is not known: " + hex(lost) +
-                         " bytes of the kernel's image are cut off or corrupt, "
-                         "and address_markers[] with them, if it has one");
-    return;
-  }
+std::string KernelFinder::doubtMarkers(const KernelImage &image) const {
+  if (const uint64_t lost = countLostBytes(memory_, image.imageRuns))
+    return "where sections start is not known: " + hex(lost) +
+           " bytes of the kernel's image are cut off or corrupt, "
+           "and address_markers[] with them, if it has one";
   if (!image.markerFault.empty())
-    diagnostics_.gap("sections-unknown", "where sections start is not the "
-                                         "kernel's own word: " +
-                                             image.markerFault);
-  else if (auto trace = findDumperTrace(memory_, image))
-    diagnostics_.gap("sections-unknown",
-                     "where sections start is not known: " + *trace);
+    return "where sections start is not the kernel's own word: " +
+           image.markerFault;
+  if (auto trace = findDumperTrace(memory_, image))
+    return "where sections start is not known: " + *trace;
+  return "";
 }
 
 /// Where no register tells, memory may hold one that runs behind one that is

@@ -63,6 +63,10 @@ struct KernelImage {
   std::optional<KernelDumper> dumper;
   /// Why it has none of its own, though there is an array of them.
   std::string markerFault;
+  /// Why sections, and the regions that they are, may start elsewhere than
+  /// `markers` say; empty if they surely do not. An answer that names one of
+  /// them ends with exit status 1, others do not.
+  std::string sectionsDoubt;
   Evidence evidence;
 
   /// From OSRELEASE, else from linux_banner. A kernel that does not say is

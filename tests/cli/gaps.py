@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""Each command against each kind of gap that belongs to the dump or its kernel.
+
+A gap makes the exit status 1 where it touches what is asked, and is not even
+said elsewhere: then the answer is, to the byte, that of the dump without it.
+TOUCHED is the table. The dump as it is gives each of the commands exit status
+0, but for map: all of audit's rules want more than a trimmed dump has.
+
+Usage: gaps.py VMPT SOURCE_ROOT       (prints TAP)
+"""
+import json
+import re
+import struct
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from os import cpu_count
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from cases import find_dumps
+from tap import Tap, first_difference, run, sound_messages
+
+CASE = "tasks/x86_64-6.1-lab-4level-pti"
+# command: (what follows the dump, the kinds that touch the answer)
+SECTIONS, ROOT, LOSS = "sections-unknown", "kernel-root", "truncated"
+TOUCHED = {
+    "kernel": ("", (SECTIONS, ROOT, LOSS)),
+    "kernel, JSON": ("--format json", (SECTIONS, ROOT, LOSS)),
+    "task": ("--pid 1", (SECTIONS, ROOT, LOSS)),
+    "task, the user half": ("--pid 1 --user-only", (ROOT, LOSS)),
+    "task, a root": ("--root {root}", (SECTIONS, ROOT, LOSS)),
+    "tasks": ("", (ROOT, LOSS)),
+    "maps": ("--pid 1", (ROOT, LOSS)),
+    "maps, with pages": ("--pid 1 --pages", (ROOT, LOSS)),
+    "pages": ("", (ROOT, LOSS)),
+    "pages, a pagemap": ("--pid 1 --pagemap", (ROOT, LOSS)),
+    "page": ("phys:{root}", (ROOT, LOSS)),
+    "translate": ("init_task", (SECTIONS, ROOT, LOSS)),
+    "translate, one line": ("init_task --brief", (ROOT, LOSS)),
+    "rmap": ("{root}", (ROOT, LOSS)),
+    "tree": ("--levels 1", (ROOT, LOSS)),
+    "tree, as a module": ("--levels 1 --style module", (SECTIONS, ROOT, LOSS)),
+    "roots": ("", (LOSS,)),  # for a root it looks itself
+    "symbols": ("init_task", (ROOT, LOSS)),
+    "explain": ("", (SECTIONS, ROOT, LOSS)),
+    "audit": ("--rule kernel-wx", (SECTIONS, ROOT, LOSS)),
+    "map": ("-o {new}", (SECTIONS, ROOT, LOSS)),
+    "log": ("", (ROOT, LOSS)),
+    "modules": ("", (ROOT, LOSS)),
+    "vmalloc": ("", (ROOT, LOSS)),
+    "info": ("", (SECTIONS, ROOT, LOSS)),
+    "vmcoreinfo": ("", (LOSS,)),
+    "read": ("--physical {root} 16", ()),
+    "read, virtual memory": ("--virtual init_task 16", (ROOT,)),
+    "trim": ("-o {new}", (ROOT, LOSS)),
+    "convert": ("-o {new}", (SECTIONS, ROOT, LOSS)),
+    "diff": ("{dump}", (SECTIONS, ROOT, LOSS)),
+}
+# What says so. A text that the kinds share a word with is no proof of it.
+SAID = {SECTIONS: "where sections start is not", ROOT: "unconfirmed", LOSS: "is truncated"}
+WARNED = {("read", LOSS), ("read, virtual memory", LOSS)}  # said, and no gap
+PT_LOAD, PAGE = 1, 4096
+
+
+def without_markers(data):
+    """The kernel's own address_markers[] is not found any more."""
+    return data.replace(b"User Space\0", b"?ser Space\0")
+
+
+def cut_off(data):
+    return data[:-3 * PAGE]
+
+
+def without_page(data, page):
+    """A core whose segments leave out the page at this physical address."""
+    count, = struct.unpack_from("<H", data, 56)
+    phoff, = struct.unpack_from("<Q", data, 32)
+    headers = [list(struct.unpack_from("<IIQQQQQQ", data, phoff + 56 * i)) for i in range(count)]
+    split, moved = [], 64 + 56 * (count + 1)  # the old file follows the new headers
+    for kind, flags, offset, virtual, physical, stored, size, align in headers:
+        offset += moved
+        if kind != PT_LOAD or not physical <= page < physical + stored:
+            split.append((kind, flags, offset, virtual, physical, stored, size, align))
+            continue
+        head, skip = page - physical, page - physical + PAGE
+        split.append((kind, flags, offset, virtual, physical, head, skip, align))
+        split.append((kind, flags, offset + skip, virtual + skip, page + PAGE, stored - skip, size - skip, align))
+    assert len(split) == count + 1, "the page lies in no segment"
+    header = bytearray(data[:64])
+    struct.pack_into("<Q", header, 32, 64)
+    struct.pack_into("<H", header, 56, count + 1)
+    return bytes(header) + b"".join(struct.pack("<IIQQQQQQ", *row) for row in split) + data
+
+
+class Checker:
+    def __init__(self, vmpt, folder, dump, root):
+        self.vmpt, self.folder, self.dump, self.root = vmpt, folder, dump, root
+
+    def ask(self, name, dump):
+        words, _ = TOUCHED[name]
+        new = self.folder / f"{dump.name}-{name.replace(' ', '-')}"
+        command = name.split(",")[0]
+        result = run(self.vmpt, command, dump, *words.format(root=self.root, new=new, dump=dump).split())
+        made = None
+        if new.exists():
+            made = new.read_bytes()
+            new.unlink()
+        return result, made
+
+    def fault(self, name, kind, damaged):
+        result, made = self.ask(name, damaged)
+        said = result.stderr.decode(errors="replace")
+        touched = kind in TOUCHED[name][1]
+        if problem := sound_messages(result.stderr):
+            return problem
+        status = int(touched or name == "map")
+        if result.returncode != status:
+            return f"exit status {result.returncode}, expected {status}: {said}"
+        if (SAID[kind] in said) != (touched or (name, kind) in WARNED):
+            return f"it is {'not ' if touched else ''}said: {said}"
+        if touched:
+            return None
+        plain, whole = self.ask(name, self.dump)
+        if kind == SECTIONS and made != whole and "trim" not in name:
+            return "the new file is another"
+        return first_difference(plain.stdout.replace(str(self.dump).encode(), b""),
+                                result.stdout.replace(str(damaged).encode(), b""))
+
+
+def main():
+    vmpt, source = sys.argv[1], Path(sys.argv[2])
+    tap = Tap()
+    with tempfile.TemporaryDirectory(prefix="vgaps-") as name, ThreadPoolExecutor(cpu_count()) as pool:
+        folder = Path(name)
+        _, path = next(find_dumps(source / "testdata" / CASE, folder))
+        data, dump = path.read_bytes(), folder / "whole"
+        dump.write_bytes(data)
+        root = re.search(r"(?m)^ +root table +(0x\w+)", run(vmpt, "info", dump).stdout.decode())[1]
+        steps = json.loads(run(vmpt, "translate", dump, "init_task", "--format", "json").stdout)["addresses"][0]["steps"]
+        checker = Checker(vmpt, folder, dump, root)
+        names = list(TOUCHED)
+        for command, (result, _) in zip(names, pool.map(lambda name: checker.ask(name, dump), names)):
+            tap.report(None if result.returncode == int(command == "map") else result.stderr.decode(), f"{command}: the whole dump")
+        confirming = int(steps[1]["table"], 16)
+        for kind, damage in ((SECTIONS, without_markers), (LOSS, cut_off), (ROOT, lambda data: without_page(data, confirming))):
+            damaged = folder / kind
+            damaged.write_bytes(damage(data))
+            asked = [name for name in names if (name, kind) != ("roots", ROOT)]
+            for command, problem in zip(asked, pool.map(lambda name: checker.fault(name, kind, damaged), asked)):
+                tap.report(problem, f"{command}: {kind}")
+    tap.end()
+
+
+if __name__ == "__main__":
+    main()
