@@ -21,6 +21,7 @@ void readRawImage(const FileImage &file, PhysAddr base, Dump &dump) {
 llvm::Error readMappings(llvm::ArrayRef<RawMapping> mappings, FileAccess access,
                          Dump &dump) {
   auto memory = std::make_unique<ExtentMemory>();
+  std::vector<std::pair<PhysAddr, PhysAddr>> placed; // both inclusive
   for (const RawMapping &mapping : mappings) {
     llvm::Expected<std::shared_ptr<FileSource>> file =
         openSource(mapping.path, access, [](Bytes) { return false; });
@@ -41,6 +42,16 @@ llvm::Error readMappings(llvm::ArrayRef<RawMapping> mappings, FileAccess access,
           llvm::make_error<UsageError>("--map puts " + hex(length) +
                                        " bytes at " + hex(mapping.start) +
                                        ", beyond the end of all addresses"));
+    const PhysAddr last = mapping.start + (length ? length - 1 : 0);
+    for (const auto &[otherFirst, otherLast] : placed)
+      if (length && mapping.start <= otherLast && otherFirst <= last)
+        return llvm::createFileError(
+            mapping.path,
+            llvm::make_error<UsageError>(
+                "--map puts it at " + hex(mapping.start) + "-" + hex(last) +
+                ", where another piece of memory lies already"));
+    if (length)
+      placed.push_back({mapping.start, last});
     memory->addImage(mapping.start, all, mapping.fileOffset, length);
     dump.files.push_back(std::move(*file));
   }

@@ -66,8 +66,18 @@ std::string sourceOf(const KernelImage &kernel, llvm::StringRef fact) {
   return "";
 }
 
-std::string nameOfText(const Vmcoreinfo &info) {
-  return "kernel " + info.release().value_or("without a release").str();
+llvm::StringRef releaseOf(const KernelImage &kernel) {
+  return kernel.vmcoreinfo.release().value_or(kernel.bannerRelease);
+}
+
+std::string nameOf(llvm::StringRef release) {
+  return "kernel " + (release.empty() ? "without a release" : release.str());
+}
+
+/// Does a text that leads to \p proven say that it is another kernel?
+bool isOfAnother(const Vmcoreinfo &given, const KernelImage &proven) {
+  const llvm::StringRef known = releaseOf(proven);
+  return !known.empty() && given.release().value_or("") != known;
 }
 
 /// What \p kernel has instead; nothing if it is the same, or not known.
@@ -113,9 +123,9 @@ std::optional<std::string> findDifference(const KernelOverrides &overrides,
     const Vmcoreinfo given = Vmcoreinfo::parse(*overrides.vmcoreinfoText);
     if (given.text() == kernel.vmcoreinfo.text())
       return std::nullopt;
-    if (given.release() != kernel.vmcoreinfo.release())
-      return nameOfText(kernel.vmcoreinfo) + ", the file is of " +
-             nameOfText(given);
+    if (given.release().value_or("") != releaseOf(kernel))
+      return nameOf(releaseOf(kernel)) + ", the file is of " +
+             nameOf(given.release().value_or(""));
     return "its own text leads to the root table, that of the file does not";
   }
   }
@@ -234,11 +244,13 @@ std::optional<std::string> findContradiction(const KernelOverrides &overrides,
   const bool isConfirmed = found && found->rootDoubt.empty() &&
                            overrides.root.value_or(found->root) == found->root;
   for (KernelOption option : overrides.given()) {
-    const bool namesKernel =
-        option == KernelOption::Root || option == KernelOption::Vmcoreinfo;
     // Memory may hold several kernels; one that is confirmed is one of them.
-    if (isConfirmed && (namesKernel || (option != KernelOption::Arch &&
-                                        found->root != proven.root)))
+    if (isConfirmed &&
+        (option == KernelOption::Root ||
+         (option != KernelOption::Arch && found->root != proven.root)))
+      continue;
+    if (isConfirmed && option == KernelOption::Vmcoreinfo &&
+        !isOfAnother(Vmcoreinfo::parse(*overrides.vmcoreinfoText), proven))
       continue;
     // A text that is not the dump's may be its better half.
     if (&proven == found && option == KernelOption::Vmcoreinfo)
