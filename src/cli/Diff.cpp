@@ -41,8 +41,8 @@ public:
   llvm::Error run(const CommandContext &context) override;
 
 private:
-  llvm::Error open(const CommandContext &context, Side &side) const;
-  llvm::Error refuseOptions() const;
+  llvm::Error open(const CommandContext &context, Side *sides) const;
+  Needs needs(const Side *sides) const;
   static llvm::Error read(Side &side, bool asListing);
   static llvm::Error checkKinds(Side *sides);
   static void reportProblems(const CommandContext &context, Side &side,
@@ -89,35 +89,40 @@ readListing(const std::string &path) {
   return std::move(*listing);
 }
 
-llvm::Error DiffCommand::open(const CommandContext &context, Side &side) const {
-  llvm::Expected<std::optional<SavedListing>> listing = readListing(side.path);
-  if (!listing)
-    return llvm::createFileError(side.path, listing.takeError());
-  side.listing = std::move(*listing);
-  if (side.listing)
-    return llvm::Error::success();
-  llvm::Expected<Request> request = makeRequest(kernel_, symbols_, work_);
-  if (!request)
-    return request.takeError();
-  request->path = side.path;
-  auto session = context.openRequest(std::move(*request));
-  if (!session)
-    return session.takeError();
-  side.session = std::move(*session);
-  return llvm::Error::success();
+/// A listing is compared with what a dump lists.
+Needs DiffCommand::needs(const Side *sides) const {
+  const bool isListed = sides[0].listing || sides[1].listing;
+  const bool hasDump = !sides[0].listing || !sides[1].listing;
+  return {.kernel = hasDump, .names = !isListed, .with = "dumps"};
 }
 
-/// Of two saved listings.
-llvm::Error DiffCommand::refuseOptions() const {
-  llvm::Expected<Request> request = makeRequest(kernel_, symbols_);
-  if (!request)
-    return request.takeError();
-  if (request->kernel.given().empty() && !request->kernel.kernelNumber &&
-      !request->debug.isGiven())
-    return llvm::Error::success();
-  return llvm::make_error<UsageError>(
-      "options that say something of a kernel are for dumps, and these are two "
-      "saved listings");
+llvm::Error DiffCommand::open(const CommandContext &context,
+                              Side *sides) const {
+  for (Side &side : llvm::MutableArrayRef<Side>(sides, 2)) {
+    llvm::Expected<std::optional<SavedListing>> listing =
+        readListing(side.path);
+    if (!listing)
+      return llvm::createFileError(side.path, listing.takeError());
+    side.listing = std::move(*listing);
+  }
+  if (options_.allTargets && (sides[0].listing || sides[1].listing))
+    return llvm::make_error<UsageError>(
+        "--targets compares where pages lie, which a saved listing does not "
+        "say; leave it out");
+  for (Side &side : llvm::MutableArrayRef<Side>(sides, 2)) {
+    llvm::Expected<Request> request =
+        makeRequest(kernel_, symbols_, work_, needs(sides));
+    if (!request)
+      return request.takeError();
+    if (side.listing)
+      continue;
+    request->path = side.path;
+    auto session = context.openRequest(std::move(*request));
+    if (!session)
+      return session.takeError();
+    side.session = std::move(*session);
+  }
+  return llvm::Error::success();
 }
 
 llvm::Error DiffCommand::read(Side &side, bool asListing) {
@@ -216,14 +221,10 @@ llvm::Error DiffCommand::run(const CommandContext &context) {
   if (!writer)
     return writer.takeError();
   Side sides[2];
-  for (int i = 0; i < 2; ++i) {
+  for (int i = 0; i < 2; ++i)
     sides[i].path = words_[i];
-    if (llvm::Error error = open(context, sides[i]))
-      return error;
-  }
-  if (sides[0].listing && sides[1].listing)
-    if (llvm::Error error = refuseOptions())
-      return error;
+  if (llvm::Error error = open(context, sides))
+    return error;
   const bool asListing = sides[0].listing || sides[1].listing;
   for (Side &side : sides)
     if (llvm::Error error = read(side, asListing))

@@ -13,6 +13,7 @@ public:
 
   void addOwnOptions(OptionParser &parser) override { listing_.add(parser); }
   llvm::Error check(RecordWriter &) override { return listing_.check(); }
+  Needs needs() const override { return listing_.needs(); }
 
   llvm::Error report(Session &session, RecordWriter &writer) override {
     return reportKernelListing(session, listing_, writer);

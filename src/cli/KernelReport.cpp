@@ -17,7 +17,7 @@ llvm::Error DumpReport::run(const CommandContext &context) {
     return writer.takeError();
   if (llvm::Error error = check(**writer))
     return error;
-  auto session = context.open(dump_, kernel_, symbols_);
+  auto session = context.open(dump_, kernel_, symbols_, needs());
   if (!session)
     return session.takeError();
   if (llvm::Error error = report(**session, **writer))

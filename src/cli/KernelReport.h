@@ -29,6 +29,8 @@ protected:
   virtual void addOwnOptions(OptionParser &) {}
   /// Whether users name symbols to it.
   void takeNames() { symbols_.takesNames = true; }
+  /// What the answer to these options is made from.
+  virtual Needs needs() const { return {}; }
   /// Before the dump is opened: what is wrong with the options alone.
   virtual llvm::Error check(RecordWriter &) { return llvm::Error::success(); }
   /// An error gets the file's name in front.

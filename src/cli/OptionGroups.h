@@ -102,6 +102,8 @@ struct ListingOptions : ListingChoice {
   void add(OptionParser &parser);
   /// Reads the words; a UsageError for what is wrong whatever the dump is.
   llvm::Error check();
+  /// Of a listing of one table: that text alone needs no symbols and types.
+  Needs needs() const { return {.names = hasNames, .with = "--names"}; }
 };
 
 /// The file that a command writes.

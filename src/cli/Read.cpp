@@ -80,10 +80,6 @@ llvm::Error ReadCommand::check() const {
   if (physical_ && (space_.pid || space_.root))
     return llvm::make_error<UsageError>(
         "--pid and --root choose tables; they need --virtual ADDR LENGTH");
-  if (physical_ && kernel_.kernel)
-    return llvm::make_error<UsageError>(
-        "--kernel chooses whose tables; --physical needs none, so leave it "
-        "out, or read --virtual ADDR LENGTH");
   return space_.check();
 }
 
@@ -210,17 +206,12 @@ llvm::Error ReadCommand::run(const CommandContext &context) {
   if (binary_ && !(*writer)->text())
     return llvm::make_error<UsageError>(
         "--binary writes bytes as they are; leave out --format");
-  llvm::Expected<Request> request = makeRequest(dump_, kernel_, symbols_);
-  if (!request)
-    return request.takeError();
-  request->lossIsGap = false; // each byte that is missing is named
-  auto session = context.openRequest(std::move(*request));
+  const bool isVirtual = virtual_.has_value();
+  auto session =
+      context.open(dump_, kernel_, symbols_,
+                   Needs{isVirtual, isVirtual, /*whole=*/false, "--virtual"});
   if (!session)
     return session.takeError();
-  // Physical memory needs no kernel, but what is said of one is judged.
-  if (!(*session)->request().kernel.given().empty())
-    if (auto kernel = (*session)->image(); !kernel)
-      return kernel.takeError();
   if (virtual_)
     start = findStart(**session);
   if (!start)

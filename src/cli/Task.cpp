@@ -24,6 +24,10 @@ public:
     listing_.add(parser);
   }
   std::optional<uint64_t> givenRoot() const override { return tables_.root; }
+  Needs needs() const override {
+    // A task is found by them, and so is the other table of one.
+    return tables_.root && !tables_.userPgd ? listing_.needs() : Needs();
+  }
   llvm::Error check(RecordWriter &) override {
     if (llvm::Error error = task_.check(name(), tables_.root.has_value()))
       return error;

@@ -29,6 +29,9 @@ public:
                      maxLines_);
   }
   std::optional<uint64_t> givenRoot() const override { return space_.root; }
+  Needs needs() const override {
+    return {.names = space_.pid || style_, .with = "--pid and --style"};
+  }
   llvm::Error check(RecordWriter &writer) override;
   llvm::Error write(Session &session, const Kernel &kernel,
                     RecordWriter &writer) override;

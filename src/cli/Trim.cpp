@@ -23,8 +23,10 @@ public:
   }
 
   llvm::Error run(const CommandContext &context) override {
+    const Needs needs = {.names = trim_.tasks || trim_.log || trim_.pages,
+                         .with = "--tasks, --log and --pages"};
     auto opened =
-        context.openForOutput("trim", file_, dump_, kernel_, symbols_);
+        context.openForOutput("trim", file_, dump_, kernel_, symbols_, needs);
     if (!opened)
       return opened.takeError();
     return trimDump(*opened->session, opened->output, trim_);

@@ -92,6 +92,12 @@ llvm::Error describeKernel(Session &session, CoreContents &contents,
   llvm::Error error = kernel.takeError();
   if (Session::isUsageError(error))
     return error;
+  const std::vector<KernelOption> given = session.request().kernel.given();
+  if (session.request().kernel.kernelNumber ||
+      llvm::any_of(given, [](KernelOption option) {
+        return option != KernelOption::Arch;
+      }))
+    return error; // what is said of the kernel would be of no use
   const std::string reason = session.takeMessage(std::move(error));
   std::optional<Arch> arch = session.request().kernel.arch;
   if (!arch)

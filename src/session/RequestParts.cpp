@@ -11,6 +11,14 @@ llvm::Error DumpParts::apply(Request &request) const {
     request.open.parts.assign(files.begin() + 1, files.end());
   }
   llvm::append_range(request.open.parts, parts);
+  if (!maps.empty() && !request.open.parts.empty())
+    return llvm::make_error<UsageError>(
+        "--part is a further file of a split dump, and raw memory is none; "
+        "--map says where each of its files lies");
+  if (!maps.empty() && rawBase && request.path.empty())
+    return llvm::make_error<UsageError>(
+        "--raw-base says where DUMP lies, and none is named; --map says where "
+        "each file lies");
   if (rawBase)
     request.open.rawBase = PhysAddr(*rawBase);
   if (layout) {
@@ -85,6 +93,38 @@ llvm::Error KernelParts::apply(Request &request) const {
       return llvm::createFileError(*vmcoreinfo, std::move(error));
     request.vmcoreinfo = vmcoreinfo;
   }
+  return llvm::Error::success();
+}
+
+/// The first option that says something of symbols or struct layouts.
+static std::string describeGiven(const DebugInputs &given) {
+  if (!given.symbols.empty())
+    return "--symbol";
+  if (!given.places.empty())
+    return "--offset";
+  return given.vmlinux     ? "--vmlinux"
+         : given.systemMap ? "--system-map"
+                           : "--btf";
+}
+
+llvm::Error Needs::apply(Request &request) const {
+  const KernelOverrides &overrides = request.kernel;
+  const std::vector<KernelOption> given = overrides.given();
+  std::string option, what;
+  if (!kernel && (!given.empty() || overrides.kernelNumber)) {
+    option = given.empty()
+                 ? "--kernel " + std::to_string(*overrides.kernelNumber)
+                 : overrides.describe(given.front());
+    what = "the kernel and its page tables";
+  } else if (!names && request.debug.isGiven()) {
+    option = describeGiven(request.debug);
+    what = "symbols and struct layouts";
+  }
+  if (!option.empty())
+    return llvm::make_error<UsageError>(option + " is about " + what +
+                                        ", and of use with " + with +
+                                        " alone; leave it out");
+  request.lossIsGap = whole;
   return llvm::Error::success();
 }
 

@@ -56,6 +56,21 @@ struct SymbolParts {
   llvm::Error apply(Request &request) const;
 };
 
+/// What a question is answered from, besides memory. The last of the parts:
+/// what those before it say of something that is not needed has no effect, and
+/// is refused.
+struct Needs {
+  bool kernel = true; ///< Which one it is, and where its tables are.
+  bool names = true;  ///< Symbols and struct layouts.
+  /// All that the file should have: not where each byte that is missing is
+  /// named.
+  bool whole = true;
+  /// What would need the rest: "--names".
+  const char *with = "";
+
+  llvm::Error apply(Request &request) const;
+};
+
 /// What the parts describe together.
 template <class... Parts>
 llvm::Expected<Request> makeRequest(const Parts &...parts) {

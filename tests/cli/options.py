@@ -44,6 +44,9 @@ CONTRADICTIONS = (
     (X86, "kernel", "--root 0x8e10001", "--root 0x8e10001 contradicts the dump: the kernel's own is at 0x8e10000"),
     (X86, "kernel", "--root 0", "--root 0x0 contradicts the dump: the kernel's own is at 0x8e10000"),
     (X86, "kernel", "--vmcoreinfo {other}", "--vmcoreinfo contradicts the dump: kernel 6.1.0-56-amd64"),
+    # A text that leads to the same root, but says that it is of another kernel.
+    (X86, "kernel", "--vmcoreinfo {renamed}", "--vmcoreinfo contradicts the dump: kernel 6.1.0-56-amd64, the file is of kernel 5.4.1"),
+    (IN_MEMORY, "kernel", "--vmcoreinfo {renamed_in_memory}", "--vmcoreinfo contradicts the dump: kernel 6.1.*, the file is of kernel 5.4.1"),
     (X86, "vmcoreinfo", "--vmcoreinfo {other}", "--vmcoreinfo contradicts the dump: kernel 6.1.0-56-amd64"),
     (X86, "translate", "0 --root 0x8e10001", "--root 0x8e10001: it is not aligned"),
     (X86, "task", "--root 0x8e10001", "--root 0x8e10001: it is not aligned"),
@@ -53,7 +56,7 @@ CONTRADICTIONS = (
     ("raw", "kernel", "--layout qemu-riscv-virt", "--layout qemu-riscv-virt contradicts the dump: .* raw image"),
     ("raw", "info", "--raw-base 0x100000", "--raw-base 0x100000 contradicts the dump: .* raw image"),
     (X86, "symbols", "_stext --offset page.flags=4096", "--offset page.flags=4096 contradicts the dump: 0"),
-    (X86, "kernel", "--symbol _stext=0x1000", "--symbol _stext=0x1000 contradicts the dump: 0xffffffff"),
+    (X86, "kernel", "--names --symbol _stext=0x1000", "--symbol _stext=0x1000 contradicts the dump: 0xffffffff"),
     (X86, "info", "--offset page.flags=4096", "--offset page.flags=4096 contradicts the dump: 0"),
     (X86, "roots", "--arch arm64", "--arch arm64 contradicts the dump: x86_64"),
     (LEARNED, "tasks", "--offset task_struct.comm=0",
@@ -61,7 +64,7 @@ CONTRADICTIONS = (
     (LEARNED, "tasks", "--offset task_struct.tasks=8", r"--offset task_struct.tasks=8 contradicts the dump: \d+ \(learned"),
     (LEARNED, "maps", "--pid 1 --offset vm_area_struct.vm_flags=0",
      r"--offset vm_area_struct.vm_flags=0 contradicts the dump: \d+ \(what lies in memory\)"),
-    (LEARNED, "kernel", "--offset mm_struct.pgd=8", r"--offset mm_struct.pgd=8 contradicts the dump: \d+ \(learned"),
+    (LEARNED, "kernel", "--names --offset mm_struct.pgd=8", r"--offset mm_struct.pgd=8 contradicts the dump: \d+ \(learned"),
 )
 # dump, command, options, what is said: nothing that --force could take
 NOT_APPLYING = (
@@ -79,24 +82,25 @@ NOT_APPLYING = (
     ("lime", "kernel", "--raw-base 0", "--raw-base says where a raw image lies; this is no raw image, but LiME"),
     (X86, "kernel", "--map {text_file}@0", "--map says where raw memory lies; this is no raw memory, but ELF64 core"),
     (X86, "kernel", "--vmcoreinfo {text_file}", "no VMCOREINFO text"),
-    (X86, "kernel", "--vmlinux {text_file}", "neither an ELF file, nor BTF, nor a System.map"),
+    (X86, "kernel", "--names --vmlinux {text_file}", "neither an ELF file, nor BTF, nor a System.map"),
     (X86, "info", "--btf {text_file}", "neither an ELF file, nor BTF, nor a System.map"),
-    (X86, "read", "--physical 0x8e10000 16 --system-map {text_file}", "neither an ELF file, nor BTF, nor a System.map"),
+    (X86, "read", "--virtual 0 16 --system-map {text_file}", "neither an ELF file, nor BTF, nor a System.map"),
     (X86, "vmcoreinfo", "--vmcoreinfo {text_file}", "no VMCOREINFO text"),
     # What chooses or shapes something that is not asked for.
-    (X86, "read", "--physical 0x8e10000 16 --kernel 7", "--kernel chooses whose tables; --physical needs none"),
+    (X86, "read", "--physical 0x8e10000 16 --kernel 7", "--kernel 7 is about the kernel .*, and of use with --virtual alone"),
+    (X86, "read", "--physical 0x8e10000 16 --levels 4", "--levels 4 is about the kernel .*, and of use with --virtual alone"),
     (X86, "kernel", "--force-vmlinux", "--force-vmlinux says nothing without --vmlinux, --system-map or --btf"),
     (X86, "pages", "--count", "--count goes with --list, --list-each or --pagemap"),
     (X86, "pages", "--no-summary", "--no-summary goes with --list, --list-each; "),
     (X86, "log", "--raw --format json", "--raw is about the text"),
     (LEARNED, "task", "--pid 1 --user-pgd", "--user-pgd says nothing about riscv64"),
     # Names that nobody asks for.
-    (X86, "kernel", "--symbol init_tsak=0x1000", "--symbol init_tsak is no name that vmpt uses; did you mean 'init_task'"),
-    (X86, "kernel", "--symbol qwertz=0x1000", "--symbol qwertz is no name that vmpt uses, nor does the dump know it"),
+    (X86, "kernel", "--names --symbol init_tsak=0x1000", "--symbol init_tsak is no name that vmpt uses; did you mean 'init_task'"),
+    (X86, "kernel", "--names --symbol qwertz=0x1000", "--symbol qwertz is no name that vmpt uses, nor does the dump know it"),
     (X86, "tasks", "--offset task_struct.conm=8",
      "--offset task_struct.conm is no name that vmpt uses; did you mean 'task_struct.comm'"),
     (X86, "tasks", "--offset task_strct.comm=8", "--offset task_strct.comm is no name that vmpt uses; did you mean 'task_struct.comm'"),
-    (X86, "read", "--physical 0x8e10000 16 --offset qwertz.asdfgh=8", "--offset qwertz.asdfgh is no name that vmpt uses, nor"),
+    (X86, "read", "--virtual 0 16 --offset qwertz.asdfgh=8", "--offset qwertz.asdfgh is no name that vmpt uses, nor"),
     # Numbers below zero.
     (X86, "kernel", "--range=-5", "--range '-5' is not A-B"),
     (X86, "kernel", "--range -5", "--range '-5' is not A-B"),
@@ -120,10 +124,17 @@ NOT_APPLYING = (
     (X86, "kernel", "--{long}", "has no option '--xxx"),
     (X86, "translate", "{long}", "no symbol 'xxx"),
 )
+# Raw memory: arguments of read, what is said. {text} is short.
+OF_PIECES = (("--map {text}@0 --raw-base 0x1000", "--raw-base says where DUMP lies, and none is named"),
+             ("--map {text}@0 --part {text}", "--part is a further file of a split dump"),
+             ("{text} {text} --map {text}@0x1000", "--part is a further file of a split dump"),
+             ("--map {text}@0 --map {text}@0x8", "--map puts it at 0x8-0x[0-9a-f]+, where another piece of memory lies already"),
+             ("{text} --map {text}@0x8", "--map puts it at 0x8-0x[0-9a-f]+, where another piece of memory lies already"))
 # Two saved listings: options, what is said.
-OF_LISTINGS = (("--arch arm64", "options that say something of a kernel are for dumps"),
-               ("--kernel 2", "options that say something of a kernel are for dumps"),
-               ("--symbol _stext=1", "options that say something of a kernel are for dumps"))
+OF_LISTINGS = (("--arch arm64", "--arch arm64 is about the kernel .*, and of use with dumps alone"),
+               ("--kernel 2", "--kernel 2 is about the kernel .*, and of use with dumps alone"),
+               ("--symbol _stext=1", "--symbol is about symbols .*, and of use with dumps alone"),
+               ("--targets", "--targets compares where pages lie, which a saved listing does not say"))
 # What the dump says itself.
 AGREEING = (
     (X86, "--arch x86_64 --levels 4 --phys-base 0xffffffffdc000000 --root 0x8e10000"),
@@ -157,6 +168,10 @@ class Checker:
         self.words = {"text_file": folder / "text", "own": folder / "own", "other": folder / "other"}
         self.words["long"] = "x" * 300
         self.words["text_file"].write_text("a=b\nThis is no VMCOREINFO.\n")
+        for word, name in (("renamed", X86), ("renamed_in_memory", IN_MEMORY)):
+            self.words[word] = folder / word
+            text = run(vmpt, "vmcoreinfo", self.dump(name)).stdout
+            self.words[word].write_bytes(re.sub(rb"OSRELEASE=.*", b"OSRELEASE=5.4.1", text))
         own = run(vmpt, "vmcoreinfo", self.dump(X86)).stdout
         self.words["own"].write_bytes(own)
         self.words["other"].write_bytes(own.replace(b"OSRELEASE=6.1.0-56-amd64", b"OSRELEASE=5.4.1").replace(
@@ -200,6 +215,11 @@ class Checker:
             for force in ((), ("--force",)):
                 self.tap.report(fault(self.run(name, command, options, *force), REFUSED, pattern, self.dump(name)),
                                 f"{name}: {command} {options} {' '.join(force)}")
+        for options, pattern in OF_PIECES:
+            words = options.replace("{text}", str(self.words["text_file"])).split()
+            self.tap.report(fault(run(self.vmpt, "read", *words, "--physical", 0, 8), REFUSED, pattern, "no file"), f"read {options}")
+        beside = run(self.vmpt, "read", self.words["text_file"], "--map", f"{self.words['text_file']}@0x1000", "--physical", 0, 8)
+        self.tap.report(None if (beside.returncode, beside.stderr) == (0, b"") else beside.stderr.decode(), "read of pieces side by side")
         listing = self.source / "testdata/kernels" / X86 / "kernel.txt"
         for options, pattern in OF_LISTINGS:
             self.tap.report(fault(run(self.vmpt, "diff", listing, listing, *options.split()), REFUSED, pattern, listing),
