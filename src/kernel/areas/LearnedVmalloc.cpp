@@ -2,6 +2,7 @@
 
 #include "kernel/areas/LearnedVmapNodes.h"
 #include "kernel/areas/Vmalloc.h"
+#include "kernel/areas/VmapNodes.h"
 #include "kernel/context/ListWalk.h"
 #include "kernel/find/KernelArch.h"
 
@@ -57,7 +58,7 @@ private:
 
 /// One list, or since 6.9 one of each node.
 llvm::Error VmallocLearner::findHeads() {
-  if (kernel_.symbols().find("vmap_nodes")) {
+  if (hasVmapNodes(kernel_.symbols())) {
     llvm::Expected<LearnedVmapNodes> nodes = learnVmapNodes(kernel_);
     if (!nodes)
       return nodes.takeError();

@@ -15,6 +15,7 @@
 //
 #include "kernel/areas/LearnedVmapNodes.h"
 
+#include "kernel/areas/VmapNodes.h"
 #include "kernel/context/ListWalk.h"
 #include "kernel/find/KernelArch.h"
 
@@ -88,19 +89,15 @@ bool NodeLearner::isNode(VirtAddr at) const {
 }
 
 llvm::Error NodeLearner::readSymbols() {
-  llvm::Expected<VirtAddr> pointer = kernel_.address("vmap_nodes");
-  if (!pointer)
-    return pointer.takeError();
-  llvm::Expected<VirtAddr> countAt = kernel_.address("nr_vmap_nodes");
-  if (!countAt)
-    return countAt.takeError();
-  const auto first = number(*pointer);
-  const auto count = reader_.tryNumber(*countAt, Field{0, 4});
-  if (!first || !count || *count == 0 || *count > mostNodes)
+  llvm::Expected<VmapNodeArray> found =
+      findVmapNodes(kernel_.symbols(), reader_);
+  if (!found)
+    return found.takeError();
+  if (found->count == 0 || found->count > mostNodes)
     return llvm::make_error<LookupError>(
         "vmap_nodes and nr_vmap_nodes are not those of Linux 6.9 and later");
-  nodes_.first = VirtAddr(*first);
-  nodes_.count = *count;
+  nodes_.first = found->first;
+  nodes_.count = found->count;
   return llvm::Error::success();
 }
 

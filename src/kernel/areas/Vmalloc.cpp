@@ -1,6 +1,7 @@
 #include "kernel/areas/Vmalloc.h"
 
 #include "kernel/areas/LearnedVmalloc.h"
+#include "kernel/areas/VmapNodes.h"
 #include "kernel/context/FieldTable.h"
 #include "kernel/context/ListWalk.h"
 #include "kernel/context/Problems.h"
@@ -27,7 +28,7 @@ public:
   VmallocList take();
 
 private:
-  llvm::Error readNodes(VirtAddr nodes);
+  llvm::Error readNodes();
   void readPurgeList();
   void readList(VirtAddr head, bool isLazy, const llvm::Twine &what);
   void add(VirtAddr at, bool isLazy);
@@ -177,7 +178,7 @@ void VmallocReader::readList(VirtAddr head, bool isLazy,
 }
 
 /// Since 6.9: the busy lists of all nodes, then their lazy ones.
-llvm::Error VmallocReader::readNodes(VirtAddr pointer) {
+llvm::Error VmallocReader::readNodes() {
   Field busy, lazy;
   const WantedField wanted[] = {{&busy, "vmap_node", {"busy.head"}},
                                 {&lazy, "vmap_node", {"lazy.head"}}};
@@ -186,22 +187,17 @@ llvm::Error VmallocReader::readNodes(VirtAddr pointer) {
   llvm::Expected<uint64_t> bytes = types_.getSizeBytes("vmap_node");
   if (!bytes)
     return bytes.takeError();
-  llvm::Expected<uint64_t> nodes = reader_.word(pointer);
+  llvm::Expected<VmapNodeArray> nodes = findVmapNodes(symbols_, reader_);
   if (!nodes)
     return nodes.takeError();
-  llvm::Expected<Symbol> countAt = symbols_.get("nr_vmap_nodes");
-  llvm::Expected<uint64_t> count =
-      countAt ? reader_.number(countAt->address, Field{0, 4})
-              : countAt.takeError();
-  if (!count)
-    return count.takeError();
-  if (*count > maxNodes)
-    return llvm::make_error<FormatError>("nr_vmap_nodes is " + hex(*count) +
+  if (nodes->count > maxNodes)
+    return llvm::make_error<FormatError>("nr_vmap_nodes is " +
+                                         hex(nodes->count) +
                                          ", which is more than any kernel has");
   for (const auto &[field, isLazy] :
        {std::pair(busy, false), std::pair(lazy, true)})
-    for (uint64_t i = 0; i < *count; ++i)
-      readList(VirtAddr(*nodes) + i * *bytes + field.offset, isLazy,
+    for (uint64_t i = 0; i < nodes->count; ++i)
+      readList(nodes->first + i * *bytes + field.offset, isLazy,
                "the list of vmalloc areas of node " + llvm::Twine(i));
   return llvm::Error::success();
 }
@@ -230,8 +226,8 @@ void VmallocReader::readPurgeList() {
 }
 
 llvm::Error VmallocReader::readAreas() {
-  if (auto nodes = symbols_.find("vmap_nodes"))
-    return readNodes(nodes->address);
+  if (hasVmapNodes(symbols_))
+    return readNodes();
   llvm::Expected<Symbol> head = symbols_.get("vmap_area_list");
   if (!head)
     return head.takeError();

@@ -148,6 +148,20 @@ TEST_F(LearnedVmallocTest, OneNodeIsEnough) {
   expectAreas(valueOf(read()));
 }
 
+// Where nothing ever changes vmap_nodes, there is no such variable.
+TEST_F(LearnedVmallocTest, TheOneNodeOfSmallMachinesHasANameOfItsOwn) {
+  makeNodes(1);
+  pages.symbols.erase("vmap_nodes");
+  pages.symbols["single"] = nodesAt[0];
+  expectAreas(valueOf(read()));
+}
+
+TEST_F(LearnedVmallocTest, WithoutThatNameEitherItIsAskedFor) {
+  makeNodes(1);
+  pages.symbols.erase("vmap_nodes");
+  EXPECT_THAT(textOf(read()), HasSubstr("no symbol 'single'"));
+}
+
 TEST_F(LearnedVmallocTest, AreasThatWereGivenBackAreOnTheNodesOtherList) {
   makeNodes(2);
   const VirtAddr head = nodesAt[1] + busyHead + 32,
