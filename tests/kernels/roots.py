@@ -161,9 +161,8 @@ def check_without_kernel(tap, vmpt, name, dump, folder):
                 if root not in wanted and record["kind"] in ("process", "user", "identity")]
     if len(invented) > 2:
         problem = f"these are none: {invented}"
-    # Elsewhere the image has no place of its own.
     others = [root for root, record in found.items() if record["kind"] == "kernel" and root != kernel]
-    if others and name.startswith(("x86_64", "riscv64")):
+    if others and name.startswith(("x86_64", "riscv64", "i386", "arm-")):
         problem = f"the kernel's, too: {others}"
     tap.report(problem, f"{name}: roots without a kernel")
     for root, task in list(wanted.items())[:2]:

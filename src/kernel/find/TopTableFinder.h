@@ -75,6 +75,9 @@ private:
                   const Group &group, VirtAddr start);
   void nameEnded(const SoundTables &sound, std::vector<TopTable> &tables,
                  VirtAddr start) const;
+  std::vector<PhysAddr>
+  findByInitMm(llvm::ArrayRef<const TopTable *> tables) const;
+  void nameEndedByInitMm();
   std::optional<TopTable> judgeRoot(SoundTables &tables, const PagingMode &mode,
                                     PhysAddr root, VirtAddr start,
                                     llvm::ArrayRef<MappedRun> large) const;

@@ -1,6 +1,7 @@
 #include "kernel/find/TopTables.h"
 
 #include "kernel/find/ImagePages.h"
+#include "kernel/find/InitMm.h"
 #include "kernel/find/TopTableFinder.h"
 #include "paging/TableUse.h"
 #include "paging/Translate.h"
@@ -245,6 +246,48 @@ void TopTableFinder::judgeOtherStarts(const TableCandidates &found) {
   }
 }
 
+/// Which of \p tables are kernels' own: what one names as its pgd, else what
+/// lies in an image. There is memory in that, too, that was given back.
+std::vector<PhysAddr>
+TopTableFinder::findByInitMm(llvm::ArrayRef<const TopTable *> tables) const {
+  const PagingMode &mode = *tables.front()->mode;
+  VirtAddr lowest = firstShared(mode);
+  for (uint64_t start : findKernelArch(mode.arch)->kernelStarts)
+    lowest = std::min(lowest, VirtAddr(start));
+  std::vector<PhysAddr> named, inImage;
+  for (const InitMm &kernel :
+       findInitMms(memory_, mode.arch, lowest, diagnostics_))
+    for (const TopTable *table : tables)
+      if (isPgdOf(memory_, kernel, mode.arch, *table->self))
+        named.push_back(table->root);
+      else if (*table->self >= kernel.first && *table->self <= kernel.last)
+        inImage.push_back(table->root);
+  return named.empty() ? inImage : named;
+}
+
+/// Where the image has no place of its own beside the direct map, as on
+/// machines of 32 bits, or tables differ in what they share. One kernel is left
+/// at least.
+void TopTableFinder::nameEndedByInitMm() {
+  std::vector<const TopTable *> alone;
+  auto mayBeEnded = [](const TopTable &table) {
+    return table.kind == TopTableKind::Kernel && table.self &&
+           !table.absentTables;
+  };
+  for (const TopTable &table : result_.tables)
+    if (mayBeEnded(table) &&
+        (alone.empty() || table.mode->arch == alone.front()->mode->arch))
+      alone.push_back(&table);
+  if (alone.size() < 2 || !known_.empty())
+    return;
+  const std::vector<PhysAddr> own = findByInitMm(alone);
+  for (TopTable &table : result_.tables)
+    if (mayBeEnded(table) && !own.empty() &&
+        table.mode->arch == alone.front()->mode->arch &&
+        !llvm::is_contained(own, table.root))
+      table.kind = TopTableKind::Ended;
+}
+
 /// What is passed over in modes of another machine is nothing that is missing.
 bool TopTableFinder::isCutOff() const {
   return llvm::any_of(cut_, [&](const PagingMode *mode) {
@@ -271,6 +314,7 @@ TopTables TopTableFinder::find(llvm::ArrayRef<const PagingMode *> modes) {
     else
       judgeMode(*mode, candidates, firstShared(*mode));
   judgeOtherStarts(found);
+  nameEndedByInitMm();
   const std::vector<TopTable> kernels = result_.tables;
   std::unordered_set<const PagingMode *> upperModes;
   for (const TopTable &table : kernels)

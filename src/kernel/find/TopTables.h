@@ -50,7 +50,8 @@ struct TopTables {
 /// Tables that candidates lead to are looked at once for each mode and level,
 /// so time and memory are bounded by the pages that there are. Of tables that
 /// map the kernel alone, those are its own that are among \p known, else those
-/// that lie in its image; where neither is told, all.
+/// that lie in its image, as its tables or its init_mm show that; where nothing
+/// tells, all.
 TopTables findTopTables(const PhysicalMemory &memory,
                         llvm::ArrayRef<const PagingMode *> modes,
                         Diagnostics &diagnostics,

@@ -109,6 +109,30 @@ TEST_F(EndedProcesses, OrByWhatNamesTheKernel) {
             "0x110000 kernel 2\n0x180000 ended 2\n");
 }
 
+TEST_F(EndedProcesses, OrByTheBoundsInItsInitMm) {
+  addEnded(PhysAddr(0x180000));
+  const PhysAddr at(0x118000);
+  const uint64_t bounds[] = {0x80000, 0x100000, 0, 0x112000, 0, 0x120000};
+  auto put = [&](uint64_t offset) {
+    for (unsigned i = 0; i < std::size(bounds); ++i)
+      memory.writeNumber<uint64_t>(
+          at + 8 * i, bounds[i] ? (direct + bounds[i]).value + offset : 0);
+    return text(find(getModes(Arch::X86_64)));
+  };
+  EXPECT_EQ(put(0), "0x110000 kernel 2\n0x180000 ended 2\n");
+  EXPECT_EQ(put(0x98000), "0x110000 ended 2\n0x180000 kernel 2\n")
+      << "whatever the pages are";
+  // 32-bit Arm has its table in front of its text: the pgd names it.
+  const PhysAddr pgd = at - 0x70;
+  memory.writeNumber<uint64_t>(pgd, (direct + 0x180000).value);
+  EXPECT_EQ(put(0x104000), "0x110000 ended 2\n0x180000 kernel 2\n");
+  EXPECT_EQ(put(0x109000), "0x110000 kernel 2\n0x180000 kernel 2\n")
+      << "too far in front of it";
+  memory.writeNumber<uint64_t>(pgd, 0);
+  EXPECT_EQ(put(8), "0x110000 kernel 2\n0x180000 kernel 2\n")
+      << "an image begins a page";
+}
+
 TEST_F(EndedProcesses, WhereNeitherTellsEachMayBeTheKernels) {
   addEnded(PhysAddr(0x180000));
   EXPECT_EQ(text(find(getModes(Arch::X86_64))),
