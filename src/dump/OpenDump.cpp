@@ -105,7 +105,7 @@ void readRaw(const std::shared_ptr<FileSource> &file,
   auto image = std::make_shared<PlainImage>(file);
   std::string reason = options.rawReason;
   if (options.rawLayout) {
-    readRawLayout(*image, *options.rawLayout, dump);
+    readRawLayout(*image, *options.rawLayout, options.rawShift, dump);
     if (reason.empty())
       reason = "the layout is the one that was asked for";
   } else {

@@ -23,6 +23,9 @@ struct OpenOptions {
   /// Where the pieces of a raw image lie, if not all from one address on; see
   /// findRawLayout in dump/formats/RawLayout.h.
   const RawLayout *rawLayout = nullptr;
+  /// How many of its first bytes are no memory; negative: how many bytes of
+  /// memory it lacks in front. Only with a layout.
+  int64_t rawShift = 0;
   FileAccess access = FileAccess::Map;
   /// Why a raw image lies where it does, for Dump::quirks; an image with such a
   /// reason is not an unplaced one.

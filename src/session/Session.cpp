@@ -2,6 +2,7 @@
 
 #include "dump/formats/RawLayout.h"
 #include "kernel/find/CpuEvidence.h"
+#include "kernel/find/Displacement.h"
 #include "kernel/find/KernelArch.h"
 #include "kernel/find/KernelFinder.h"
 #include "kernel/find/RamEnd.h"
@@ -54,8 +55,12 @@ llvm::Error Session::placeRaw() {
       findRawPlacement(dump_, *diagnostics_);
   if (!placement)
     return llvm::Error::success();
+  if (placement->shift)
+    warn("raw-shifted",
+         "the image does not begin where memory does: " + placement->reason);
   OpenOptions placed = request_.open;
   placed.rawLayout = placement->layout;
+  placed.rawShift = placement->shift;
   placed.rawReason = std::move(placement->reason);
   llvm::Expected<Dump> again = reopenDump(std::move(dump_), placed);
   if (!again)
@@ -90,6 +95,7 @@ llvm::Error Session::judgePlacement() {
   if (other)
     if (auto placement = findRawPlacement(*other, silent)) {
       free.rawLayout = placement->layout;
+      free.rawShift = placement->shift;
       free.rawReason = placement->reason;
       other = reopenDump(std::move(*other), free);
     }
@@ -105,6 +111,18 @@ llvm::Error Session::judgePlacement() {
     return withFileName(
         llvm::make_error<UsageError>(text + "; --force takes it all the same"));
   gap("option-contradicts", text + "; it is taken, as --force says");
+  return llvm::Error::success();
+}
+
+/// Memory that does not lie where it belongs gives a listing of something else.
+llvm::Error Session::judgePieces(const KernelImage &kernel) {
+  const std::optional<std::string> why = findDisplacement(dump_, kernel);
+  if (!why)
+    return llvm::Error::success();
+  if (!request_.kernel.force)
+    return withFileName(
+        llvm::make_error<FormatError>(*why + ", --force reads it as it is"));
+  gap("placement", *why);
   return llvm::Error::success();
 }
 
@@ -419,6 +437,8 @@ llvm::Expected<const KernelImage &> Session::image() {
       }
     if (!found)
       return found.takeError();
+    if (llvm::Error error = judgePieces(*found))
+      return error;
     image_ = std::make_unique<KernelImage>(std::move(*found));
     if (std::optional<std::string> why = describeMisplacement(dump_, *image_))
       gap("placement", *why);

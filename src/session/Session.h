@@ -128,6 +128,7 @@ private:
   void explainTrim(llvm::StringRef sentence);
   llvm::Error placeRaw();
   llvm::Error judgePlacement();
+  llvm::Error judgePieces(const KernelImage &kernel);
   void reportLoss();
   void extendMemory(const KernelImage &kernel);
   /// The dump, or the first of raw pieces that have none.

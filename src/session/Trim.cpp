@@ -229,7 +229,8 @@ llvm::Error trimDump(Session &session, Output &output,
                      const TrimOptions &options) {
   // What a file without a map of RAM lacks, its kernel tells.
   if (!session.memory().knowsRam())
-    llvm::consumeError(session.image().takeError());
+    if (llvm::Error error = session.image().takeError())
+      return error;
   const Dump &dump = session.wholeDump();
   RecordingMemory recording(session.memory());
   llvm::Expected<KernelImage> image = session.findKernel(recording);

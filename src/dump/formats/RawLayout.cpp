@@ -79,19 +79,39 @@ constexpr RawLayout layouts[] = {
 
 } // namespace
 
-std::vector<RawPiece> RawLayout::pieces(uint64_t imageSize) const {
-  if (imageSize <= unsplitUpTo)
-    return {{0, PhysAddr(windows[0].start), imageSize}};
+std::vector<RawPiece> RawLayout::pieces(uint64_t imageSize,
+                                        int64_t shift) const {
+  // What is in front of all memory, and of what memory in front of the image.
+  const uint64_t header = shift > 0 ? uint64_t(shift) : 0;
+  const uint64_t missing = shift < 0 ? -uint64_t(shift) : 0;
+  if (header >= imageSize)
+    return {};
+  const uint64_t ramBytes = imageSize - header + missing;
   std::vector<RawPiece> result;
-  uint64_t offset = 0;
-  for (const RamWindow &window : windows) {
-    uint64_t size = std::min(window.size, imageSize - offset);
+  uint64_t done = 0; // of RAM
+  for (RamWindow window : windows) {
+    if (ramBytes <= unsplitUpTo)
+      window.size = toTheEnd;
+    const uint64_t size = std::min(window.size, ramBytes - done);
     if (size == 0)
       break;
-    result.push_back({offset, PhysAddr(window.start), size});
-    offset += size;
+    const uint64_t lost = std::min(size, missing - std::min(missing, done));
+    if (lost < size)
+      result.push_back({done + lost - missing + header,
+                        PhysAddr(window.start + lost), size - lost});
+    done += size;
   }
   return result;
+}
+
+std::optional<uint64_t> RawLayout::offsetOf(PhysAddr at) const {
+  uint64_t offset = 0;
+  for (const RamWindow &window : windows) {
+    if (at.value >= window.start && at.value - window.start < window.size)
+      return offset + (at.value - window.start);
+    offset += window.size;
+  }
+  return std::nullopt;
 }
 
 llvm::ArrayRef<RawLayout> rawLayouts() { return layouts; }
@@ -107,9 +127,10 @@ llvm::Expected<const RawLayout *> findRawLayout(llvm::StringRef name) {
                                       "'; there are: " + known);
 }
 
-void readRawLayout(const FileImage &file, const RawLayout &layout, Dump &dump) {
+void readRawLayout(const FileImage &file, const RawLayout &layout,
+                   int64_t shift, Dump &dump) {
   auto memory = std::make_unique<ExtentMemory>();
-  for (const RawPiece &piece : layout.pieces(file.size())) {
+  for (const RawPiece &piece : layout.pieces(file.size(), shift)) {
     memory->addImage(piece.start, file, piece.offset, piece.size);
     dump.facts.push_back({"piece", hex(piece.start) + "-" +
                                        hex(piece.start + (piece.size - 1)) +

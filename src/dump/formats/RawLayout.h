@@ -13,6 +13,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 
+#include <optional>
 #include <vector>
 
 namespace vmpt {
@@ -44,9 +45,12 @@ struct RawLayout {
   /// Filled one after the other.
   RamWindow windows[3];
 
-  /// The pieces of an image of \p imageSize bytes. What finds no room in any
-  /// window is left out.
-  std::vector<RawPiece> pieces(uint64_t imageSize) const;
+  /// The pieces of an image of \p imageSize bytes, of which the first \p shift
+  /// are no memory; a negative one is how many bytes of memory it lacks in
+  /// front. What finds no room in any window is left out.
+  std::vector<RawPiece> pieces(uint64_t imageSize, int64_t shift = 0) const;
+  /// Where \p at is in a split image of any size; nothing if in no window.
+  std::optional<uint64_t> offsetOf(PhysAddr at) const;
 };
 
 /// Every layout that has a name.
@@ -55,7 +59,8 @@ llvm::ArrayRef<RawLayout> rawLayouts();
 /// A layout by name, or a UsageError that lists the names.
 llvm::Expected<const RawLayout *> findRawLayout(llvm::StringRef name);
 
-/// Makes \p file the memory of \p dump, piece by piece.
-void readRawLayout(const FileImage &file, const RawLayout &layout, Dump &dump);
+/// Makes \p file the memory of \p dump, piece by piece; \p shift as above.
+void readRawLayout(const FileImage &file, const RawLayout &layout,
+                   int64_t shift, Dump &dump);
 
 } // namespace vmpt

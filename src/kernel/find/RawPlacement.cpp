@@ -3,6 +3,7 @@
 #include "kernel/find/DirectMap.h"
 #include "kernel/find/KernelArch.h"
 #include "kernel/find/KernelFinder.h"
+#include "kernel/find/RawShift.h"
 #include "kernel/find/RootCheck.h"
 #include "kernel/find/VmcoreinfoScan.h"
 #include "kernel/image/DebugData.h"
@@ -15,14 +16,16 @@ namespace {
 /// A layout in which a kernel's root maps itself to itself.
 struct Placement {
   const RawLayout *layout = nullptr;
+  int64_t shift = 0;
   const Vmcoreinfo *kernel = nullptr;
   uint64_t directMapEnd = 0;  ///< Physical; 0: not known, or not looked for.
   bool directMapFits = false; ///< It can be read and ends where RAM does.
 };
 
-Dump layOut(const FileImage &image, const RawLayout &layout) {
+Dump layOut(const FileImage &image, const RawLayout &layout,
+            int64_t shift = 0) {
   Dump dump;
-  readRawLayout(image, layout, dump);
+  readRawLayout(image, layout, shift, dump);
   return dump;
 }
 
@@ -93,9 +96,10 @@ constexpr uint64_t firmwareBytes = 64 << 20;
 void checkDirectMap(const FileImage &image, Placement &placement,
                     Diagnostics &silent) {
   placement.directMapEnd =
-      findDirectMapEnd(layOut(image, *placement.layout), *placement.kernel,
-                       image.size(), silent);
-  const RawPiece last = placement.layout->pieces(image.size()).back();
+      findDirectMapEnd(layOut(image, *placement.layout, placement.shift),
+                       *placement.kernel, image.size(), silent);
+  const RawPiece last =
+      placement.layout->pieces(image.size(), placement.shift).back();
   const uint64_t ramEnd = last.start.value + last.size;
   // An image from 0 on without holes may hold more than RAM.
   placement.directMapFits = placement.directMapEnd &&
@@ -137,7 +141,8 @@ std::vector<Vmcoreinfo> listKernels(const Dump &dump,
   return kernels;
 }
 
-/// The direct map is asked only where roots leave a choice.
+/// The image begins where memory does, if that can be. The direct map is asked
+/// only where roots leave a choice.
 std::optional<Placement> findBest(const FileImage &image,
                                   llvm::ArrayRef<Vmcoreinfo> kernels,
                                   Diagnostics &silent) {
@@ -145,7 +150,11 @@ std::optional<Placement> findBest(const FileImage &image,
   for (const RawLayout *layout : listLayouts(image.size()))
     for (const Vmcoreinfo &kernel : kernels)
       if (hasRoot(layOut(image, *layout), kernel, &silent))
-        possible.push_back({layout, &kernel});
+        possible.push_back({layout, 0, &kernel});
+  for (const Vmcoreinfo &kernel : kernels)
+    if (possible.empty())
+      for (const RawShift &shift : findRawShifts(image, kernel, silent))
+        possible.push_back({shift.layout, shift.bytes, &kernel});
   if (possible.empty())
     return std::nullopt;
   if (possible.front().layout == possible.back().layout)
@@ -156,6 +165,19 @@ std::optional<Placement> findBest(const FileImage &image,
       return placement;
   }
   return possible.front();
+}
+
+/// "laid out so ", and where the image begins.
+std::string describeShift(const FileImage &image, const Placement &placement) {
+  if (!placement.shift)
+    return "laid out so ";
+  const RawPiece first =
+      placement.layout->pieces(image.size(), placement.shift).front();
+  return (first.offset ? "its first " + hex(first.offset) +
+                             " bytes are taken for a header, and what follows "
+                             "for memory from "
+                       : "taken for memory from ") +
+         hex(first.start) + " on ";
 }
 
 } // namespace
@@ -184,18 +206,19 @@ std::optional<RawPlacement> findRawPlacement(const Dump &dump,
   const std::optional<Placement> best = findBest(image, kernels, silent);
   if (!best)
     return std::nullopt;
-  if (best->layout == &rawLayouts().front()) {
+  if (best->layout == &rawLayouts().front() && !best->shift) {
     if (!best->directMapEnd || best->directMapFits)
       return std::nullopt;
     return RawPlacement{
-        nullptr,
+        nullptr, 0,
         "the kernel's direct map ends at " + hex(best->directMapEnd) +
             ", beyond the image, and no layout is known in which RAM ends "
             "there: pass --map"};
   }
   return RawPlacement{
-      best->layout,
-      "laid out so because then the kernel's root table maps itself to itself" +
+      best->layout, best->shift,
+      describeShift(image, *best) +
+          "because then the kernel's root table maps itself to itself" +
           (best->directMapFits
                ? " and its direct map, up to " + hex(best->directMapEnd) +
                      ", ends where RAM does"

@@ -3,7 +3,8 @@
 // An image of all RAM has no holes, the machine has: QEMU puts all but the
 // first 2 or 3 GiB of a PC at 4 GiB, and all RAM of an arm64 at 1 GiB. The
 // kernel in the image knows: its root table maps itself to where it lies, and
-// its direct map ends where RAM does.
+// its direct map ends where RAM does. It knows, too, if the image does not
+// begin where memory does (RawShift.h).
 //
 #pragma once
 
@@ -18,6 +19,7 @@ namespace vmpt {
 struct RawPlacement {
   /// Null: it stays at 0, and there is something to say of that.
   const RawLayout *layout = nullptr;
+  int64_t shift = 0; ///< OpenOptions::rawShift.
   /// Why, or what: a sentence for Dump::quirks.
   std::string reason;
 };

@@ -98,8 +98,25 @@ RootChooser::choose(const KernelArch &arch, const NamedVmcoreinfo &text) {
   Choice placed = chooseGuess(start, modes, byName, *symbols);
   if (placed && placed->doubt.empty())
     return placed;
-  if (!guessed && !found && !placed)
-    noteShift(guesses, byName);
+  // What is not confirmed lies where the kernel's name says that it does.
+  if (!byName.empty())
+    for (Choice *choice : {&guessed, &found})
+      if (*choice &&
+          lacksUtsName(memory_, text.info, *symbols, (*choice)->root))
+        choice->reset();
+  if (!guessed && !found && isShifted(guesses, byName)) {
+    noteShift(guesses.front().root, byName.front().root);
+    return std::nullopt;
+  }
+  // The name shows where the kernel is in the image, not in memory.
+  if (!guessed && !found && placed && dump_.unplacedImage && guesses.empty()) {
+    attempts_.addTelling(
+        "where the image lies in memory is not known: its kernel's root is at "
+        "offset " +
+        hex(placed->root) +
+        ", and no table leads back to it (--raw-base, --map)");
+    return std::nullopt;
+  }
   return guessed ? guessed : found ? found : placed;
 }
 
@@ -155,14 +172,19 @@ bool RootChooser::isVouchedFor(const KernelCandidate &candidate,
                       isIt);
 }
 
-/// Where the kernel's name is, and where its root should be, do not agree.
-void RootChooser::noteShift(llvm::ArrayRef<RootGuess> guesses,
-                            llvm::ArrayRef<RootGuess> byName) {
-  if (memory_.knowsRam() || guesses.empty() || byName.empty())
-    return;
-  const PhysAddr said = guesses.front().root, found = byName.front().root;
-  if (said == found)
-    return;
+/// Do the kernel's name and what VMCOREINFO says put its root at different
+/// places? Where memory is what the file's first byte begins, none is right.
+bool RootChooser::isShifted(llvm::ArrayRef<RootGuess> guesses,
+                            llvm::ArrayRef<RootGuess> byName) const {
+  return !memory_.knowsRam() && !guesses.empty() && !byName.empty() &&
+         llvm::none_of(guesses, [&](const RootGuess &guess) {
+           return llvm::any_of(byName, [&](const RootGuess &named) {
+             return named.root == guess.root;
+           });
+         });
+}
+
+void RootChooser::noteShift(PhysAddr said, PhysAddr found) {
   const bool isBehind = found > said;
   attempts_.addTelling(
       "the kernel lies " + hex(isBehind ? found - said : said - found) +

@@ -55,8 +55,9 @@ private:
   bool isConfirmed(PhysAddr root, llvm::ArrayRef<ModeChoice> modes,
                    const ImageSymbols &symbols) const;
   void noteAbsence(const RootGuess &guess);
-  void noteShift(llvm::ArrayRef<RootGuess> guesses,
-                 llvm::ArrayRef<RootGuess> byName);
+  bool isShifted(llvm::ArrayRef<RootGuess> guesses,
+                 llvm::ArrayRef<RootGuess> byName) const;
+  void noteShift(PhysAddr said, PhysAddr found);
 
   const Dump &dump_;
   const PhysicalMemory &memory_;

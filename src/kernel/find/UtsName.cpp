@@ -3,6 +3,8 @@
 #include "memory/MemoryScan.h"
 #include "support/Bits.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 #include <array>
 
 namespace vmpt {
@@ -42,7 +44,27 @@ private:
   llvm::StringRef release_;
 };
 
+/// Where `name` may be in a uts_namespace.
+std::vector<uint64_t> listNameOffsets(const Vmcoreinfo &info) {
+  if (auto offset = info.offset("uts_namespace.name"))
+    return {*offset};
+  return {std::begin(nameOffsets), std::end(nameOffsets)};
+}
+
 } // namespace
+
+bool lacksUtsName(const PhysicalMemory &memory, const Vmcoreinfo &info,
+                  const ImageSymbols &symbols, PhysAddr root) {
+  const std::optional<uint64_t> names = info.symbol("init_uts_ns");
+  if (!names || !info.release() || info.release()->empty())
+    return false;
+  const PhysAddr at = root + (*names - symbols.self.value);
+  std::array<uint8_t, 3 * fieldBytes> bytes;
+  const UtsName name(memory, *info.release());
+  return !memory.tryRead(at, bytes) &&
+         llvm::none_of(listNameOffsets(info),
+                       [&](uint64_t offset) { return name.isAt(at + offset); });
+}
 
 std::vector<RootGuess>
 guessRootsByUtsName(const PhysicalMemory &memory, const Vmcoreinfo &info,
@@ -53,9 +75,7 @@ guessRootsByUtsName(const PhysicalMemory &memory, const Vmcoreinfo &info,
   const std::optional<uint64_t> names = info.symbol("init_uts_ns");
   if (!names || !info.release() || info.release()->empty())
     return {};
-  std::vector<uint64_t> offsets(std::begin(nameOffsets), std::end(nameOffsets));
-  if (auto offset = info.offset("uts_namespace.name"))
-    offsets = {*offset};
+  const std::vector<uint64_t> offsets = listNameOffsets(info);
   const PhysicalMemory &scanned = memory.forScanning();
   const UtsName name(scanned, *info.release());
   std::vector<RootGuess> guesses;

@@ -16,4 +16,9 @@ guessRootsByUtsName(const PhysicalMemory &memory, const Vmcoreinfo &info,
                     const ImageSymbols &symbols, Diagnostics &diagnostics,
                     llvm::function_ref<bool(const RootGuess &)> isProven);
 
+/// With a top table at \p root the kernel's name would be at a place that is in
+/// the dump and has something else.
+bool lacksUtsName(const PhysicalMemory &memory, const Vmcoreinfo &info,
+                  const ImageSymbols &symbols, PhysAddr root);
+
 } // namespace vmpt

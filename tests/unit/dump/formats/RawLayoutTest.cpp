@@ -10,8 +10,9 @@ namespace {
 
 constexpr uint64_t MiB = 1 << 20, GiB = 1 << 30;
 
-std::vector<RawPiece> piecesOf(const char *name, uint64_t size) {
-  return valueOf(findRawLayout(name))->pieces(size);
+std::vector<RawPiece> piecesOf(const char *name, uint64_t size,
+                               int64_t shift = 0) {
+  return valueOf(findRawLayout(name))->pieces(size, shift);
 }
 
 using Pieces = std::vector<RawPiece>;
@@ -71,6 +72,34 @@ TEST(RawLayout, PiecesCoverTheImageWithoutOverlap) {
     }
 }
 
+TEST(RawLayout, AHeaderIsNoMemory) {
+  EXPECT_EQ(piecesOf("qemu-q35", 3 * GiB + MiB, MiB),
+            (Pieces{{MiB, PhysAddr(0), 2 * GiB},
+                    {2 * GiB + MiB, PhysAddr(4 * GiB), GiB}}));
+  // What decides is how much RAM there is.
+  EXPECT_EQ(piecesOf("qemu-i440fx", 0xe0000000, 4096),
+            (Pieces{{4096, PhysAddr(0), 0xe0000000 - 4096}}));
+  EXPECT_EQ(piecesOf("flat", MiB, MiB), Pieces());
+}
+
+TEST(RawLayout, WhatIsMissingInFrontIsPassedOver) {
+  EXPECT_EQ(piecesOf("qemu-arm-virt", GiB, -int64_t(MiB)),
+            (Pieces{{0, PhysAddr(GiB + MiB), GiB}}));
+  EXPECT_EQ(piecesOf("qemu-q35", 2 * GiB, -int64_t(GiB)),
+            (Pieces{{0, PhysAddr(GiB), GiB}, {GiB, PhysAddr(4 * GiB), GiB}}));
+  EXPECT_EQ(piecesOf("qemu-q35", GiB, -int64_t(2 * GiB + MiB)),
+            (Pieces{{0, PhysAddr(4 * GiB + MiB), GiB}}));
+}
+
+TEST(RawLayout, AnAddressHasItsPlaceInASplitImage) {
+  const RawLayout &q35 = *valueOf(findRawLayout("qemu-q35"));
+  EXPECT_EQ(q35.offsetOf(PhysAddr(MiB)), MiB);
+  EXPECT_EQ(q35.offsetOf(PhysAddr(4 * GiB + MiB)), 2 * GiB + MiB);
+  EXPECT_EQ(q35.offsetOf(PhysAddr(3 * GiB)), std::nullopt);
+  EXPECT_EQ(valueOf(findRawLayout("qemu-arm-virt"))->offsetOf(PhysAddr(MiB)),
+            std::nullopt);
+}
+
 TEST(RawLayout, ReadsThroughALayout) {
   MemoryImage image = randomImage(5, {{0x40000, 20}}, 4096, {64, 0, 0});
   std::vector<uint8_t> file;
@@ -80,7 +109,7 @@ TEST(RawLayout, ReadsThroughALayout) {
   }
   Dump dump;
   readRawLayout(PlainImage(Bytes(file)),
-                *valueOf(findRawLayout("qemu-arm-virt")), dump);
+                *valueOf(findRawLayout("qemu-arm-virt")), 0, dump);
   EXPECT_EQ(dump.memory->ranges().size(), 1u);
   std::vector<uint8_t> read(file.size());
   EXPECT_FALSE(dump.memory->tryRead(PhysAddr(0x40000000), read));

@@ -4,6 +4,7 @@
 
 #include "dump/formats/RawLayout.h"
 #include "paging/modes/Arm64.h"
+#include "paging/modes/RiscV64.h"
 #include "paging/modes/X86_64.h"
 #include "support/BuiltKernel.h"
 
@@ -36,8 +37,10 @@ public:
   Image(const Image &) = delete;
 
   /// Copies what \p memory has to where \p layout keeps it.
-  void fill(const PhysicalMemory &memory, llvm::StringRef layout) {
-    for (const RawPiece &piece : valueOf(findRawLayout(layout))->pieces(size_))
+  void fill(const PhysicalMemory &memory, llvm::StringRef layout,
+            int64_t shift = 0) {
+    for (const RawPiece &piece :
+         valueOf(findRawLayout(layout))->pieces(size_, shift))
       for (const MemoryRange &range : memory.ranges())
         for (uint64_t done = 0; done < range.size; done += 4096)
           copyPage(memory, range.start + done, piece);
@@ -117,6 +120,7 @@ Dump placed(Dump dump) {
     return dump;
   OpenOptions options;
   options.rawLayout = placement->layout;
+  options.rawShift = placement->shift;
   options.rawReason = placement->reason;
   Dump again = valueOf(reopenDump(std::move(dump), options));
   EXPECT_FALSE(findRawPlacement(again, silent));
@@ -211,6 +215,110 @@ TEST(RawPlacement, RamThatStartsElsewhereIsFoundByTheRoot) {
   image.fill(*kernel.memory, "qemu-arm-virt");
   Dump dump = place(image, kernel);
   EXPECT_EQ(dump.format, "raw image, laid out as qemu-arm-virt");
+}
+
+/// SYMBOL(init_uts_ns), with that struct in the image.
+std::string putName(BuiltKernel &kernel, llvm::StringRef release) {
+  constexpr uint64_t at = BuiltKernel::dataOffset + 0x9000, fieldBytes = 65;
+  kernel.addString(at, "Linux");
+  kernel.addString(at + 2 * fieldBytes, release);
+  return "SYMBOL(init_uts_ns)=" + hex(kernel.image + at).substr(2) + "\n";
+}
+
+std::unique_ptr<BuiltKernel> buildNamedX86(PhysAddr physical) {
+  auto kernel = buildX86(physical, 64 * MiB, 0);
+  const uint64_t base =
+      physical.value - (kernel->image.value - 0xffffffff80000000);
+  putNote(*kernel,
+          kernel->info("6.1.0", putName(*kernel, "6.1.0") +
+                                    "NUMBER(phys_base)=" +
+                                    std::to_string(int64_t(base)) +
+                                    "\nNUMBER(pgtable_l5_enabled)=0\n"));
+  return kernel;
+}
+
+class RawShift : public ::testing::TestWithParam<int64_t> {};
+
+TEST_P(RawShift, AnImageThatBeginsElsewhereIsFoundByItsName) {
+  auto kernel = buildNamedX86(PhysAddr(32 * MiB));
+  Image image(64 * MiB);
+  image.fill(*kernel->memory, "flat", GetParam());
+  Dump dump = place(image, *kernel);
+  EXPECT_EQ(dump.format, "raw image, laid out as flat");
+  EXPECT_THAT(dump.quirks,
+              Contains(HasSubstr(GetParam() > 0
+                                     ? "bytes are taken for a header, and what "
+                                       "follows for memory from 0x0 on"
+                                     : "taken for memory from 0x")));
+}
+
+INSTANTIATE_TEST_SUITE_P(Distances, RawShift,
+                         ::testing::Values(4096, 0x10000, int64_t(MiB),
+                                           int64_t(16 * MiB), -4096, -0x10000,
+                                           -int64_t(MiB), -int64_t(16 * MiB)));
+
+// Its first bytes are no memory, and the rest is split.
+TEST(RawPlacement, AHeaderIsFoundInFrontOfAHole) {
+  auto kernel =
+      buildX86(PhysAddr(16 * MiB), 2 * GiB, 4 * GiB + q35Split - 2 * GiB);
+  putNote(*kernel, kernel->info("6.1.0", putName(*kernel, "6.1.0") +
+                                             "NUMBER(phys_base)=0\n"
+                                             "NUMBER(pgtable_l5_enabled)=0\n"));
+  Image image(q35Split + MiB);
+  image.fill(*kernel->memory, "qemu-q35", MiB);
+  Dump dump = place(image, *kernel);
+  EXPECT_EQ(dump.format, "raw image, laid out as qemu-q35");
+  EXPECT_THAT(dump.quirks, Contains(HasSubstr("its first 0x100000 bytes")));
+}
+
+// riscv64 before VMCOREINFO had a number for it.
+TEST(RawPlacement, AShiftIsFoundByTheTablesAlone) {
+  BuiltKernel kernel(riscv64::sv39, VirtAddr(0xffffffff80000000),
+                     PhysAddr(2 * GiB + 2 * MiB));
+  putNote(kernel, kernel.info("6.1.176", putName(kernel, "6.1.176") +
+                                             "NUMBER(VA_BITS)=39\n"));
+  Image image(16 * MiB);
+  image.fill(*kernel.memory, "qemu-riscv-virt", 0x10000);
+  Dump dump = place(image, kernel);
+  EXPECT_EQ(dump.format, "raw image, laid out as qemu-riscv-virt");
+  EXPECT_THAT(dump.quirks, Contains(HasSubstr("its first 0x10000 bytes")));
+}
+
+TEST(RawPlacement, RamThatStartsWhereNoLayoutHasItIsFound) {
+  constexpr uint64_t base = 0x60000000;
+  BuiltKernel kernel(arm64::granule4K39, VirtAddr(0xffffffc080000000),
+                     PhysAddr(base + 2 * MiB));
+  putNote(
+      kernel,
+      kernel.info("6.1.0", putName(kernel, "6.1.0") +
+                               "NUMBER(VA_BITS)=39\nNUMBER(PHYS_OFFSET)="
+                               "0x60000000\nNUMBER(kimage_voffset)=" +
+                               hex(kernel.image.value - kernel.physical.value) +
+                               "\n"));
+  Image image(16 * MiB);
+  image.fill(*kernel.memory, "flat", -int64_t(base));
+  Dump dump = place(image, kernel);
+  EXPECT_EQ(dump.format, "raw image, laid out as qemu-arm-virt");
+  EXPECT_THAT(dump.quirks,
+              Contains(HasSubstr("taken for memory from 0x60000000 on")));
+}
+
+// The name is there, and the tables are not: nothing proves a place.
+TEST(RawPlacement, AShiftThatNothingProvesIsNotTaken) {
+  auto kernel = buildNamedX86(PhysAddr(32 * MiB));
+  Image image(64 * MiB);
+  const PhysAddr root = kernel->tables.root();
+  kernel->memory->write(root, std::vector<uint8_t>(4096));
+  // In its place then lies what may be a table, whose own are cut off.
+  kernel->memory->writeNumber<uint64_t>(root - MiB + 511 * 8,
+                                        (200 * MiB) | 0x63);
+  image.fill(*kernel->memory, "flat", MiB);
+  Dump dump = placed(image.open());
+  EXPECT_EQ(dump.format, "raw image");
+  Diagnostics silent;
+  EXPECT_THAT(textOf(findKernel(dump, *dump.memory, {}, silent)),
+              HasSubstr("the kernel lies 0x100000 bytes behind the place that "
+                        "its VMCOREINFO names"));
 }
 
 TEST(RawPlacement, WhatAnOptionPlacesStaysThere) {
