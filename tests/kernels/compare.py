@@ -80,7 +80,11 @@ def check_poorer(tap, vmpt, name, dump, expected, folder):
     """The listing of dumps that lack what the kernel is usually found by."""
     for what, texts in POORER.items():
         poorer = erase(dump, folder / "poorer", texts)
-        tap.report(listing_problem(vmpt, expected, poorer), f"{name}: listing {what}")
+        problem = listing_problem(vmpt, expected, poorer)
+        # Of the lab's kernels, kallsyms name the function that printed kernel.txt.
+        if problem and b"ptdump_show() is among its functions" in (result := run(vmpt, "kernel", poorer)).stderr:
+            problem = first_difference(expected, result.stdout)
+        tap.report(problem, f"{name}: listing {what}")
         poorer.unlink()
     damaged = erase(dump, folder / "damaged", DAMAGED)
     result = run(vmpt, "kernel", damaged)

@@ -228,9 +228,9 @@ llvm::Expected<KernelImage> KernelFinder::find() {
 
 /// The markers are by formula: is that right?
 std::string KernelFinder::doubtMarkers(const KernelImage &image) const {
-  if (const uint64_t lost = countLostBytes(memory_, image.imageRuns))
+  if (const uint64_t lost = countLostBytes(memory_, image))
     return "where sections start is not known: " + hex(lost) +
-           " bytes of the kernel's image are cut off or corrupt, "
+           " bytes of the kernel's image are not in the dump, "
            "and address_markers[] with them, if it has one";
   if (!image.markerFault.empty())
     return "where sections start is not the kernel's own word: " +

@@ -19,9 +19,9 @@ KernelImage makeKernelImage(const RootQuery &query,
                             const KernelCandidate &chosen,
                             const Attempts &attempts);
 
-/// Bytes of \p runs that the file should have.
-uint64_t countLostBytes(const PhysicalMemory &memory,
-                        llvm::ArrayRef<MappedRun> runs);
+/// Bytes of the kernel's image that the file should have, or that the container
+/// takes for no RAM, as it cannot be.
+uint64_t countLostBytes(const PhysicalMemory &memory, const KernelImage &image);
 
 /// Does the container name a machine that nobody here knows? --arch says that
 /// it is wrong.

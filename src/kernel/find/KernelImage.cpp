@@ -77,6 +77,46 @@ std::optional<LinearPiece> findPlacedImage(const RootQuery &query,
                      image.root - (symbols->self.value - first)};
 }
 
+/// What surely is the image, in one piece: from its text to its data, with what
+/// is read-only between them. That is RAM, whatever the container says.
+std::optional<MappedRun> findImageCore(const KernelImage &image) {
+  auto symbols =
+      findImageSymbols(*image.arch, VmcoreinfoSymbols(image.vmcoreinfo));
+  if (!symbols || image.rootIsOfTask)
+    return std::nullopt;
+  VirtAddr first = symbols->self, last = symbols->self;
+  for (const Symbol &other : symbols->others) {
+    first = std::min(first, other.address);
+    last = std::max(last, other.address);
+  }
+  return MappedRun{first, image.root - (symbols->self - first),
+                   last - first + 1};
+}
+
+struct KnownBytes {
+  uint64_t lost = 0;    ///< The file should have them.
+  uint64_t outside = 0; ///< In no range of the dump.
+};
+
+KnownBytes countBytes(const PhysicalMemory &memory, const MappedRun &run) {
+  KnownBytes bytes;
+  uint64_t known = 0;
+  for (const MemoryRange &range : memory.ranges()) {
+    if (range.absence == Absence::OutsideRam)
+      continue;
+    const uint64_t first = std::max(run.physical, range.start).value;
+    const uint64_t end =
+        std::min(run.physical.value + run.size, range.start.value + range.size);
+    const uint64_t common = first < end ? end - first : 0;
+    if (range.absence == Absence::Truncated ||
+        range.absence == Absence::Corrupt)
+      bytes.lost += common;
+    known += common;
+  }
+  bytes.outside = run.size - std::min(run.size, known);
+  return bytes;
+}
+
 } // namespace
 
 KernelImage makeKernelImage(const RootQuery &query,
@@ -123,23 +163,16 @@ KernelImage makeKernelImage(const RootQuery &query,
 }
 
 uint64_t countLostBytes(const PhysicalMemory &memory,
-                        llvm::ArrayRef<MappedRun> runs) {
+                        const KernelImage &image) {
   uint64_t lost = 0;
-  for (const MappedRun &run : runs) {
-    uint64_t known = 0;
-    for (const MemoryRange &range : memory.ranges()) {
-      const uint64_t first = std::max(run.physical, range.start).value;
-      const uint64_t end = std::min(run.physical.value + run.size,
-                                    range.start.value + range.size);
-      const uint64_t bytes = first < end ? end - first : 0;
-      if (range.absence == Absence::Truncated ||
-          range.absence == Absence::Corrupt)
-        lost += bytes;
-      known += bytes;
-    }
+  for (const MappedRun &run : image.imageRuns) {
+    const KnownBytes bytes = countBytes(memory, run);
     // Where there is no map of RAM, all that no range has.
-    lost += memory.knowsRam() ? 0 : run.size - std::min(run.size, known);
+    lost += bytes.lost + (memory.knowsRam() ? 0 : bytes.outside);
   }
+  if (memory.knowsRam())
+    if (std::optional<MappedRun> core = findImageCore(image))
+      lost += countBytes(memory, *core).outside;
   return lost;
 }
 

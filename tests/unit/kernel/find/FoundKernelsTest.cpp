@@ -32,6 +32,8 @@ protected:
         second(memory, x86_64::fourLevel, PhysAddr(secondAt + rootOffset)) {
     map(first, firstAt);
     map(second, secondAt);
+    for (uint64_t image : {firstAt, secondAt})
+      memory.addZeros(PhysAddr(image), rootOffset);
     dump.machine.arch = Arch::X86_64;
     putNote(PhysAddr(0x3000), text(secondAt, "6.1.0-second"));
     dump.vmcoreinfo = text(firstAt, "6.1.0-first");

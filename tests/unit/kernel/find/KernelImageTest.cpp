@@ -25,7 +25,12 @@ protected:
     tables.mapRange(VirtAddr(startKernelMap + 0x1000000), PhysAddr(0x1000000),
                     flags | 0x80, 2, 8);
     tables.map(VirtAddr(0xffff888000000000), PhysAddr(0), flags | 0x80, 2);
-    memory.addZeros(PhysAddr(0x1000000), 0x10000);
+    addImage(0x1000000);
+  }
+  /// Up to its root.
+  void addImage(uint64_t start) {
+    for (uint64_t at = start; at < start + 0x800000; at += 4096)
+      memory.writeNumber<uint64_t>(PhysAddr(at + 4088), at);
   }
   uint64_t self() const { return startKernelMap + tables.root().value; }
   std::string vmcoreinfo() const {
@@ -120,6 +125,7 @@ TEST_F(BuiltKernel, OfSeveralVmcoreinfosTheOneThatTheCpusRunOnCounts) {
   PageTableBuilder old(memory, x86_64::fourLevel, PhysAddr(0x3800000));
   old.mapRange(VirtAddr(startKernelMap + 0x1000000), PhysAddr(0x3000000),
                flags | 0x80, 2, 8);
+  addImage(0x3000000);
   std::string text = vmcoreinfo();
   size_t at = text.find("phys_base)=0");
   text.replace(at, 12, "phys_base)=33554432");
@@ -188,6 +194,19 @@ TEST_F(BuiltKernel, ADumperWithoutItsArrayIsNamed) {
             "Area' are among its strings, but no address_markers[] that "
             "is whole");
   EXPECT_TRUE(warnings.empty());
+}
+
+// A container that says nothing of pages has no say in where the kernel is.
+TEST_F(BuiltKernel, ItsImageIsRamWhateverTheContainerSays) {
+  putNote(PhysAddr(0x3000), vmcoreinfo());
+  for (Absence absence : {Absence::Excluded, Absence::OutsideRam}) {
+    memory.setAbsent(PhysAddr(0x1002000), absence);
+    (void)valueOf(find());
+  }
+  EXPECT_THAT(warnings,
+              ::testing::ElementsAre(HasSubstr(
+                  "0x1000 bytes of the kernel's image are not in the dump, and "
+                  "address_markers[] with them")));
 }
 
 TEST_F(BuiltKernel, TheUsersWordGoesFirstIfItIsForced) {
