@@ -13,7 +13,7 @@
 #include "kernel/find/ConcealedMemory.h"
 #include "kernel/find/DumperTraces.h"
 #include "kernel/find/FoundKernels.h"
-#include "kernel/find/KernelEnd.h"
+#include "kernel/find/KernelHistory.h"
 #include "kernel/find/RootChooser.h"
 #include "kernel/find/VmcoreinfoScan.h"
 #include "memory/MemoryScan.h"
@@ -21,6 +21,8 @@
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+
+#include <map>
 
 namespace vmpt {
 
@@ -45,9 +47,7 @@ private:
   llvm::Expected<Choice> chooseNumber(Choice byDefault);
   void scanForTexts(bool isWhole);
   bool isEnough(const Vmcoreinfo &info);
-  std::string describeEnd(const KernelCandidate &candidate) const {
-    return vmpt::describeEnd(chooser_.queryFor(candidate.text), candidate);
-  }
+  const KernelHistory &historyOf(const KernelCandidate &candidate);
   void findAll(const Choice &first);
   void warnOfOthers(const Choice &named);
   std::string doubtMarkers(const KernelImage &image) const;
@@ -66,6 +66,10 @@ private:
   /// Empty as long as nobody looked at memory.
   FoundKernels found_;
   bool foundAll_ = false;
+  /// The look ended at a kernel that only its own memory speaks for, and there.
+  bool saysItself_ = false;
+  std::optional<PhysAddr> lookedUpTo_;
+  std::map<PhysAddr, KernelHistory> histories_; ///< By the root.
   RootChooser chooser_;
 };
 
@@ -148,7 +152,7 @@ void KernelFinder::findAll(const Choice &first) {
     if (Choice other = chooser_.chooseRegister(nullptr);
         other && !other->isOfTask && other->doubt.empty())
       found_.add(std::move(*other));
-  found_.askMemory([&](auto &candidate) { return describeEnd(candidate); });
+  found_.askMemory([&](auto &candidate) { return historyOf(candidate).end; });
   found_.sort();
   // What did not lead to others is no news of the one that was found.
   if (first)
@@ -221,6 +225,11 @@ llvm::Expected<KernelImage> KernelFinder::find() {
     image.kernels.push_back(found_.describe(i));
     image.kernels.back().isChosen = found_[i].root == chosen->root;
   }
+  if (lookedUpTo_)
+    image.evidence.add("other kernels",
+                       "not looked for behind physical " + hex(*lookedUpTo_),
+                       "the kernel whose note is there proves itself, and says "
+                       "of no other; --kernels looks at all of memory");
   if (!image.dumper)
     image.sectionsDoubt = doubtMarkers(image);
   return image;
@@ -240,8 +249,16 @@ std::string KernelFinder::doubtMarkers(const KernelImage &image) const {
   return "";
 }
 
+const KernelHistory &KernelFinder::historyOf(const KernelCandidate &candidate) {
+  auto [known, isNew] = histories_.try_emplace(candidate.root);
+  if (isNew)
+    known->second = readHistory(chooser_.queryFor(candidate.text), candidate);
+  return known->second;
+}
+
 /// Where no register tells, memory may hold one that runs behind one that is
-/// over; a large memory is looked through only if the first says that it is.
+/// over, or the one before the one that runs; a large memory is looked through
+/// only if the first says that there is another.
 bool KernelFinder::isEnough(const Vmcoreinfo &info) {
   const RootChooser::Proof proof = chooser_.proofOf(info);
   if (proof != RootChooser::Proof::Root)
@@ -250,7 +267,9 @@ bool KernelFinder::isEnough(const Vmcoreinfo &info) {
     return false;
   const NamedVmcoreinfo text{info, ""};
   const Choice candidate = chooser_.choose(text);
-  return candidate && describeEnd(*candidate).empty();
+  saysItself_ = candidate && historyOf(*candidate).end.empty() &&
+                historyOf(*candidate).origin.empty();
+  return saysItself_;
 }
 
 /// Without \p isWhole up to the first that is enough.
@@ -262,12 +281,16 @@ void KernelFinder::scanForTexts(bool isWhole) {
     foundAll_ = false;
     return true;
   };
-  for (FoundVmcoreinfo &hit : scanForVmcoreinfo(memory_, diagnostics_, isLast))
+  for (FoundVmcoreinfo &hit :
+       scanForVmcoreinfo(memory_, diagnostics_, isLast)) {
+    if (saysItself_ && hit.isNote)
+      lookedUpTo_ = hit.address;
     scanned_.push_back(
         {std::move(hit.info),
          (hit.isNote ? "VMCOREINFO note found in RAM at physical "
                      : "VMCOREINFO text found in RAM at physical ") +
              hex(hit.address)});
+  }
   if (scanned_.empty())
     attempts_.add("no VMCOREINFO stands at the start of any page");
 }

@@ -20,6 +20,23 @@ namespace {
 
 constexpr uint64_t startKernelMap = 0xffffffff80000000;
 
+/// Memory of which each look takes time, as if it were compressed.
+class SlowMemory final : public PhysicalMemory {
+public:
+  explicit SlowMemory(const PhysicalMemory &memory) : memory_(memory) {}
+
+  std::optional<AbsentByte>
+  tryRead(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const override {
+    return memory_.tryRead(at, out);
+  }
+  llvm::ArrayRef<MemoryRange> ranges() const override {
+    return memory_.ranges();
+  }
+
+private:
+  const PhysicalMemory &memory_;
+};
+
 /// Two kernels: one linked and loaded at 16 MiB, one at 48 MiB, with 16 MiB of
 /// image each and the root 8 MiB into it.
 class SeveralKernels : public ::testing::Test {
@@ -72,7 +89,7 @@ protected:
       warnings.push_back(finding.sentence);
       hasGap |= finding.severity == Severity::Gap;
     });
-    return findKernel(dump, memory, overrides, diagnostics);
+    return findKernel(dump, *searched, overrides, diagnostics);
   }
   std::string list() {
     overrides.listsKernels = true;
@@ -88,6 +105,7 @@ protected:
   }
 
   SparseMemory memory;
+  const PhysicalMemory *searched = &memory;
   PageTableBuilder first, second;
   Dump dump;
   KernelOverrides overrides;
@@ -232,7 +250,9 @@ TEST_F(KernelsOfARawImage, OfTwoThatCrashedNoneIsSaidToRun) {
 /// kexec: the first left its state behind, in data that its kallsyms name.
 class KernelBeforeKexec : public KernelsOfARawImage {
 protected:
-  static constexpr uint64_t stateAt = firstAt + 0x500000;
+  static constexpr uint64_t stateAt = firstAt + 0x500000,
+                            loaderAt = stateAt + 8, headerAt = stateAt + 16,
+                            treeAt = stateAt + 24;
 
   KernelBeforeKexec() {
     KallsymsBuilder kallsyms;
@@ -240,6 +260,9 @@ protected:
     kallsyms.addSymbols(startKernelMap + firstAt + 0x1000, 700);
     kallsyms.symbols.pop_back();
     kallsyms.add("system_state", startKernelMap + stateAt, 'D');
+    kallsyms.add("bootloader_type", startKernelMap + loaderAt, 'B');
+    kallsyms.add("elfcorehdr_addr", startKernelMap + headerAt, 'D');
+    kallsyms.add("initial_boot_params", startKernelMap + treeAt, 'D');
     kallsyms.add("_end", startKernelMap + firstAt + 0xf00000, 'B');
     memory.addZeros(PhysAddr(firstAt), 0x1000000);
     memory.write(PhysAddr(firstAt + 0x400000), kallsyms.build().data);
@@ -270,6 +293,61 @@ TEST_F(KernelBeforeKexec, BeforeTheStatesWereMoreTheirNumbersWereOthers) {
   putNote(PhysAddr(0x2000), text(firstAt, "4.9.0-first"));
   EXPECT_EQ(listWith(2), "1 6.1.0-second chosen runs\n2 4.9.0-first rests\n");
   EXPECT_EQ(listWith(5), "1 4.9.0-first chosen ?\n2 6.1.0-second ?\n");
+}
+
+/// The first is found, and ends the look where it says of no other.
+class FirstOfSlowMemory : public KernelBeforeKexec {
+protected:
+  FirstOfSlowMemory() {
+    searched = &slow;
+    memory.writeNumber<uint32_t>(PhysAddr(stateAt), 2);
+    memory.writeNumber<uint64_t>(PhysAddr(headerAt), ~uint64_t(0));
+  }
+  /// How many are found; the one that was first is read.
+  size_t count() {
+    const vmpt::KernelImage image = valueOf(find());
+    EXPECT_EQ(image.root, first.root());
+    const size_t others = size_t(llvm::count_if(warnings, [](auto &warning) {
+      return llvm::StringRef(warning).contains("another kernel is in");
+    }));
+    const bool isSaid = llvm::any_of(image.evidence.facts(), [](auto &fact) {
+      return fact.name == "other kernels" &&
+             fact.value == "not looked for behind physical 0x2000";
+    });
+    EXPECT_EQ(isSaid, !others);
+    return 1 + others;
+  }
+
+  SlowMemory slow{memory};
+};
+
+TEST_F(FirstOfSlowMemory, WhichSaysOfNoOtherIsTheLast) {
+  EXPECT_EQ(count(), 1u);
+}
+
+TEST_F(FirstOfSlowMemory, HasOneBeforeItIfKexecBootedIt) {
+  memory.writeNumber<uint32_t>(PhysAddr(loaderAt), 0xd0);
+  EXPECT_EQ(count(), 2u);
+  memory.writeNumber<uint32_t>(PhysAddr(loaderAt), 0x72); // GRUB
+  EXPECT_EQ(count(), 1u);
+}
+
+TEST_F(FirstOfSlowMemory, HasOneBeforeItIfItsTreeOfDevicesSaysSo) {
+  const uint64_t place = firstAt + 0x600000;
+  memory.writeNumber<uint64_t>(PhysAddr(treeAt), startKernelMap + place);
+  memory.writeNumber<uint32_t>(PhysAddr(place), 0xedfe0dd0);
+  memory.writeNumber<uint32_t>(PhysAddr(place + 4), 0x00100000); // 4 KiB
+  EXPECT_EQ(count(), 1u);
+  memory.writeString(PhysAddr(place + 200), "linux,booted-from-kexec");
+  EXPECT_EQ(count(), 2u);
+}
+
+TEST_F(FirstOfSlowMemory, HasOneBeforeItIfItLooksAfterACrash) {
+  memory.writeNumber<uint64_t>(PhysAddr(headerAt), 0x5d000000);
+  putNote(PhysAddr(0x3000),
+          text(secondAt, "6.1.0-second") + "CRASHTIME=1795763082\n");
+  EXPECT_EQ(count(), 2u);
+  EXPECT_FALSE(hasGap) << "which runs is told";
 }
 
 TEST_F(SeveralKernels, ANumberThatIsNotThereIsRefused) {
