@@ -124,6 +124,7 @@ std::vector<PhysicalRange> mergeRanges(std::vector<PhysicalRange> ranges) {
 ReverseMap::ReverseMap(const Kernel &kernel, const TaskList &tasks,
                        unsigned threads)
     : kernel_(kernel), tasks_(tasks), threads_(threads),
+      presentBytes_(kernel.memory().physical().presentBytes()),
       rules_(findNonPresentRules(kernel)) {
   const PagingMode &mode = kernel.memory().mode();
   Space own{{ReverseMapOwner()}, kernel.memory().root(), mode, {}, false};
@@ -195,12 +196,12 @@ void ReverseMap::walk(const Space &space, Sink &sink) const {
   }
 }
 
-static uint64_t countEntries(const PhysicalMemory &memory,
-                             const PagingMode &mode) {
+/// As many entries as there can be.
+static uint64_t countEntries(uint64_t presentBytes, const PagingMode &mode) {
   // A sound kernel maps some tables often (espfix: one at 65,536 places), and a
   // trimmed dump has few others.
   constexpr uint64_t least = 1 << 20;
-  return std::max(memory.presentBytes() / mode.entryBytes + 1, least);
+  return std::max(presentBytes / mode.entryBytes + 1, least);
 }
 
 /// Hands each mapping of \p targets to \p give, until that says false.
@@ -239,7 +240,7 @@ ReverseMap::Missing ReverseMap::look(const Space &space,
     }
   };
   PageSink sink(mode, space.isUser ? &rules_ : nullptr,
-                countEntries(kernel_.memory().physical(), mode), wanted, onRun);
+                countEntries(presentBytes_, mode), wanted, onRun);
   walk(space, sink);
   Missing missing{{}, sink.hasExcluded(), sink.isExhausted()};
   for (const auto &[table, absent] : sink.absentTables())
@@ -357,9 +358,8 @@ std::vector<PhysicalRange> ReverseMap::findDuplicates() {
       return true;
     };
     auto wanted = [](const PhysicalRange &) { return true; };
-    PageSink sink(space.mode, nullptr,
-                  countEntries(kernel_.memory().physical(), space.mode), wanted,
-                  onRun);
+    PageSink sink(space.mode, nullptr, countEntries(presentBytes_, space.mode),
+                  wanted, onRun);
     walk(space, sink);
   };
   countInOrder<Ranges>(spaces_.size(), threads_, make,

@@ -97,6 +97,7 @@ private:
   const Kernel &kernel_;
   const TaskList &tasks_;
   const unsigned threads_;
+  const uint64_t presentBytes_; ///< Asked once: there may be many ranges.
   NonPresentRules rules_;
   std::vector<Space> spaces_;
   std::vector<std::string> problems_;

@@ -55,6 +55,44 @@ inline bool isWorthForgetting(const PhysicalMemory &memory) {
   return memory.presentBytes() > mayStay;
 }
 
+/// Gives back what a look through a large memory takes of this machine's. In
+/// large parts: each makes all cores that work for the process forget
+/// addresses.
+class MemoryBehind {
+public:
+  explicit MemoryBehind(const PhysicalMemory &memory)
+      : memory_(memory), isWorthIt_(isWorthForgetting(memory)) {}
+  ~MemoryBehind() { forget(); }
+  MemoryBehind(const MemoryBehind &) = delete;
+  MemoryBehind &operator=(const MemoryBehind &) = delete;
+
+  /// [\p start, \p start + \p size) was looked at; it may be a large one.
+  void pass(PhysAddr start, uint64_t size) {
+    if (!isWorthIt_ || !size)
+      return;
+    if (start < start_ || start - start_ >= step || size >= step)
+      forget();
+    if (!size_)
+      start_ = start;
+    size_ = start - start_ + size;
+    if (size_ >= step)
+      forget();
+  }
+
+private:
+  static constexpr uint64_t step = uint64_t(32) << 20;
+  void forget() {
+    if (size_)
+      memory_.forget(start_, size_);
+    size_ = 0;
+  }
+
+  const PhysicalMemory &memory_;
+  const bool isWorthIt_;
+  PhysAddr start_{0};
+  uint64_t size_ = 0;
+};
+
 /// A look at a few bytes of each page takes no time: there are not many, and
 /// none has to be decompressed.
 bool isQuickToScan(const PhysicalMemory &memory);
@@ -66,7 +104,7 @@ template <class Result, class Make, class Take>
 void scanMemory(const PhysicalMemory &memory, Diagnostics &diagnostics,
                 llvm::StringRef what, Make make, Take take) {
   ScanProgress progress(diagnostics, memory, what);
-  const bool forgets = isWorthForgetting(memory);
+  MemoryBehind behind(memory);
   const uint64_t most =
       memory.presentBytes() / MemoryPieces::pieceBytes + memory.ranges().size();
   MemoryPieces pieces(memory, /*all=*/false);
@@ -75,11 +113,10 @@ void scanMemory(const PhysicalMemory &memory, Diagnostics &diagnostics,
       [&](MemoryPiece &piece) { return pieces.next(piece); },
       [&](unsigned, const MemoryPiece &piece, Result &result) {
         make(piece, result);
-        if (forgets)
-          memory.forget(piece.start, piece.size);
       },
       [&](const MemoryPiece &piece, Result &result) {
         progress.reach(piece.passed);
+        behind.pass(piece.start, piece.size);
         return take(result);
       });
 }

@@ -287,7 +287,7 @@ llvm::Error copyMemory(OutputFile &file, const CoreContents &contents,
   uint64_t total = 0;
   for (const CoreSegment &segment : contents.segments)
     total += segment.storedBytes;
-  const bool forgets = isWorthForgetting(memory);
+  MemoryBehind behind(memory);
   SegmentPieces pieces(contents.segments, memory);
   PieceBuffers buffers;
   llvm::Error failure = llvm::Error::success();
@@ -296,10 +296,10 @@ llvm::Error copyMemory(OutputFile &file, const CoreContents &contents,
       [&](CopiedPiece &piece) { return pieces.next(piece); },
       [&](unsigned, const CopiedPiece &piece, CopiedBytes &bytes) {
         readPiece(memory, piece, buffers, bytes);
-        if (forgets)
-          memory.forget(piece.start, piece.size);
       },
       [&](const CopiedPiece &piece, CopiedBytes &bytes) {
+        if (!piece.isZeros)
+          behind.pass(piece.start, piece.size);
         diagnostics.progress("writing memory", piece.passed, total);
         llvm::Error error = writePiece(file, bytes);
         if (bytes.bytes)

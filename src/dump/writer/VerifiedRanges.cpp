@@ -39,18 +39,18 @@ template <class Result, class Make, class Take>
 void visitPieces(const PhysicalMemory &memory, Diagnostics &diagnostics,
                  Make make, Take take) {
   ScanProgress progress(diagnostics, memory, "checking pages");
-  const bool forgets = isWorthForgetting(memory);
+  MemoryBehind behind(memory);
   MemoryPieces pieces(memory, /*all=*/true);
   inOrder<MemoryPiece, Result>(
       diagnostics.threads(),
       [&](MemoryPiece &piece) { return pieces.next(piece); },
       [&](unsigned, const MemoryPiece &piece, Result &result) {
         make(piece, result);
-        if (forgets)
-          memory.forget(piece.start, piece.size);
       },
       [&](const MemoryPiece &piece, const Result &result) {
         progress.reach(piece.passed);
+        if (!piece.absence && !piece.isZeros)
+          behind.pass(piece.start, piece.size);
         take(result);
         return true;
       });
