@@ -84,6 +84,10 @@ public:
   /// this object. No alignment is promised.
   virtual const uint8_t *tryView(PhysAddr at, uint64_t size) const;
 
+  /// Where tryView() would be, or null, to tell the CPU what it may fetch.
+  /// Not to be read: nothing was looked at, and the file may have lost it.
+  virtual const void *tryPeek(PhysAddr, uint64_t) const { return nullptr; }
+
   /// What the dump knows of the address space, ascending and disjoint; what
   /// no range covers is outside RAM. Neighbours with the same absence are
   /// joined.

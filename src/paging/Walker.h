@@ -271,10 +271,23 @@ private:
     for (unsigned index = from; index <= to; ++index) {
       const uint64_t entry = table.entry(index, mode_);
       const VirtAddr entryAt = base + (uint64_t(index) << shift);
+      if (index < to)
+        peekAt(table.entry(index + 1, mode_), entry, level);
       visitEntry(entry, level, entryAt, span, inherited);
       if (isZeroHole(table, index, level))
         index += countNoNews(table, index, 0, level, entryAt, to - index);
     }
+  }
+
+  /// While the table of \p entry is looked at, that of the next may come from
+  /// RAM.
+  void peekAt(uint64_t next, uint64_t entry, unsigned level) {
+    const auto &rule = rules_[level];
+    ahead_ = nullptr;
+    if (next != entry && !rule.isHole(next) && !rule.isLeaf(next) &&
+        !rule.isPassedOver(next))
+      ahead_ = memory_.tryPeek(mode_.tableAddress(next, level),
+                               mode_.tableBytes(level + 1));
   }
 
   bool hasWideEntries() const {
@@ -334,23 +347,30 @@ private:
     const uint8_t *raw = table.data + size_t(index) * 8;
     unsigned count = 0;
     auto difference = [&](unsigned behind) {
-      return (loadUnaligned<uint64_t>(raw + size_t(behind) * 8,
-                                      ByteOrder::little) ^
-              entry) &
-             mask;
+      return loadUnaligned<uint64_t>(raw + size_t(behind) * 8,
+                                     ByteOrder::little) ^
+             entry;
     };
-    if (difference(1))
+    if (difference(1) & mask)
       return 0;
-    // Plain loops without a branch, which compilers turn into vectors.
-    constexpr unsigned step = 16;
-    for (; limit - count >= step; count += step) {
-      uint64_t differs = 0;
-      for (unsigned i = 1; i <= step; ++i)
-        differs |= difference(count + i);
-      if (differs)
+    // Compilers do not find the vectors in a loop over numbers.
+    typedef uint64_t Pair __attribute__((vector_size(16)));
+    constexpr unsigned step = 16, cacheLine = 64;
+    const Pair same = {entry, entry};
+    const auto *ahead = static_cast<const uint8_t *>(ahead_);
+    for (const uint8_t *next = raw + 8; limit - count >= step; count += step) {
+      Pair differs = {};
+      for (unsigned i = 0; i < step / 2; ++i, next += sizeof(Pair)) {
+        Pair pair;
+        std::memcpy(&pair, next, sizeof pair);
+        differs |= pair ^ same;
+      }
+      if ((differs[0] | differs[1]) & mask)
         break;
+      for (unsigned i = 0; i < step * 8 && ahead; i += cacheLine)
+        __builtin_prefetch(ahead + size_t(index + count) * 8 + i);
     }
-    while (count < limit && !difference(count + 1))
+    while (count < limit && !(difference(count + 1) & mask))
       ++count;
     return count;
   }
@@ -503,6 +523,7 @@ private:
   Sink &sink_;
   KnownTables<State> own_;
   KnownTables<State> &known_;
+  const void *ahead_ = nullptr; ///< The table that comes next, see tryPeek().
 };
 
 } // namespace vmpt

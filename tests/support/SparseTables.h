@@ -1,5 +1,4 @@
-//===- SparseTables.h - dumps with up to 1 GiB of page tables
-//--------------===//
+//===- SparseTables.h - dumps with up to 1 GiB of page tables -------------===//
 //
 // An ELF vmcore of x86-64 whose RAM is page tables of the last level, and the
 // few above them; all else is a hole of the file. It takes seconds, and as much

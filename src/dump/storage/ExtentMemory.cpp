@@ -271,13 +271,21 @@ void ExtentMemory::forget(PhysAddr at, uint64_t size) const {
   forgetMapped(data, count);
 }
 
-const uint8_t *ExtentMemory::tryView(PhysAddr at, uint64_t size) const {
+const uint8_t *ExtentMemory::findView(PhysAddr at, uint64_t size) const {
   const Extent *extent = find(at);
   if (!extent || extent->kind != Kind::Data ||
       extent->size - (at - extent->start) < size)
     return nullptr;
-  const uint8_t *view = extent->data + (at - extent->start);
-  return isLost(view, size) ? nullptr : view;
+  return extent->data + (at - extent->start);
+}
+
+const uint8_t *ExtentMemory::tryView(PhysAddr at, uint64_t size) const {
+  const uint8_t *view = findView(at, size);
+  return view && !isLost(view, size) ? view : nullptr;
+}
+
+const void *ExtentMemory::tryPeek(PhysAddr at, uint64_t size) const {
+  return findView(at, size);
 }
 
 } // namespace vmpt

@@ -39,6 +39,7 @@ public:
   std::optional<AbsentByte>
   tryRead(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const override;
   const uint8_t *tryView(PhysAddr at, uint64_t size) const override;
+  const void *tryPeek(PhysAddr at, uint64_t size) const override;
   llvm::ArrayRef<MemoryRange> ranges() const override { return ranges_; }
   bool mayExcludeZeroPages() const override { return mayExcludeZeroPages_; }
   bool knowsRam() const override { return knowsRam_; }
@@ -71,6 +72,7 @@ private:
   bool copyFrom(const Extent &extent, uint64_t skipped,
                 llvm::MutableArrayRef<uint8_t> out) const;
   const Extent *find(PhysAddr at) const;
+  const uint8_t *findView(PhysAddr at, uint64_t size) const;
   /// Behind the first \p skipped bytes of \p extent.
   std::pair<uint64_t, uint64_t> storedIn(const Extent &extent,
                                          uint64_t skipped) const;

@@ -137,4 +137,18 @@ TEST(ExtentMemory, TheWholeAddressSpaceIsTwoRanges) {
   EXPECT_EQ(memory.ranges()[1].size, uint64_t(1) << 63);
 }
 
+TEST(ExtentMemory, PeeksWhereItWouldView) {
+  auto a = filled(16, 0xaa), b = filled(16, 0xbb);
+  ExtentMemory memory;
+  memory.addData(PhysAddr(0x100), a);
+  memory.addData(PhysAddr(0x110), b);
+  memory.addZeros(PhysAddr(0x120), 16);
+  memory.addAbsent(PhysAddr(0x130), 16, Absence::Excluded);
+  memory.finish();
+  EXPECT_EQ(memory.tryPeek(PhysAddr(0x104), 12), a.data() + 4);
+  EXPECT_EQ(memory.tryPeek(PhysAddr(0x110), 16), b.data());
+  for (uint64_t at : {0x104, 0x120, 0x130, 0x140, 0})
+    EXPECT_EQ(memory.tryPeek(PhysAddr(at), 16), nullptr) << hex(at);
+}
+
 } // namespace
