@@ -26,6 +26,8 @@ MACHINES = {
                     ["-machine", "q35"], ("max",)),
     "arm64": Machine("aarch64", "aarch64-linux-gnu", 8, (0, 1, 2, 32), "ttyAMA0", "__arm64_",
                      ["-machine", "virt"], ("cortex-a76", "max,pauth-impdef=on")),
+    "armhf": Machine("arm", "armv7ve-linux-gnueabihf", 4, (0, 1, 2, 15), "ttyAMA0", "",
+                     ["-machine", "virt,highmem=off"], ("cortex-a15",)),
     "riscv64": Machine("riscv64", "riscv64-linux-gnu", 8, (10, 11, 12, 32), "ttyS0", "(?:__riscv_)?",
                        ["-machine", "virt"], ("rv64",)),
 }
@@ -110,7 +112,8 @@ class Guest:
         qemu = [f"qemu-system-{machine.qemu}", *machine.options, "-cpu", cpu, "-m", "320", "-smp", "2", "-accel", "tcg",
                 "-kernel", kernel, "-initrd", initrd, "-nodefaults", "-display", "none", "-no-reboot",
                 "-append", f"console={machine.console} panic=-1 quiet loglevel=2 pti=on no_timer_check secretmem.enable=1 "
-                           "damon_stat.enabled=0",  # which clears accessed bits all the time
+                           "damon_stat.enabled=0 "  # which clears accessed bits all the time
+                           "vsyscall=xonly",  # Debian has none by default
                 "-chardev", f"socket,id=console,path={folder}/console,server=on,wait=off", "-serial", "chardev:console",
                 "-qmp", f"unix:{folder}/qmp,server=on,wait=off", "-gdb", f"unix:{folder}/gdb,server=on,wait=off"]
         self.process = subprocess.Popen(list(map(str, qemu)), stdin=subprocess.DEVNULL)
