@@ -133,12 +133,12 @@ void KernelVisitor::page(const TableEntry &entry, PhysAddr first) {
   checkTarget(entry, first, region);
 }
 
-/// The fixmap has x86's vsyscall page, which user code reads or executes.
+/// The gate area is a page of the kernel's that user code reads or executes.
 void KernelVisitor::checkRights(const TableEntry &entry,
                                 std::optional<Region> region) {
+  const GateArea *gate = scene_.arch.gateArea;
   if (isOpenToUser(entry.denied) &&
-      !(scene_.arch.hasGateArea && region == Region::Fixmap &&
-        !isWritable(entry.denied)))
+      !(gate && entry.at.value == gate->start && !isWritable(entry.denied)))
     report(
         AuditRule::KernelUserAccessible, entry,
         "user code may " +

@@ -212,6 +212,12 @@ SoftwareBits softwareBits(const PagingMode &mode, KernelVersion) {
 /// numbers of its own.
 unsigned sectionSizeBits(const KernelImage &) { return 28; }
 
+/// linux v6.12 arch/arm/kernel/process.c gate_vma, with CONFIG_KUSER_HELPERS.
+constexpr GateArea gateArea = {
+    .name = "[vectors]",
+    .start = 0xffff0000,
+};
+
 } // namespace
 
 constexpr KernelOption options[] = {KernelOption::Levels};
@@ -231,6 +237,7 @@ const KernelArch kernelArchArm = {
     .crash = &crashArchArm,
     .options = options,
     .kernelStarts = pageOffsets,
+    .gateArea = &gateArea,
     .sectionSizeBits = sectionSizeBits,
 };
 

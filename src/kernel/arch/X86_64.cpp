@@ -291,6 +291,14 @@ SoftwareBits softwareBits(const PagingMode &, KernelVersion) {
 /// swapped for the user's while user code runs.
 constexpr llvm::StringLiteral perCpuRegisters[] = {"gs_base", "kernel_gs_base"};
 
+/// linux v6.12 arch/x86/include/uapi/asm/vsyscall.h VSYSCALL_ADDR, with
+/// CONFIG_X86_VSYSCALL_EMULATION.
+constexpr GateArea gateArea = {
+    .name = "[vsyscall]",
+    .start = 0xffffffffff600000,
+    .mode = "vsyscall_mode",
+};
+
 constexpr KernelOption options[] = {KernelOption::Levels,
                                     KernelOption::PhysBase};
 
@@ -310,7 +318,7 @@ const KernelArch kernelArchX86_64 = {
     .userRoot = userRoot,
     .options = options,
     .physBase = physBaseOfRoot,
-    .hasGateArea = true,
+    .gateArea = &gateArea,
     .hasUncachedPageFlag = true,
     .rootRegister = "cr3",
     .userHalfBit = bit(12),

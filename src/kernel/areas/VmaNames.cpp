@@ -10,7 +10,7 @@ namespace {
 /// linux include/linux/prctl.h ANON_VMA_NAME_MAX_LEN is 80; names of special
 /// mappings are shorter.
 constexpr size_t maxNameBytes = 256;
-constexpr llvm::StringLiteral gateAreaName = "[vsyscall]";
+constexpr llvm::StringLiteral gateCode = "get_gate_vma";
 
 } // namespace
 
@@ -46,15 +46,15 @@ llvm::Expected<VmaNames> VmaNames::create(const TypeSources &types,
 }
 
 void VmaNames::findSymbols() {
+  const GateArea gate = arch_->gateArea ? *arch_->gateArea : GateArea();
   struct {
     llvm::StringRef name;
     std::optional<VirtAddr> *address;
   } const wanted[] = {
       {"special_mapping_name", &specialMappingName_},
-      {"gate_vma_name", &gateName_},
       {"gate_vma", &gate_},
-      {"vsyscall_mode", &gateMode_},
-      {"emulate_vsyscall", &gateCode_},
+      {gate.mode, &gateMode_},
+      {gateCode, &gateCode_},
   };
   std::vector<llvm::StringRef> query;
   for (const auto &want : wanted)
@@ -105,13 +105,13 @@ llvm::Expected<std::string> VmaNames::readAnonName(VirtAddr anonName) const {
 llvm::Expected<std::optional<std::string>>
 VmaNames::findOwnName(const Vma &vma, const MmLayout &layout) const {
   std::optional<std::string> nothing;
+  if (arch_->gateArea && vma.start.value == arch_->gateArea->start)
+    return std::optional<std::string>(arch_->gateArea->name.str());
   if (vma.operations.value) {
     llvm::Expected<VirtAddr> function =
         reader_->pointer(vma.operations, operationName_);
     if (!function)
       return function.takeError();
-    if (function->value && gateName_ && *function == *gateName_)
-      return std::optional<std::string>(gateAreaName.str());
     if (function->value) {
       if (specialMappingName_ && *function != *specialMappingName_)
         return llvm::make_error<UnsupportedError>(
@@ -179,16 +179,27 @@ VmaName VmaNames::describe(const Vma &vma, const MmLayout &layout) {
 llvm::Expected<std::optional<Vma>>
 VmaNames::findGate(const MmLayout &layout, const VmaReader &vmas) const {
   std::optional<Vma> nothing;
-  if (!arch_->hasGateArea)
+  const GateArea *area = arch_->gateArea;
+  if (!area || (!gateCode_ && hasSymbols_))
     return nothing;
-  // The code is there if CONFIG_X86_VSYSCALL_EMULATION is.
-  if (!gateCode_ && hasSymbols_)
-    return nothing;
+  const std::string unknown =
+      "whether the process has " + area->name.str() + " is not known: ";
+  auto noSymbol = [&](llvm::StringRef name) {
+    return llvm::make_error<LookupError>(unknown + "no symbol " + name +
+                                         " in " + symbols_->describe() +
+                                         "; pass --vmlinux or --system-map");
+  };
+  if (area->mode.empty()) {
+    if (!gateCode_)
+      return noSymbol(gateCode);
+    Vma gate;
+    gate.start = VirtAddr(area->start);
+    gate.end = gate.start + bit(reader_->memory().mode().pageShift);
+    gate.flags = VmRead | VmExec;
+    return std::optional<Vma>(gate);
+  }
   if (!gate_ || !gateMode_)
-    return llvm::make_error<LookupError>(
-        "whether the process has [vsyscall] is not known: no symbol " +
-        llvm::Twine(gate_ ? "vsyscall_mode" : "gate_vma") + " in " +
-        symbols_->describe() + "; pass --vmlinux or --system-map");
+    return noSymbol(gate_ ? llvm::StringRef(area->mode) : "gate_vma");
   // enum { EMULATE, XONLY (up to 5.1: NATIVE), NONE }
   constexpr uint64_t none = 2;
   llvm::Expected<uint64_t> mode = reader_->number(*gateMode_, Field{0, 4});
@@ -209,8 +220,9 @@ VmaNames::findGate(const MmLayout &layout, const VmaReader &vmas) const {
     // Stacks of 64-bit processes lie above, if personality(2) did not say
     // otherwise. Where neither member is known, no others are surely so.
     return llvm::make_error<LookupError>(
-        "whether the process has [vsyscall] is not known: its stack is that of "
-        "a 32-bit one, and mm_struct.context has no known layout (tried " +
+        unknown +
+        "its stack is that of a 32-bit one, and mm_struct.context has no known "
+        "layout (tried " +
         types_ + "); pass --vmlinux or --btf");
   }
   llvm::Expected<Vma> gate = vmas.read(*gate_);

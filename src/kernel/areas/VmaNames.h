@@ -1,7 +1,8 @@
 //===- VmaNames.h - what /proc/PID/maps calls a memory area ---------------===//
 //
 // linux v6.12 fs/proc/task_mmu.c get_vma_name(); mm/mmap.c (special
-// mappings); arch/x86/entry/vsyscall/vsyscall_64.c (the gate area).
+// mappings); arch/x86/entry/vsyscall/vsyscall_64.c, arch/arm/kernel/process.c
+// (the gate area).
 //
 #pragma once
 
@@ -38,8 +39,8 @@ public:
   llvm::Expected<MmLayout> readLayout(VirtAddr mm) const;
   VmaName describe(const Vma &vma, const MmLayout &layout);
 
-  /// x86-64: the area [vsyscall], which belongs to no mm_struct. Nothing if
-  /// this process has none; an error if that cannot be told.
+  /// [vsyscall] of x86-64, [vectors] of arm, which belong to no mm_struct.
+  /// Nothing if this process has none; an error if that cannot be told.
   llvm::Expected<std::optional<Vma>> findGate(const MmLayout &layout,
                                               const VmaReader &vmas) const;
 
@@ -63,7 +64,7 @@ private:
   std::optional<Field> contextVdso_;
   /// Which processes have the gate area.
   std::optional<Field> contextFlags_, contextIa32_;
-  std::optional<VirtAddr> specialMappingName_, gateName_;
+  std::optional<VirtAddr> specialMappingName_;
   std::optional<VirtAddr> gate_, gateMode_, gateCode_;
   bool hasSymbols_ = false;
   std::string types_; ///< What they are called.

@@ -48,6 +48,15 @@ struct RootGuess {
   std::string source;
 };
 
+/// An area at the same place in every process, a page of the kernel's that user
+/// code may read or execute. A kernel that has it has get_gate_vma().
+struct GateArea {
+  llvm::StringLiteral name = "";
+  uint64_t start = 0;
+  /// What tells which processes have the area; empty: all.
+  llvm::StringLiteral mode = "";
+};
+
 /// Addresses near the start of a direct map.
 struct DirectMapStarts {
   VirtAddr first, last;
@@ -111,8 +120,8 @@ struct KernelArch {
   /// Where the kernel keeps the address of its VMCOREINFO note; null: nowhere.
   std::optional<PhysAddr> (*findVmcoreinfoNote)(const PhysicalMemory &) =
       nullptr;
-  /// Processes have a gate area, [vsyscall], which is in no list of areas.
-  bool hasGateArea = false;
+  /// An area of processes that is in no list of areas; null: there is none.
+  const GateArea *gateArea = nullptr;
   /// The area at mm->context.vdso is [vdso] even where it has no name of its
   /// own (linux v5.10 arch/riscv/kernel/vdso.c; newer ones have one).
   bool hasNamelessVdso = false;

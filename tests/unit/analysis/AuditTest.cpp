@@ -72,6 +72,16 @@ TEST_F(AuditTest, TheVsyscallPageIsOpen) {
   EXPECT_EQ(machine.audit().find("0xffffffffff600000"), std::string::npos);
 }
 
+TEST_F(AuditTest, AnotherPageOfTheFixmapIsNot) {
+  const VirtAddr page(0xffffffffff5ff000);
+  machine.tables().map(page, Machine::ram, Machine::kernelRead | 4, 3);
+  for (unsigned level = 0; level < 3; ++level)
+    machine.built.memory->writeNumber<uint64_t>(
+        machine.tables().entryAddress(page, level),
+        machine.tables().tableOf(page, level + 1).value | 7);
+  found(finding("kernel-user-accessible", page));
+}
+
 TEST_F(AuditTest, TextIsWritable) {
   machine.tables().map(Machine::text, machine.built.physical, 0x163, 3);
   found(finding("kernel-text-writable", Machine::text));

@@ -1,5 +1,7 @@
 #include "kernel/areas/VmaNames.h"
 
+#include "paging/modes/Arm.h"
+
 #include "support/FileObjects.h"
 
 #include "gmock/gmock.h"
@@ -183,7 +185,7 @@ protected:
     VirtAddr modeAt = kernel.allocate(4, 4);
     kernel.memory.writeNumber<uint32_t>(kernel.physical(modeAt), mode);
     kernel.symbols.add("vfs_read", codeAddress);
-    kernel.symbols.add("emulate_vsyscall", codeAddress);
+    kernel.symbols.add("get_gate_vma", codeAddress);
     kernel.symbols.add("gate_vma", gate);
     kernel.symbols.add("vsyscall_mode", modeAt);
     layout.mm = files.make("mm_struct");
@@ -212,6 +214,31 @@ TEST_F(GateTest, IsNotThereForA32BitProcess) {
 TEST_F(GateTest, IsNotThereWithoutItsCode) {
   kernel.symbols.add("vfs_read", codeAddress);
   EXPECT_FALSE(hasGate());
+}
+TEST_F(GateTest, IsThereForEveryProcessOfArmWithItsCode) {
+  const AddressSpace space(kernel.memory, arm::lpae, PhysAddr(0));
+  const StructReader reader(space);
+  auto vmas = valueOf(VmaReader::create(kernel.types(), reader));
+  auto find = [&] {
+    VmaNames names = valueOf(
+        VmaNames::create(kernel.types(), kernel.symbols, reader, recent));
+    return std::pair(valueOf(names.findGate(layout, vmas)), names);
+  };
+  kernel.symbols.add("vfs_read", codeAddress);
+  EXPECT_FALSE(find().first) << "CONFIG_KUSER_HELPERS is not set";
+  kernel.symbols.add("get_gate_vma", codeAddress);
+  auto [gate, names] = find();
+  ASSERT_TRUE(gate);
+  EXPECT_EQ(gate->start, VirtAddr(0xffff0000));
+  EXPECT_EQ(gate->end, VirtAddr(0xffff1000));
+  EXPECT_EQ(gate->flags, VmRead | VmExec);
+  EXPECT_EQ(names.describe(*gate, layout).text, "[vectors]");
+}
+TEST_F(GateTest, OfX86HasItsName) {
+  setUp(1);
+  auto vmas = valueOf(VmaReader::create(kernel.types(), kernel.reader()));
+  vma = *valueOf(names().findGate(layout, vmas));
+  EXPECT_EQ(nameOf(), "[vsyscall]");
 }
 TEST_F(GateTest, WithoutSymbolsItIsNotKnown) {
   auto vmas = valueOf(VmaReader::create(kernel.types(), kernel.reader()));
