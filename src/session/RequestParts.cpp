@@ -96,12 +96,15 @@ llvm::Error KernelParts::apply(Request &request) const {
   return llvm::Error::success();
 }
 
-/// The first option that says something of symbols or struct layouts.
-static std::string describeGiven(const DebugInputs &given) {
+/// The first option that says something of symbols or struct layouts; "" if
+/// none does. With \p allowsFiles no file counts.
+static std::string describeGiven(const DebugInputs &given, bool allowsFiles) {
   if (!given.symbols.empty())
     return "--symbol";
   if (!given.places.empty())
     return "--offset";
+  if (allowsFiles || !given.isGiven())
+    return "";
   return given.vmlinux     ? "--vmlinux"
          : given.systemMap ? "--system-map"
                            : "--btf";
@@ -116,8 +119,9 @@ llvm::Error Needs::apply(Request &request) const {
                  ? "--kernel " + std::to_string(*overrides.kernelNumber)
                  : overrides.describe(given.front());
     what = "the kernel and its page tables";
-  } else if (!names && request.debug.isGiven()) {
-    option = describeGiven(request.debug);
+  } else if (!names) {
+    // A file of the kernel that is looked for is judged, and may be given.
+    option = describeGiven(request.debug, /*allowsFiles=*/kernel);
     what = "symbols and struct layouts";
   }
   if (!option.empty())

@@ -29,7 +29,8 @@ DUMPS = {
 # What says how the dump's bytes lie; which kernel it is; what its symbols and structs are.
 MEMORY = ("--part", "--map", "--raw-base", "--layout")
 KERNEL = ("--arch", "--root", "--levels", "--va-bits", "--granule", "--phys-base", "--vmcoreinfo", "--kernel")
-NAMES = ("--vmlinux", "--system-map", "--btf", "--symbol", "--offset")
+FILES = ("--vmlinux", "--system-map", "--btf")
+NAMES = FILES + ("--symbol", "--offset")
 # command: what follows the dump, and what that is answered from. {at}: an address that is mapped.
 NEEDS = {
     "kernel": ("", KERNEL), "kernel --names": ("--names", KERNEL + NAMES),
@@ -107,6 +108,11 @@ def names_option(result, option, value):
     return None if named else f"{option} is not named: {said}"
 
 
+def may_be_given(command, option):
+    """A file of the kernel, to what looks for one."""
+    return option in FILES and "--root" in NEEDS[command][1]
+
+
 def check_pair(dump, command, option, offered):
     """None, or what is wrong with the option that contradicts."""
     value = dump.wrong[option]
@@ -116,7 +122,7 @@ def check_pair(dump, command, option, offered):
         return problem
     if option not in offered:
         return None if b" has no option '" in result.stderr else result.stderr.decode()
-    if option in KERNEL + NAMES and option not in NEEDS[command][1]:
+    if option in KERNEL + NAMES and option not in NEEDS[command][1] and not may_be_given(command, option):
         return None if b" alone; leave it out" in result.stderr else f"it has a use for it: {result.stderr.decode()}"
     return names_option(result, option, str(value).split("@")[0])
 
