@@ -193,7 +193,7 @@ void arithmetic(benchmark::State &state) {
   askAll(state, input, [&](VirtAddr at) { return at.value + distance; });
 }
 
-void libkdumpfile(benchmark::State &state, Region region) {
+void libkdumpfile(benchmark::State &state, [[maybe_unused]] Region region) {
 #ifndef VMPT_HAVE_LIBKDUMPFILE
   state.SkipWithError("libkdumpfile was not there when this was built");
 #else

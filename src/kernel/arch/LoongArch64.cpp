@@ -230,6 +230,7 @@ const KernelArch kernelArchLoongArch64 = {
     .mapImage = mapImage,
     .complete = complete,
     .regionMarkers = regionMarkers,
+    .hasDumper = false,
     .lastUserAddress = lastUserAddress,
     .nonPresentFormats = nonPresentFormats,
     .softwareBits = softwareBits,

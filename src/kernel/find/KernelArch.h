@@ -80,6 +80,8 @@ struct KernelArch {
   void (*complete)(const RootQuery &, KernelImage &);
   /// The sections of address_markers[], by the names of every version.
   llvm::ArrayRef<RegionMarker> regionMarkers;
+  /// Linux has a dumper of its page tables, which some kernels are built with.
+  bool hasDumper = true;
   /// Last user address of a process: the user half ends there.
   VirtAddr (*lastUserAddress)(const KernelImage &);
   /// How entries that are not present are written, the newest first.

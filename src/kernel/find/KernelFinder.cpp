@@ -230,7 +230,7 @@ llvm::Expected<KernelImage> KernelFinder::find() {
                        "not looked for behind physical " + hex(*lookedUpTo_),
                        "the kernel whose note is there proves itself, and says "
                        "of no other; --kernels looks at all of memory");
-  if (!image.dumper)
+  if (!image.dumper && image.arch->hasDumper)
     image.sectionsDoubt = doubtMarkers(image);
   return image;
 }

@@ -170,7 +170,8 @@ uint64_t countLostBytes(const PhysicalMemory &memory,
     // Where there is no map of RAM, all that no range has.
     lost += bytes.lost + (memory.knowsRam() ? 0 : bytes.outside);
   }
-  if (memory.knowsRam())
+  // With another root the image would lie elsewhere.
+  if (memory.knowsRam() && image.rootDoubt.empty())
     if (std::optional<MappedRun> core = findImageCore(image))
       lost += countBytes(memory, *core).outside;
   return lost;
