@@ -125,7 +125,7 @@ def faults(words, result):
 
 
 def main():
-    vmpt, source = sys.argv[1], Path(sys.argv[2])
+    vmpt, source = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
     seed = int(sys.argv[3]) if sys.argv[3:] else 1
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="vlines-") as name, ThreadPoolExecutor(os.cpu_count()) as pool:
