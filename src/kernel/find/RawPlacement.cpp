@@ -36,24 +36,19 @@ bool hasRoot(const Dump &dump, const Vmcoreinfo &info,
              Diagnostics *diagnostics) {
   static const KernelOverrides overrides;
   RootQuery query{dump, *dump.memory, overrides, info};
-  const bool isOwned = llvm::any_of(
-      getKernelArchs(), [&](auto *arch) { return arch->owns(info); });
-  for (const KernelArch *arch : getKernelArchs()) {
-    auto symbols = findImageSymbols(*arch, VmcoreinfoSymbols(info));
-    if (!symbols || (isOwned && !arch->owns(info)))
-      continue;
+  for (const auto &[arch, symbols] : listPossibleArchs(info)) {
     std::string reason;
     std::vector<ModeChoice> modes = listModes(*arch, query, reason);
-    std::vector<RootGuess> guesses = arch->guessRoots(query, symbols->self);
+    std::vector<RootGuess> guesses = arch->guessRoots(query, symbols.self);
     for (const RootGuess &guess : guesses)
       for (const ModeChoice &mode : modes)
-        if (judgeRoot(*dump.memory, mode.mode, guess.root, *symbols).verdict ==
+        if (judgeRoot(*dump.memory, mode.mode, guess.root, symbols).verdict ==
             RootVerdict::Confirmed)
           return true;
     if (!guesses.empty() || !diagnostics)
       continue;
     for (const FoundRoot &found :
-         findRoots(*dump.memory, modes, *symbols, *diagnostics,
+         findRoots(*dump.memory, modes, symbols, *diagnostics,
                    [](auto &) { return true; }))
       if (found.doubt.empty())
         return true;

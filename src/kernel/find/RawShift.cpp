@@ -1,6 +1,5 @@
 #include "kernel/find/RawShift.h"
 
-#include "kernel/find/KernelArch.h"
 #include "kernel/find/UtsName.h"
 #include "kernel/image/DebugData.h"
 #include "memory/MemoryScan.h"
@@ -180,17 +179,23 @@ std::vector<RawShift> pickNearest(std::vector<RawShift> shifts,
 
 } // namespace
 
+std::vector<PossibleArch> listPossibleArchs(const Vmcoreinfo &info) {
+  const bool isOwned = llvm::any_of(
+      getKernelArchs(), [&](auto *arch) { return arch->owns(info); });
+  std::vector<PossibleArch> possible;
+  for (const KernelArch *arch : getKernelArchs())
+    if (!isOwned || arch->owns(info))
+      if (auto symbols = findImageSymbols(*arch, VmcoreinfoSymbols(info)))
+        possible.push_back({arch, *symbols});
+  return possible;
+}
+
 std::vector<RawShift> findRawShifts(const FileImage &image,
                                     const Vmcoreinfo &info,
                                     Diagnostics &diagnostics) {
-  const bool isOwned = llvm::any_of(
-      getKernelArchs(), [&](auto *arch) { return arch->owns(info); });
-  for (const KernelArch *arch : getKernelArchs()) {
-    auto symbols = findImageSymbols(*arch, VmcoreinfoSymbols(info));
-    if (!symbols || (isOwned && !arch->owns(info)))
-      continue;
+  for (const auto &[arch, symbols] : listPossibleArchs(info)) {
     std::vector<RawShift> found =
-        ShiftFinder(image, info, *arch, *symbols, diagnostics).find();
+        ShiftFinder(image, info, *arch, symbols, diagnostics).find();
     if (!found.empty())
       return pickNearest(std::move(found), image.size());
   }

@@ -9,6 +9,7 @@
 
 #include "dump/formats/RawLayout.h"
 #include "dump/storage/FileImage.h"
+#include "kernel/find/KernelArch.h"
 #include "kernel/image/Vmcoreinfo.h"
 #include "support/Diagnostics.h"
 
@@ -25,5 +26,13 @@ struct RawShift {
 std::vector<RawShift> findRawShifts(const FileImage &image,
                                     const Vmcoreinfo &info,
                                     Diagnostics &diagnostics);
+
+/// An architecture that \p info may be of, and where that puts the image.
+struct PossibleArch {
+  const KernelArch *arch = nullptr;
+  ImageSymbols symbols;
+};
+/// Those that own \p info; if none does, all whose symbols it names.
+std::vector<PossibleArch> listPossibleArchs(const Vmcoreinfo &info);
 
 } // namespace vmpt
