@@ -79,8 +79,11 @@ void AddressSpace::addRuns(VirtAddr first, VirtAddr last, size_t limit,
     Translation found;
     const PageRights rights = PageRights::without(
         tables.translate(*memory_, mode_, root_, first, found));
-    // One less than what is left in the page: that may be all 2^64 bytes.
-    const uint64_t inPage = found.pageBytes - 1;
+    // One less than what is left in the page: that may be all 2^64 bytes. Each
+    // of several entries that map one page speaks for its own part alone.
+    uint64_t inPage = found.pageBytes - 1;
+    if (!found.steps.empty())
+      inPage = std::min(inPage, mode_.entrySpan(found.steps.back().level) - 1);
     uint64_t more = std::min(inPage - (first.value & inPage), last - first);
     const bool isAbsent = found.outcome == Translation::Outcome::TableAbsent;
     if (auto placed = isAbsent ? findPlaced(first) : std::nullopt) {

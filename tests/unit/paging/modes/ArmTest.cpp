@@ -1,4 +1,5 @@
 #include "paging/modes/Arm.h"
+#include "paging/AddressSpace.h"
 #include "paging/Translate.h"
 
 #include "support/PageTableBuilder.h"
@@ -48,6 +49,19 @@ TEST(ArmMode, SectionsAndSupersections) {
   EXPECT_EQ(translateShort(tables, memory, 0xe0000000).outcome,
             Translation::Outcome::Reserved)
       << "bits 8:5 would be address bits 39:36, which Linux never sets";
+}
+
+TEST(ArmMode, EachEntryOfASupersectionSpeaksForItself) {
+  SparseMemory memory;
+  PageTableBuilder tables(memory, arm::shortDescriptors);
+  for (uint64_t at = 0xd0000000; at < 0xd0400000; at += 0x100000)
+    tables.setEntry(VirtAddr(at), 0, 0x12000000 | 1 << 18 | 2);
+  const AddressSpace space(memory, arm::shortDescriptors, tables.root());
+  const std::vector<MappedRun> runs =
+      space.mappedRuns(VirtAddr(0xd0000000), VirtAddr(0xd0ffffff));
+  ASSERT_EQ(runs.size(), 1u);
+  EXPECT_EQ(runs[0].size, 0x400000u) << "the rest of its entries are missing";
+  EXPECT_FALSE(space.find(VirtAddr(0xd0400000)).isMapped());
 }
 
 TEST(ArmMode, APageThatNobodyMayAccessIsNone) {
