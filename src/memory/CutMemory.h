@@ -23,6 +23,10 @@ public:
   const uint8_t *tryView(PhysAddr at, uint64_t size) const override {
     return memory_->tryView(at, size);
   }
+  const void *tryPeek(PhysAddr at, uint64_t size) const override {
+    return memory_->tryPeek(at, size);
+  }
+  bool isQuickToRead() const override { return memory_->isQuickToRead(); }
   llvm::ArrayRef<MemoryRange> ranges() const override { return ranges_; }
   bool mayExcludeZeroPages() const override {
     return memory_->mayExcludeZeroPages();

@@ -28,6 +28,7 @@ public:
 
   std::optional<AbsentByte>
   tryRead(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const override;
+  bool isQuickToRead() const override { return false; }
   llvm::ArrayRef<MemoryRange> ranges() const override {
     return memory_->ranges();
   }

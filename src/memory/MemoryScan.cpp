@@ -59,11 +59,7 @@ bool MemoryPieces::next(MemoryPiece &piece) {
 
 bool isQuickToScan(const PhysicalMemory &memory) {
   constexpr uint64_t mostBytes = uint64_t(1) << 30;
-  for (const MemoryRange &range : memory.ranges())
-    if (!range.absence)
-      return memory.presentBytes() <= mostBytes &&
-             memory.tryView(range.start, 1);
-  return false;
+  return memory.isQuickToRead() && memory.presentBytes() <= mostBytes;
 }
 
 } // namespace vmpt

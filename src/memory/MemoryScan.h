@@ -94,7 +94,7 @@ private:
 };
 
 /// A look at a few bytes of each page takes no time: there are not many, and
-/// none has to be decompressed.
+/// none takes its own.
 bool isQuickToScan(const PhysicalMemory &memory);
 
 /// Has \p make(piece, result) called for each piece of \p memory, by the

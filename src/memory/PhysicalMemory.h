@@ -88,6 +88,10 @@ public:
   /// Not to be read: nothing was looked at, and the file may have lost it.
   virtual const void *tryPeek(PhysAddr, uint64_t) const { return nullptr; }
 
+  /// False where each page that is looked at takes its time, because it has to
+  /// be decompressed, or copied from a machine that runs.
+  virtual bool isQuickToRead() const { return true; }
+
   /// What the dump knows of the address space, ascending and disjoint; what
   /// no range covers is outside RAM. Neighbours with the same absence are
   /// joined.

@@ -9,6 +9,10 @@ namespace vmpt {
 
 namespace {
 
+bool listsKernels(Session &session, const InfoParts &parts) {
+  return parts.kernels || isQuickToScan(session.memory());
+}
+
 /// Crash notes do not say their CPUs; the kernel does.
 Machine numberCpus(Session &session) {
   Machine machine = session.dump().machine;
@@ -55,13 +59,22 @@ void reportFailure(Session &session, llvm::Error failure,
     writeKernelFacts(writer, session.tried());
 }
 
+/// Text has no use for a list of one.
+void writeKernelList(Session &session, const KernelImage &image,
+                     const InfoParts &parts, RecordWriter &writer) {
+  const llvm::ArrayRef<FoundKernel> kernels =
+      listsKernels(session, parts) ? session.allKernels()
+                                   : llvm::ArrayRef<FoundKernel>(image.kernels);
+  if (parts.kernels || kernels.size() > 1 ||
+      (!writer.text() && !kernels.empty()))
+    writeKernels(writer, kernels);
+}
+
 llvm::Error writeKernel(Session &session, const KernelImage &image,
                         const InfoParts &parts, RecordWriter &writer) {
   reportSectionGaps(session, image);
   writeKernelFacts(writer, image.evidence);
-  if (parts.kernels || image.kernels.size() > 1 ||
-      (!writer.text() && !image.kernels.empty()))
-    writeKernels(writer, image.kernels);
+  writeKernelList(session, image, parts, writer);
   writeSections(writer, image.markers, image.wordBytes());
   if (!parts.sources && !parts.evidence)
     return llvm::Error::success();
@@ -80,7 +93,7 @@ llvm::Error reportInfo(Session &session, const InfoParts &parts,
     session.warn("trimmed",
                  "cut by vmpt trim: it holds few pages, and what is said "
                  "of the container is said of the whole dump");
-  if (parts.kernels || isQuickToScan(session.memory()))
+  if (listsKernels(session, parts))
     session.lookForAllKernels();
   // First: it may tell that the file was cut off.
   llvm::Expected<const KernelImage &> image = session.image();

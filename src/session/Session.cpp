@@ -447,6 +447,28 @@ llvm::Expected<const KernelImage &> Session::image() {
   return *image_;
 }
 
+llvm::ArrayRef<FoundKernel> Session::allKernels() {
+  llvm::Expected<const KernelImage &> found = image();
+  if (!found) {
+    llvm::consumeError(found.takeError());
+    return {};
+  }
+  if (!found->kernels.empty())
+    return found->kernels;
+  if (!kernels_) {
+    KernelOverrides overrides = request_.kernel;
+    overrides.listsKernels = true;
+    llvm::Expected<KernelImage> again =
+        vmpt::findKernel(dump_, memory(), overrides, *diagnostics_);
+    kernels_.emplace();
+    if (again)
+      kernels_ = std::move(again->kernels);
+    else
+      llvm::consumeError(again.takeError());
+  }
+  return *kernels_;
+}
+
 Machine Session::machineOf(const KernelImage &kernel) const {
   auto symbols =
       findImageSymbols(*kernel.arch, VmcoreinfoSymbols(kernel.vmcoreinfo));

@@ -39,6 +39,7 @@ public:
     diagnostics_.emplace(onFinding_, onProgress_);
     diagnostics_->setFile(fileName());
     diagnostics_->setThreads(request_.threads);
+    explainedFilter_ = explainedTrim_ = false;
   }
   const Request &request() const { return request_; }
   const Dump &dump() const { return dump_; }
@@ -61,8 +62,11 @@ public:
   /// The CPUs as far as they may run that kernel: of several in one memory, not
   /// those that surely run another.
   Machine machineOf(const KernelImage &kernel) const;
-  /// From now on image() looks for all kernels, even where one proves itself.
+  /// image() will look for all kernels, even where one proves itself.
   void lookForAllKernels() { request_.kernel.listsKernels = true; }
+  /// All kernels of this memory, looked for again if image() was asked before
+  /// lookForAllKernels(); it stays what it is. No kernel: none.
+  llvm::ArrayRef<FoundKernel> allKernels();
 
   /// The same through a decorator of the dump's memory, and not kept.
   llvm::Expected<KernelImage> findKernel(const PhysicalMemory &memory);
@@ -145,6 +149,7 @@ private:
   bool isCompared_ = false;
   Evidence tried_;
   std::unique_ptr<KernelImage> image_;
+  std::optional<std::vector<FoundKernel>> kernels_; ///< What image_ lacks.
   bool explainedFilter_ = false, explainedTrim_ = false;
   std::unique_ptr<Kernel> kernel_;
 };

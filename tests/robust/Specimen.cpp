@@ -23,6 +23,7 @@ public:
     record(at, size);
     return memory_.tryView(at, size);
   }
+  bool isQuickToRead() const override { return memory_.isQuickToRead(); }
   llvm::ArrayRef<MemoryRange> ranges() const override {
     return memory_.ranges();
   }

@@ -238,6 +238,15 @@ const uint8_t *KdumpMemory::tryView(PhysAddr at, uint64_t size) const {
   return view && isLost(view, size) ? nullptr : view;
 }
 
+bool KdumpMemory::isQuickToRead() const {
+  for (const MemoryRange &range : ranges())
+    if (!range.absence) {
+      const Page page = locate(range.start.value >> blockShift_);
+      return !page.absence && page.isRaw();
+    }
+  return true;
+}
+
 llvm::ArrayRef<MemoryRange> KdumpMemory::ranges() const {
   std::call_once(looked_, [this] { lookAtDescriptors(); });
   return ranges_;

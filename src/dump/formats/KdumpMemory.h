@@ -40,6 +40,8 @@ public:
   std::optional<AbsentByte>
   tryRead(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const override;
   const uint8_t *tryView(PhysAddr at, uint64_t size) const override;
+  /// As the first page is; makedumpfile compresses all that gets smaller by it.
+  bool isQuickToRead() const override;
   llvm::ArrayRef<MemoryRange> ranges() const override;
   /// A header of version 0 does not say the dump level.
   bool mayExcludeZeroPages() const override { return mayExcludeZeroPages_; }

@@ -380,6 +380,7 @@ public:
     const uint8_t *found = front_->tryView(at, size);
     return found ? found : whole().tryView(at, size);
   }
+  bool isQuickToRead() const override { return front_->isQuickToRead(); }
   llvm::ArrayRef<MemoryRange> ranges() const override {
     return whole().ranges();
   }

@@ -28,6 +28,7 @@ public:
   std::optional<AbsentByte>
   tryRead(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const override;
   const uint8_t *tryView(PhysAddr at, uint64_t size) const override;
+  bool isQuickToRead() const override { return chunks_.empty(); }
   llvm::ArrayRef<MemoryRange> ranges() const override {
     return plain_.ranges();
   }

@@ -298,6 +298,23 @@ TEST_F(ApiTest, FindingsOfOneAnswerAreNotThoseOfTheNext) {
   }
 }
 
+TEST_F(ApiTest, InfoListsAllKernelsWhateverWasAskedBefore) {
+  auto info = [&] {
+    vmpt_result *result = nullptr;
+    EXPECT_EQ(vmpt_info(dump, 0, &result, nullptr), VMPT_OK);
+    return json(result);
+  };
+  open();
+  const std::string first = info();
+  EXPECT_THAT(first, HasSubstr("\"kernels\":["));
+  vmpt_close(&dump);
+  open();
+  uint64_t address = 0;
+  EXPECT_EQ(vmpt_symbol(dump, "swapper_pg_dir", &address, nullptr), VMPT_OK);
+  EXPECT_EQ(info(), first);
+  EXPECT_EQ(info(), first);
+}
+
 TEST_F(ApiTest, ABrokenDumpIsAnError) {
   std::ifstream file(folder / "dump", std::ios::binary);
   std::string bytes((std::istreambuf_iterator<char>(file)), {});

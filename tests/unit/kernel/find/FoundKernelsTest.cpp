@@ -29,6 +29,7 @@ public:
   tryRead(PhysAddr at, llvm::MutableArrayRef<uint8_t> out) const override {
     return memory_.tryRead(at, out);
   }
+  bool isQuickToRead() const override { return false; }
   llvm::ArrayRef<MemoryRange> ranges() const override {
     return memory_.ranges();
   }
