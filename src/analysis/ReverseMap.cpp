@@ -109,18 +109,6 @@ const PhysicalRange *findFrom(llvm::ArrayRef<PhysicalRange> ranges,
 
 } // namespace
 
-std::vector<PhysicalRange> mergeRanges(std::vector<PhysicalRange> ranges) {
-  llvm::sort(ranges, [](auto &a, auto &b) { return a.first < b.first; });
-  std::vector<PhysicalRange> merged;
-  for (const PhysicalRange &range : ranges) {
-    if (!merged.empty() && range.first <= merged.back().last)
-      merged.back().last = std::max(merged.back().last, range.last);
-    else
-      merged.push_back(range);
-  }
-  return merged;
-}
-
 ReverseMap::ReverseMap(const Kernel &kernel, const TaskList &tasks,
                        unsigned threads)
     : kernel_(kernel), tasks_(tasks), threads_(threads),
@@ -301,60 +289,17 @@ Translation ReverseMap::wayTo(const ReverseMapOwner &owner, VirtAddr at) const {
   return translate(kernel_.memory().physical(), space.mode, space.root, at);
 }
 
-std::vector<PhysicalRange> findMixed(llvm::ArrayRef<PhysicalRange> ranges,
-                                     llvm::ArrayRef<uint8_t> kinds) {
-  struct Edge {
-    uint64_t at; ///< Of the first byte, or of the last one.
-    bool isEnd;
-    uint8_t kind;
-  };
-  std::vector<Edge> edges;
-  for (size_t i = 0; i < ranges.size(); ++i) {
-    edges.push_back({ranges[i].first.value, false, kinds[i]});
-    edges.push_back({ranges[i].last.value, true, kinds[i]});
-  }
-  // What ends at a byte still covers it.
-  llvm::sort(edges, [](const Edge &a, const Edge &b) {
-    return std::tie(a.at, a.isEnd) < std::tie(b.at, b.isEnd);
-  });
-  std::array<uint64_t, 256> open = {};
-  unsigned openKinds = 0;
-  std::vector<PhysicalRange> mixed;
-  uint64_t start = 0;
-  for (const Edge &edge : edges) {
-    if (!edge.isEnd) {
-      if (!open[edge.kind]++ && ++openKinds == 2)
-        start = edge.at;
-    } else if (!--open[edge.kind] && openKinds-- == 2) {
-      mixed.push_back({PhysAddr(start), PhysAddr(edge.at)});
-    }
-  }
-  return mergeRanges(std::move(mixed));
-}
-
+/// What is lost, find() says.
 std::vector<PhysicalRange> ReverseMap::findDuplicates() {
-  struct Ranges {
-    std::vector<PhysicalRange> ranges;
-    std::vector<uint8_t> kinds;
-    void add(PhysicalRange range, uint8_t kind) {
-      if (!ranges.empty() && kinds.back() == kind &&
-          ranges.back().last + 1 == range.first) {
-        ranges.back().last = range.last;
-        return;
-      }
-      ranges.push_back(range);
-      kinds.push_back(kind);
-    }
-  } all;
-  // What is lost, find() says.
-  auto make = [&](unsigned, size_t index, Ranges &found) {
+  std::vector<MixedRanges> byWorker(std::max(1u, threads_));
+  auto look = [&](unsigned worker, size_t index, char &) {
     const Space &space = spaces_[index];
     // The same page again and again is one run.
     auto onRun = [&](VirtAddr, VirtAddr, const PageState &state) {
       const PageRights rights = PageRights::without(state.denied);
-      found.add(
-          {state.base, state.base + lowBits(state.pageShift)},
-          uint8_t(rights.writable | rights.executable << 1 | rights.user << 2));
+      byWorker[worker].add({state.base, state.base + lowBits(state.pageShift)},
+                           unsigned(rights.writable | rights.executable << 1 |
+                                    rights.user << 2));
       return true;
     };
     auto wanted = [](const PhysicalRange &) { return true; };
@@ -362,13 +307,12 @@ std::vector<PhysicalRange> ReverseMap::findDuplicates() {
                   wanted, onRun);
     walk(space, sink);
   };
-  countInOrder<Ranges>(spaces_.size(), threads_, make,
-                       [&](size_t, const Ranges &found) {
-                         for (size_t i = 0; i < found.ranges.size(); ++i)
-                           all.add(found.ranges[i], found.kinds[i]);
-                         return true;
-                       });
-  return findMixed(all.ranges, all.kinds);
+  auto goOn = [](size_t, char) { return true; };
+  countInOrder<char>(spaces_.size(), threads_, look, goOn, spaces_.size());
+  countInOrder<char>(
+      byWorker.size(), threads_,
+      [&](unsigned, size_t i, char &) { byWorker[i].sort(); }, goOn);
+  return MixedRanges::merge(std::move(byWorker)).find();
 }
 
 } // namespace vmpt

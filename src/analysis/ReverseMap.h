@@ -6,21 +6,13 @@
 //
 #pragma once
 
+#include "analysis/PhysicalRanges.h"
 #include "kernel/context/Kernel.h"
 #include "kernel/find/NonPresentRules.h"
 #include "kernel/tasks/TaskList.h"
 #include "paging/Translate.h"
 
 namespace vmpt {
-
-/// Both inclusive.
-struct PhysicalRange {
-  PhysAddr first, last;
-  bool operator==(const PhysicalRange &) const = default;
-};
-
-/// Ascending, disjoint.
-std::vector<PhysicalRange> mergeRanges(std::vector<PhysicalRange> ranges);
 
 /// A page, or a piece of a larger one, that is mapped.
 struct Mapping {
@@ -103,9 +95,5 @@ private:
   std::vector<std::string> problems_;
   bool isCut_ = false, hasExcludedTables_ = false;
 };
-
-/// What is covered by ranges of at least two kinds; \p kinds go with \p ranges.
-std::vector<PhysicalRange> findMixed(llvm::ArrayRef<PhysicalRange> ranges,
-                                     llvm::ArrayRef<uint8_t> kinds);
 
 } // namespace vmpt

@@ -24,9 +24,9 @@ inline unsigned countCores() {
 /// See inOrder().
 template <class Piece, class Result, class Next, class Make> class OrderedWork {
 public:
-  OrderedWork(unsigned threads, Next &next, Make &make)
+  OrderedWork(unsigned threads, Next &next, Make &make, size_t mostWaiting)
       : next_(next), make_(make), hasOthers_(threads > 1),
-        slots_(size_t(std::max(1u, threads)) * 4) {
+        slots_(threads > 1 ? std::max(mostWaiting, size_t(threads) * 4) : 1) {
     others_.reserve(threads);
     for (unsigned worker = 1; worker < threads; ++worker)
       try {
@@ -130,16 +130,20 @@ private:
 /// \p threads, and two calls with the same number are never at the same time.
 /// \p take(piece, result) is called by the caller's thread in the order of
 /// the pieces, and ends the work if it says false. Few results wait for it at a
-/// time. Returns when all are done. What any of them throws, the caller gets.
+/// time: four for each thread, or \p mostWaiting, for results that are kept
+/// anyway, so that one long piece does not keep the others waiting. Returns
+/// when all are done. What any of them throws, the caller gets.
 template <class Piece, class Result, class Next, class Make, class Take>
-void inOrder(unsigned threads, Next next, Make make, Take take) {
-  OrderedWork<Piece, Result, Next, Make>(threads, next, make)
+void inOrder(unsigned threads, Next next, Make make, Take take,
+             size_t mostWaiting = 0) {
+  OrderedWork<Piece, Result, Next, Make>(threads, next, make, mostWaiting)
       .takeAll(std::move(take));
 }
 
 /// The same for pieces 0 to \p count - 1.
 template <class Result, class Make, class Take>
-void countInOrder(size_t count, unsigned threads, Make make, Take take) {
+void countInOrder(size_t count, unsigned threads, Make make, Take take,
+                  size_t mostWaiting = 0) {
   size_t next = 0;
   inOrder<size_t, Result>(
       unsigned(std::min<size_t>(threads, count)),
@@ -147,7 +151,7 @@ void countInOrder(size_t count, unsigned threads, Make make, Take take) {
         piece = next;
         return next++ < count;
       },
-      std::move(make), std::move(take));
+      std::move(make), std::move(take), mostWaiting);
 }
 
 } // namespace vmpt

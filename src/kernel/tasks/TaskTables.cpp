@@ -35,7 +35,8 @@ std::vector<TaskTables> countTaskTables(const TaskList &list,
         uses.push_back(use);
         diagnostics.progress("page tables", uses.size(), roots.size());
         return true;
-      });
+      },
+      /*mostWaiting=*/roots.size());
   for (TaskTables &row : rows)
     if (row.task->root)
       row.use = uses[known.at(row.task->mm.value)];

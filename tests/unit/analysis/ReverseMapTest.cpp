@@ -162,17 +162,6 @@ TEST_F(ReverseMapTest, DuplicatesHaveDifferentRights) {
       (std::vector<PhysicalRange>{{PhysAddr(0x5601000), PhysAddr(0x5601fff)}}));
 }
 
-TEST(FindMixed, IsWhereTwoKindsOverlap) {
-  auto range = [](uint64_t first, uint64_t last) {
-    return PhysicalRange{PhysAddr(first), PhysAddr(last)};
-  };
-  EXPECT_EQ(
-      findMixed({range(0, 99), range(50, 149), range(149, 160)}, {1, 2, 1}),
-      (std::vector<PhysicalRange>{range(50, 99), range(149, 149)}));
-  EXPECT_TRUE(findMixed({range(0, 99), range(100, 149)}, {1, 2}).empty());
-  EXPECT_TRUE(findMixed({range(0, 99), range(0, 99)}, {1, 1}).empty());
-}
-
 TEST_F(ReverseMapTest, ThreadsChangeNothing) {
   for (uint64_t page = 0; page < 600; ++page)
     for (PageTableBuilder *tables : {&first, &second})

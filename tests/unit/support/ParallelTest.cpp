@@ -2,8 +2,10 @@
 
 #include "gmock/gmock.h"
 
+#include <algorithm>
 #include <atomic>
 #include <new>
+#include <thread>
 
 using namespace vmpt;
 
@@ -85,6 +87,28 @@ TEST(Parallel, TheCallerGetsWhatAnyThreadThrows) {
                      [](size_t, int &) -> bool { throw std::bad_alloc(); }),
                  std::bad_alloc);
   }
+}
+
+/// The first piece ends when all others are done.
+TEST(Parallel, AsManyResultsWaitAsMayWait) {
+  constexpr size_t count = 100;
+  std::atomic<size_t> done = 0;
+  std::vector<size_t> taken;
+  countInOrder<size_t>(
+      count, 2,
+      [&](unsigned, size_t i, size_t &result) {
+        while (i == 0 && done < count - 1)
+          std::this_thread::yield();
+        result = i;
+        ++done;
+      },
+      [&](size_t, size_t result) {
+        taken.push_back(result);
+        return true;
+      },
+      count);
+  EXPECT_TRUE(std::is_sorted(taken.begin(), taken.end()));
+  EXPECT_EQ(taken.size(), count);
 }
 
 TEST(Parallel, ResultsStartAnew) {
