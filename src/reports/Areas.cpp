@@ -95,7 +95,8 @@ llvm::Error reportAreas(Session &session, const Kernel &kernel,
                         const TaskChoice &choice, bool withPages,
                         RecordWriter &writer) {
   llvm::Expected<TaskList> list =
-      readTaskList(session, kernel, /*withThreads=*/choice.pid.has_value());
+      readTaskList(session, kernel, /*withThreads=*/choice.pid.has_value(),
+                   /*needsAll=*/!choice.isOfOne());
   if (!list)
     return list.takeError();
   llvm::Expected<std::vector<const Task *>> tasks = chooseTasks(choice, *list);

@@ -26,7 +26,8 @@ PageSession::create(Session &session) {
 llvm::Expected<const TaskList &> PageSession::tasks() {
   if (!tasks_) {
     llvm::Expected<TaskList> list =
-        readTaskList(session_, kernel_, /*withThreads=*/true);
+        readTaskList(session_, kernel_, /*withThreads=*/true,
+                     /*needsAll=*/false);
     if (!list)
       return list.takeError();
     tasks_ = std::move(*list);
@@ -43,7 +44,7 @@ llvm::Expected<const Task *> PageSession::findTask(uint64_t pid) {
   if (!task)
     return llvm::make_error<LookupError>(
         "no task has pid " + llvm::Twine(pid) +
-        "; `vmpt tasks` lists those that there are");
+        "; `vmpt tasks` lists those that there are" + explainLack(*list));
   return task;
 }
 

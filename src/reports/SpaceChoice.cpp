@@ -7,7 +7,7 @@ namespace vmpt {
 static llvm::Expected<ChosenSpace> chooseTask(uint64_t pid, Session &session,
                                               const Kernel &kernel) {
   llvm::Expected<TaskList> list =
-      readTaskList(session, kernel, /*withThreads=*/true);
+      readTaskList(session, kernel, /*withThreads=*/true, /*needsAll=*/false);
   if (!list)
     return list.takeError();
   TaskChoice choice;

@@ -33,12 +33,22 @@ std::string explainNoRoot(const Task &task) {
 }
 
 llvm::Expected<TaskList> readTaskList(Session &session, const Kernel &kernel,
-                                      bool withThreads) {
+                                      bool withThreads, bool needsAll) {
   llvm::Expected<TaskList> list = session.readTasks(kernel, {withThreads});
-  if (list)
-    for (const std::string &problem : list->problems)
+  if (!list)
+    return list;
+  for (const std::string &problem : list->problems)
+    if (needsAll)
+      session.gap("task-list", problem);
+    else
       session.warn("task-list", problem);
   return list;
+}
+
+std::string explainLack(const TaskList &list) {
+  return list.problems.empty()
+             ? ""
+             : "; the list of tasks is not whole: " + list.problems.front();
 }
 
 llvm::Expected<std::vector<const Task *>> chooseTasks(const TaskChoice &choice,
@@ -62,12 +72,13 @@ llvm::Expected<std::vector<const Task *>> chooseTasks(const TaskChoice &choice,
   }
   if (chosen.empty())
     return llvm::make_error<LookupError>(
-        choice.all   ? "no process has page tables of its own"
-        : choice.pid ? "no task has pid " + std::to_string(*choice.pid) +
-                           "; vmpt tasks --threads lists them"
-        : choice.mm ? "no process has an mm_struct at " + hex(*choice.mm)
-                    : "no process is called '" + *choice.comm +
-                          "'; vmpt tasks lists them");
+        (choice.all   ? std::string("no process has page tables of its own")
+         : choice.pid ? "no task has pid " + std::to_string(*choice.pid) +
+                            "; vmpt tasks --threads lists them"
+         : choice.mm ? "no process has an mm_struct at " + hex(*choice.mm)
+                     : "no process is called '" + *choice.comm +
+                           "'; vmpt tasks lists them") +
+        explainLack(list));
   // Processes that share an mm have one listing.
   if (choice.mm)
     chosen.erase(chosen.begin() + 1, chosen.end());

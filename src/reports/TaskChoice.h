@@ -12,6 +12,9 @@ struct TaskChoice {
   std::optional<std::string> comm;
   std::optional<uint64_t> mm;
   bool all = false;
+
+  /// Is one task found, or none, whatever else the list lacks?
+  bool isOfOne() const { return pid || mm; }
 };
 
 /// "pid 120 (demo-basic)", on one line whatever the name is.
@@ -24,9 +27,14 @@ std::string explainNoMm(const Task &task);
 /// Why a task has no tables to go through.
 std::string explainNoRoot(const Task &task);
 
-/// The tasks of the session's kernel. What the list lacks is warned of.
+/// The tasks of the session's kernel. What the list lacks is a gap for who
+/// \p needsAll of it, else warned of.
 llvm::Expected<TaskList> readTaskList(Session &session, const Kernel &kernel,
-                                      bool withThreads);
+                                      bool withThreads, bool needsAll);
+
+/// "; the list of tasks is not whole: ...", or nothing: behind the sentence
+/// that a task is not in it.
+std::string explainLack(const TaskList &list);
 
 /// Those of \p list that \p choice names; at least one.
 llvm::Expected<std::vector<const Task *>> chooseTasks(const TaskChoice &choice,

@@ -114,7 +114,8 @@ void TaskListing::listSeveral(llvm::ArrayRef<const Task *> tasks) {
 
 llvm::Error TaskListing::listTasks() {
   const bool threads = tables_.task.pid.has_value();
-  llvm::Expected<TaskList> list = readTaskList(session_, kernel_, threads);
+  llvm::Expected<TaskList> list =
+      readTaskList(session_, kernel_, threads, !tables_.task.isOfOne());
   if (!list)
     return list.takeError();
   llvm::Expected<std::vector<const Task *>> tasks =

@@ -299,9 +299,13 @@ uint64_t RingReader::readRecord(uint64_t number, uint64_t used) {
   const uint64_t count = std::min(
       {inPage + 1, used - number, bit(unsigned(countBits_)) - indexOf(id)});
   const uint64_t sequence = firstSequence_ + number;
-  problems_.add("records " + llvm::Twine(sequence) + " to " +
-                llvm::Twine(sequence + count - 1) + " of the log are lost: " +
-                llvm::toString(stateWord.takeError()));
+  std::string why = llvm::toString(stateWord.takeError());
+  // A new ring has one in front of record 0, which never held any.
+  const uint64_t never = int64_t(sequence) < 0 ? 0 - sequence : 0;
+  if (never < count)
+    problems_.add("records " + llvm::Twine(sequence + never) + " to " +
+                  llvm::Twine(sequence + count - 1) +
+                  " of the log are lost: " + why);
   return count;
 }
 

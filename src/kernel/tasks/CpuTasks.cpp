@@ -9,6 +9,36 @@ namespace {
 /// CONFIG_NR_CPUS of the largest configurations: linux arch/x86/Kconfig.
 constexpr uint64_t maxCpus = 8192;
 
+std::string explainLoss(const Kernel &kernel, VirtAddr at) {
+  uint8_t byte;
+  return llvm::toString(kernel.memory().read(at, byte));
+}
+
+/// Is there something that the dump lacks? A CPU that is not possible has no
+/// data, and the kernel maps none.
+bool isLost(const Kernel &kernel, VirtAddr at) {
+  const Translation found = kernel.memory().find(at);
+  return found.isMapped() || found.outcome == Translation::Outcome::TableAbsent;
+}
+
+/// What nr_cpu_ids and __per_cpu_offset do not say.
+std::string explainLostCpus(const Kernel &kernel, size_t known) {
+  std::optional<Symbol> ids = kernel.symbols().find("nr_cpu_ids");
+  std::optional<Symbol> table = kernel.symbols().find("__per_cpu_offset");
+  if (!ids || !table)
+    return "";
+  const StructReader &reader = kernel.reader();
+  std::optional<uint64_t> count = reader.tryNumber(ids->address, Field{0, 4});
+  if (!count)
+    return "how many CPUs there are is not known: " +
+           explainLoss(kernel, ids->address);
+  if (known >= std::min(*count, maxCpus))
+    return "";
+  return "where the data of CPU " + std::to_string(known) +
+         " and of those behind it lie is not known: " +
+         explainLoss(kernel, table->address + known * reader.wordBytes());
+}
+
 } // namespace
 
 std::vector<uint64_t> readPerCpuOffsets(const Kernel &kernel) {
@@ -32,7 +62,7 @@ std::vector<uint64_t> readPerCpuOffsets(const Kernel &kernel) {
   return offsets;
 }
 
-llvm::Expected<std::vector<CpuTask>> readCpuTasks(const Kernel &kernel) {
+llvm::Expected<CpuTasks> readCpuTasks(const Kernel &kernel) {
   llvm::Expected<VirtAddr> queues = kernel.address("runqueues");
   if (!queues)
     return queues.takeError();
@@ -41,18 +71,35 @@ llvm::Expected<std::vector<CpuTask>> readCpuTasks(const Kernel &kernel) {
                                 {&current, "rq", {"curr"}}};
   if (llvm::Error error = findFields(kernel.types(), wanted))
     return error;
-  const StructReader &reader = kernel.reader();
-  std::vector<CpuTask> tasks;
+  CpuTasks found;
+  const std::vector<uint64_t> offsets = readPerCpuOffsets(kernel);
+  if (std::string lost = explainLostCpus(kernel, offsets.size());
+      !lost.empty()) {
+    found.problems.push_back(std::move(lost));
+    if (offsets.size() == maxCpus) // Nobody knows where they end.
+      return found;
+  }
   uint32_t cpu = 0;
-  for (uint64_t offset : readPerCpuOffsets(kernel)) {
+  for (uint64_t offset : offsets) {
     const VirtAddr queue(queues->value + offset);
     CpuTask task{cpu++, {}, {}};
-    task.idle = VirtAddr(reader.tryNumber(queue, idle).value_or(0));
-    task.current = VirtAddr(reader.tryNumber(queue, current).value_or(0));
+    for (auto [field, to] :
+         {std::pair(&idle, &task.idle), std::pair(&current, &task.current)}) {
+      std::optional<uint64_t> value = kernel.reader().tryNumber(queue, *field);
+      *to = VirtAddr(value.value_or(0));
+      if (value)
+        continue;
+      const VirtAddr at = queue + field->offset;
+      if (isLost(kernel, at))
+        found.problems.push_back(
+            "what CPU " + std::to_string(task.cpu) +
+            " runs is not known: " + explainLoss(kernel, at));
+      break;
+    }
     if (task.idle.value)
-      tasks.push_back(task);
+      found.tasks.push_back(task);
   }
-  return tasks;
+  return found;
 }
 
 } // namespace vmpt

@@ -18,7 +18,13 @@ struct CpuTask {
 /// that was built for one CPU, or does not say.
 std::vector<uint64_t> readPerCpuOffsets(const Kernel &kernel);
 
-/// One for each CPU that ever ran. The LookupError says what is unknown.
-llvm::Expected<std::vector<CpuTask>> readCpuTasks(const Kernel &kernel);
+struct CpuTasks {
+  std::vector<CpuTask> tasks; ///< One for each CPU that ever ran.
+  /// What the dump lacks: of these CPUs it is not known what they run.
+  std::vector<std::string> problems;
+};
+
+/// The LookupError says what is unknown of this kernel.
+llvm::Expected<CpuTasks> readCpuTasks(const Kernel &kernel);
 
 } // namespace vmpt

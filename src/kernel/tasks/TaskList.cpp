@@ -228,17 +228,21 @@ void TaskListReader::markRunning(const CpuTask &cpu, Task &idle) {
 /// who asks for them hears what is wrong with the others.
 void TaskListReader::addIdle(bool isWanted) {
   Problems problems;
-  llvm::Expected<std::vector<CpuTask>> cpus = readCpuTasks(kernel_);
+  llvm::Expected<CpuTasks> cpus = readCpuTasks(kernel_);
   if (!cpus) {
     problems.add("idle tasks other than init_task are not known: " +
                  llvm::toString(cpus.takeError()));
-    cpus = std::vector<CpuTask>{{0, initTask_, {}}};
+    cpus = CpuTasks{{{0, initTask_, {}}}, {}};
   }
-  for (const CpuTask &cpu : *cpus) {
+  for (const std::string &problem : cpus->problems)
+    problems_.add(problem);
+  for (const CpuTask &cpu : cpus->tasks) {
     Task task;
     if (llvm::Error error = readTask(cpu.idle, task)) {
-      problems.add("the idle task of CPU " + llvm::Twine(cpu.cpu) +
-                   " cannot be read: " + llvm::toString(std::move(error)));
+      const bool isLost = cpu.current == cpu.idle;
+      (isLost ? problems_ : problems)
+          .add("the idle task of CPU " + llvm::Twine(cpu.cpu) +
+               " cannot be read: " + llvm::toString(std::move(error)));
       continue;
     }
     if (task.pid != 0) {

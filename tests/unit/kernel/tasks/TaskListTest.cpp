@@ -7,6 +7,7 @@
 using namespace vmpt;
 using namespace vmpt::testing;
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -447,6 +448,36 @@ TEST_F(IdleTasks, ThatMakeNoSenseAreNamed) {
   EXPECT_THAT(list.problems,
               ElementsAre("the idle task of CPU 0 would have pid 3",
                           HasSubstr("the idle task of CPU 1 cannot be read")));
+}
+
+TEST_F(IdleTasks, ThatMayRunAndAreLostAreNamed) {
+  // A page of its own, which the dump lacks.
+  const VirtAddr lost = kernel.objects.allocate(8192, 4096);
+  kernel.objects.memory.setAbsent(kernel.objects.physical(lost),
+                                  Absence::Excluded);
+  kernel.objects.setWord(kernel.symbols["__per_cpu_offset"] + 8,
+                         lost - kernel.symbols["runqueues"]);
+  EXPECT_THAT(read().problems,
+              ElementsAre(AllOf(HasSubstr("what CPU 1 runs is not known"),
+                                HasSubstr("excluded"))));
+  setQueue(0, lost, lost);
+  EXPECT_THAT(read().problems,
+              Contains(HasSubstr("the idle task of CPU 0 cannot be read")));
+}
+
+TEST_F(IdleTasks, OfAnUnknownNumberOfCpus) {
+  kernel.symbols["nr_cpu_ids"] = nowhere;
+  list = read();
+  EXPECT_THAT(pids(list), ElementsAre(1, 2, 3, 4, 5));
+  EXPECT_THAT(list.problems,
+              ElementsAre(HasSubstr("how many CPUs there are is not known")));
+}
+
+/// An impossible CPU: its data were those of start-up, which are gone.
+TEST_F(IdleTasks, OfCpusThatCannotBeAreNotMissed) {
+  kernel.objects.setWord(kernel.symbols["__per_cpu_offset"] + 8,
+                         nowhere - kernel.symbols["runqueues"]);
+  EXPECT_THAT(read().problems, IsEmpty());
 }
 
 TEST_F(IdleTasks, WithoutRunQueuesOnlyTheFirstIsKnown) {
