@@ -67,6 +67,7 @@ void CrashScene::readLog() {
         });
     if (problems) {
       hasLog_ = true;
+      isLogWhole_ = problems->empty();
       for (const std::string &problem : *problems)
         crash_.miss("log-record", problem);
     } else {
@@ -86,6 +87,8 @@ void CrashScene::readTasks() {
   else
     crash_.miss("tasks",
                 "tasks are not known: " + llvm::toString(tasks.takeError()));
+  for (const std::string &problem : tasks_.problems)
+    crash_.miss("task-list", problem);
   stack_ = findOptionalField(kernel_.types(), "task_struct", {"stack"});
   activeMm_ = findOptionalField(kernel_.types(), "task_struct", {"active_mm"});
 }

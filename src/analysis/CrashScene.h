@@ -33,6 +33,8 @@ public:
   /// The lines of the log; empty where it could not be read.
   llvm::ArrayRef<LogLine> lines() const { return lines_; }
   bool hasLog() const { return hasLog_; }
+  /// No record of it is lost: what is not in it did not happen.
+  bool isLogWhole() const { return isLogWhole_; }
   const OopsLog &oopses() const { return oopses_; }
 
   const TaskList &tasks() const { return tasks_; }
@@ -69,7 +71,7 @@ private:
   Machine machine_;
   Crash &crash_;
   std::vector<LogLine> lines_;
-  bool hasLog_ = false;
+  bool hasLog_ = false, isLogWhole_ = false;
   OopsLog oopses_;
   TaskList tasks_;
   ModuleList modules_;

@@ -462,7 +462,7 @@ void Explainer::conclude() {
       !facts.isHang && facts.trap == Trap::None &&
       hasFunction(crash_.trace, {"panic", "vpanic"}))
     facts.panic = "";
-  facts.isAlive = scene_.hasLog() || scene_.panicCpu() == -1 || isAlive_;
+  facts.isAlive = scene_.isLogWhole() || scene_.panicCpu() == -1 || isAlive_;
   const Verdict verdict = judge(facts);
   crash_.kind = verdict.kind;
   crash_.know((getCrashWord(verdict.kind) + ": " + verdict.reason).str(),
