@@ -128,6 +128,24 @@ class Checker:
                                 result.stdout.replace(str(damaged).encode(), b""))
 
 
+def check_lists(tap, vmpt, dump, folder):
+    """Without the page of a task: who asks for all has a gap, who asks for another one has not."""
+    task = json.loads(run(vmpt, "tasks", dump, "--format", "json").stdout)["tasks"][-1]
+    place = int(run(vmpt, "translate", dump, task["task"], "--brief").stdout.split()[1], 16)
+    damaged = folder / "without-task"
+    damaged.write_bytes(without_page(dump.read_bytes(), place & -PAGE))
+    for status, words in ((1, "tasks"), (1, "task --all --user-only"), (1, "maps --all"), (1, "maps --comm init"),
+                          (0, "maps --pid 1"), (0, "task --pid 1 --user-only"),
+                          (2, f"maps --comm {task['comm']}"), (2, f"task --pid {task['pid']}"),
+                          (2, f"pages --pid {task['pid']}")):
+        command, *options = words.split()
+        result = run(vmpt, command, damaged, *options)
+        said = result.stderr.decode()
+        lacks = status != 2 or "the list of tasks is not whole" in said
+        tap.report(None if result.returncode == status and lacks and "no task at" in said else
+                   f"exit status {result.returncode}, expected {status}: {said}", f"{words}: the list lacks a task")
+
+
 def main():
     vmpt, source = sys.argv[1], Path(sys.argv[2])
     tap = Tap()
@@ -149,6 +167,7 @@ def main():
             asked = [name for name in names if (name, kind) != ("roots", ROOT)]
             for command, problem in zip(asked, pool.map(lambda name: checker.fault(name, kind, damaged), asked)):
                 tap.report(problem, f"{command}: {kind}")
+        check_lists(tap, vmpt, dump, folder)
     tap.end()
 
 

@@ -14,29 +14,40 @@ std::string explainLoss(const Kernel &kernel, VirtAddr at) {
   return llvm::toString(kernel.memory().read(at, byte));
 }
 
-/// Is there something that the dump lacks? A CPU that is not possible has no
+/// Has the dump lost what is at \p at? What it left out on purpose it says, and
+/// who trimmed it did not ask for idle tasks. A CPU that is not possible has no
 /// data, and the kernel maps none.
 bool isLost(const Kernel &kernel, VirtAddr at) {
   const Translation found = kernel.memory().find(at);
-  return found.isMapped() || found.outcome == Translation::Outcome::TableAbsent;
+  if (found.outcome == Translation::Outcome::TableAbsent)
+    return found.absent.absence != Absence::Excluded;
+  uint8_t byte;
+  if (!found.isMapped())
+    return false;
+  auto absent = kernel.memory().physical().tryRead(found.address, byte);
+  return absent && absent->absence != Absence::Excluded;
 }
 
-/// What nr_cpu_ids and __per_cpu_offset do not say.
-std::string explainLostCpus(const Kernel &kernel, size_t known) {
+/// Of the \p known offsets of CPUs, how many surely are ones? What the dump has
+/// lost of nr_cpu_ids and __per_cpu_offset goes to \p problems.
+size_t countSureCpus(const Kernel &kernel, size_t known,
+                     std::vector<std::string> &problems) {
   std::optional<Symbol> ids = kernel.symbols().find("nr_cpu_ids");
   std::optional<Symbol> table = kernel.symbols().find("__per_cpu_offset");
   if (!ids || !table)
-    return "";
+    return known;
   const StructReader &reader = kernel.reader();
-  std::optional<uint64_t> count = reader.tryNumber(ids->address, Field{0, 4});
-  if (!count)
-    return "how many CPUs there are is not known: " +
-           explainLoss(kernel, ids->address);
-  if (known >= std::min(*count, maxCpus))
-    return "";
-  return "where the data of CPU " + std::to_string(known) +
-         " and of those behind it lie is not known: " +
-         explainLoss(kernel, table->address + known * reader.wordBytes());
+  const std::optional<uint64_t> count =
+      reader.tryNumber(ids->address, Field{0, 4});
+  const VirtAddr next = table->address + known * reader.wordBytes();
+  if (!count && isLost(kernel, ids->address))
+    problems.push_back("how many CPUs there are is not known: " +
+                       explainLoss(kernel, ids->address));
+  else if (count && known < std::min(*count, maxCpus) && isLost(kernel, next))
+    problems.push_back("where the data of CPU " + std::to_string(known) +
+                       " and of those behind it lie is not known: " +
+                       explainLoss(kernel, next));
+  return count ? known : 0; // What lies behind the last is no CPU's.
 }
 
 } // namespace
@@ -72,13 +83,8 @@ llvm::Expected<CpuTasks> readCpuTasks(const Kernel &kernel) {
   if (llvm::Error error = findFields(kernel.types(), wanted))
     return error;
   CpuTasks found;
-  const std::vector<uint64_t> offsets = readPerCpuOffsets(kernel);
-  if (std::string lost = explainLostCpus(kernel, offsets.size());
-      !lost.empty()) {
-    found.problems.push_back(std::move(lost));
-    if (offsets.size() == maxCpus) // Nobody knows where they end.
-      return found;
-  }
+  std::vector<uint64_t> offsets = readPerCpuOffsets(kernel);
+  offsets.resize(countSureCpus(kernel, offsets.size(), found.problems));
   uint32_t cpu = 0;
   for (uint64_t offset : offsets) {
     const VirtAddr queue(queues->value + offset);

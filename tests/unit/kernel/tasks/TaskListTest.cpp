@@ -401,6 +401,12 @@ protected:
       kernel.set(task, "task_struct.on_cpu", 1);
     kernel.set(second, "task_struct.thread_info.cpu", 1);
   }
+  /// A page of its own that the dump lacks.
+  VirtAddr losePage(Absence absence) {
+    const VirtAddr lost = kernel.objects.allocate(8192, 4096);
+    kernel.objects.memory.setAbsent(kernel.objects.physical(lost), absence);
+    return lost;
+  }
   void setQueue(unsigned cpu, VirtAddr current, VirtAddr idle) {
     VirtAddr queue = kernel.symbols["runqueues"] + 64 * cpu;
     kernel.objects.setWord(queue, current.value);
@@ -451,26 +457,31 @@ TEST_F(IdleTasks, ThatMakeNoSenseAreNamed) {
 }
 
 TEST_F(IdleTasks, ThatMayRunAndAreLostAreNamed) {
-  // A page of its own, which the dump lacks.
-  const VirtAddr lost = kernel.objects.allocate(8192, 4096);
-  kernel.objects.memory.setAbsent(kernel.objects.physical(lost),
-                                  Absence::Excluded);
+  const VirtAddr lost = losePage(Absence::Truncated);
   kernel.objects.setWord(kernel.symbols["__per_cpu_offset"] + 8,
                          lost - kernel.symbols["runqueues"]);
   EXPECT_THAT(read().problems,
               ElementsAre(AllOf(HasSubstr("what CPU 1 runs is not known"),
-                                HasSubstr("excluded"))));
+                                HasSubstr("truncated"))));
   setQueue(0, lost, lost);
   EXPECT_THAT(read().problems,
               Contains(HasSubstr("the idle task of CPU 0 cannot be read")));
 }
 
 TEST_F(IdleTasks, OfAnUnknownNumberOfCpus) {
-  kernel.symbols["nr_cpu_ids"] = nowhere;
+  kernel.symbols["nr_cpu_ids"] = losePage(Absence::Truncated);
   list = read();
   EXPECT_THAT(pids(list), ElementsAre(1, 2, 3, 4, 5));
   EXPECT_THAT(list.problems,
               ElementsAre(HasSubstr("how many CPUs there are is not known")));
+}
+
+/// As vmpt trim does, if it was not asked for idle tasks.
+TEST_F(IdleTasks, ThatWereLeftOutAreNotMissed) {
+  kernel.symbols["nr_cpu_ids"] = losePage(Absence::Excluded);
+  list = read();
+  EXPECT_THAT(pids(list), ElementsAre(1, 2, 3, 4, 5));
+  EXPECT_THAT(list.problems, IsEmpty());
 }
 
 /// An impossible CPU: its data were those of start-up, which are gone.
