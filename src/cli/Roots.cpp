@@ -41,14 +41,14 @@ private:
                                "judged; there may be more of them");
     uint64_t absent = 0, cut = 0;
     for (const TopTable &table : found.tables) {
-      absent += table.absentTables;
+      absent += table.absentTables || table.lostKernelTables;
       cut += table.isCut;
     }
     if (absent)
       session.gap("tables-absent",
-                  llvm::Twine(absent) +
-                      " tables below those listed are not in the dump: they "
-                      "map more than is said");
+                  "tables below " + llvm::Twine(absent) +
+                      " of those listed are not in the dump: they map more "
+                      "than is said");
     if (cut)
       session.gap("tables-cut", llvm::Twine(cut) +
                                     " of those listed have more tables than "

@@ -32,7 +32,7 @@ Record makeRecord(const TopTable &table) {
   record.add("user_bytes", table.userBytes)
       .add("kernel_bytes", table.kernelBytes)
       .add("table_bytes", table.tableBytes)
-      .add("absent_tables", table.absentTables)
+      .add("absent_tables", table.absentTables + table.lostKernelTables)
       .add("cut", table.isCut);
   record.addCell("shared", std::to_string(table.sharers))
       .addCell("user", sizeOf(table.userBytes, table.isCut))

@@ -72,8 +72,8 @@ def cut_off(data):
     return data[:-3 * PAGE]
 
 
-def without_page(data, page):
-    """A core whose segments leave out the page at this physical address."""
+def without_page(data, page, is_filtered=True):
+    """A core whose segments leave out the page at this physical address: as a filter does, or as if there were no memory."""
     count, = struct.unpack_from("<H", data, 56)
     phoff, = struct.unpack_from("<Q", data, 32)
     headers = [list(struct.unpack_from("<IIQQQQQQ", data, phoff + 56 * i)) for i in range(count)]
@@ -84,7 +84,7 @@ def without_page(data, page):
             split.append((kind, flags, offset, virtual, physical, stored, size, align))
             continue
         head, skip = page - physical, page - physical + PAGE
-        split.append((kind, flags, offset, virtual, physical, head, skip, align))
+        split.append((kind, flags, offset, virtual, physical, head, skip if is_filtered else head, align))
         split.append((kind, flags, offset + skip, virtual + skip, page + PAGE, stored - skip, size - skip, align))
     assert len(split) == count + 1, "the page lies in no segment"
     header = bytearray(data[:64])
@@ -146,6 +146,25 @@ def check_lists(tap, vmpt, dump, folder):
                    f"exit status {result.returncode}, expected {status}: {said}", f"{words}: the list lacks a task")
 
 
+def check_roots(tap, vmpt, dump, folder):
+    """Without a table of a process, or of the kernel: it is listed nevertheless, and that it has more is said."""
+    def listed(path):
+        result = run(vmpt, "roots", path, "--format", "json")
+        return result, [root["root"] for root in json.loads(result.stdout)["roots"]]
+    whole, roots = listed(dump)
+    tap.report(None if whole.returncode == 0 else whole.stderr.decode(), "roots: nothing is missing")
+    process = next(root["root"] for root in json.loads(whole.stdout)["roots"] if root["kind"] == "process")
+    entries = json.loads(run(vmpt, "tree", dump, "--root", process, "--format", "json").stdout)["entries"]
+    tables = [entry["physical"] for entry in entries if entry["level"] == "pmd" and entry["target"] == "table"]
+    for whose, table in (("a process", tables[0]), ("the kernel", tables[-1])):
+        damaged = folder / "without-table"
+        damaged.write_bytes(without_page(dump.read_bytes(), int(table, 16), is_filtered=False))
+        result, now = listed(damaged)
+        said = result.stderr.decode()
+        tap.report(None if result.returncode == 1 and now == roots and "map more than is said" in said else
+                   f"exit status {result.returncode}, {set(roots) ^ set(now)}: {said}", f"roots: a table of {whose} is lost")
+
+
 def main():
     vmpt, source = sys.argv[1], Path(sys.argv[2])
     tap = Tap()
@@ -168,6 +187,7 @@ def main():
             for command, problem in zip(asked, pool.map(lambda name: checker.fault(name, kind, damaged), asked)):
                 tap.report(problem, f"{command}: {kind}")
         check_lists(tap, vmpt, dump, folder)
+        check_roots(tap, vmpt, dump, folder)
     tap.end()
 
 

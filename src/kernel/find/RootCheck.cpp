@@ -1,6 +1,7 @@
 #include "kernel/find/RootCheck.h"
 
 #include "kernel/find/KernelArch.h"
+#include "kernel/find/RamGaps.h"
 #include "kernel/image/DebugData.h"
 #include "paging/FixedPoint.h"
 #include "paging/Translate.h"
@@ -95,6 +96,11 @@ bool isOutOfRam(const PhysicalMemory &memory, const AbsentByte &absent) {
   return absent.absence == Absence::OutsideRam && memory.knowsRam();
 }
 
+/// Where a table would have been, had the dump not lost it.
+bool isNoTable(const PhysicalMemory &memory, const AbsentByte &absent) {
+  return isOutOfRam(memory, absent) && !isInSmallGap(memory, absent.address);
+}
+
 std::string describeAbsence(const PhysicalMemory &memory,
                             const AbsentByte &absent) {
   return "at physical " + hex(absent.address) +
@@ -155,7 +161,7 @@ std::string findEntryFault(const PhysicalMemory &memory, const PagingMode &mode,
   if (decoded.address == PhysAddr(0))
     return "leads to page 0";
   auto absent = memory.tryRead(decoded.address, byte);
-  return absent && isOutOfRam(memory, *absent) ? "leads out of RAM" : "";
+  return absent && isNoTable(memory, *absent) ? "leads out of RAM" : "";
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 #include "kernel/find/SoundTables.h"
 
+#include "kernel/find/RamGaps.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -49,6 +50,7 @@ void TablesBelow::add(const TablesBelow &other, uint8_t denied) {
   addTo(tables, other.tables);
   addTo(tableBytes, other.tableBytes);
   addTo(absentTables, other.absentTables);
+  addTo(lostTables, other.lostTables);
   addTo(unsoundTables, other.unsoundTables);
   addTo(swappedTables, other.swappedTables);
 }
@@ -85,6 +87,11 @@ bool SoundTables::isOutOfRam(PhysAddr at) const {
          ranges[lastRange_].absence == Absence::OutsideRam;
 }
 
+/// Nowhere that a table could have been.
+bool SoundTables::isNoTable(PhysAddr at) const {
+  return memory_.knowsRam() && isOutOfRam(at) && !isInSmallGap(memory_, at);
+}
+
 /// A level without rights has nothing where others have them ([intel/vol3]
 /// Table 4-8).
 bool SoundTables::hasReservedBits(uint64_t entry, unsigned level) const {
@@ -108,7 +115,7 @@ SoundTables::Census SoundTables::takeCensus(llvm::ArrayRef<uint64_t> entries,
     }
     ++census.used;
     census.isBroken |= decoded.isTable()
-                           ? memory_.knowsRam() && isOutOfRam(decoded.address)
+                           ? isNoTable(decoded.address)
                            : !isWholePage(mode_, entry, level); // or reserved
     census.isBroken |= hasReservedBits(entry, level);
     if (census.isBroken)
@@ -169,6 +176,7 @@ TablesBelow SoundTables::lookAt(PhysAddr table, unsigned level) {
     const auto absent = memory_.tryRead(table, byte);
     below.absentTables = !(absent && memory_.mayBeZeros(absent->absence) &&
                            mode_.zerosAreEmpty(level));
+    below.lostTables = absent && absent->absence != Absence::Excluded;
   }
   known_.insert({key, below});
   return below;

@@ -37,6 +37,7 @@ struct TablesBelow {
   uint64_t outsideBytes = 0; ///< Of these, what is surely no memory.
   uint64_t tables = 0, tableBytes = 0;
   uint64_t absentTables = 0; ///< Not in the dump.
+  uint64_t lostTables = 0;   ///< Of these, what no filter left out.
   /// Their entries cannot be those of a table.
   uint64_t unsoundTables = 0;
   /// Of the last level, with nothing in use but entries that are not empty:
@@ -94,6 +95,7 @@ private:
     TablesBelow pages;
   };
   bool isOutOfRam(PhysAddr at) const;
+  bool isNoTable(PhysAddr at) const;
   bool hasReservedBits(uint64_t entry, unsigned level) const;
   Census takeCensus(llvm::ArrayRef<uint64_t> entries, unsigned level) const;
   TablesBelow lookAt(PhysAddr table, unsigned level);

@@ -92,8 +92,10 @@ TopTableFinder::judgeRoot(SoundTables &tables, const PagingMode &mode,
   table.mode = &mode;
   table.self = direct->start + (root - direct->physical);
   const VirtAddr border = std::min(firstShared(mode), direct->start);
-  if (auto below = tables.lookBelow(root, border, mode.coverage.last()))
+  if (auto below = tables.lookBelow(root, border, mode.coverage.last())) {
     table.kernelBytes = below->mappedBytes();
+    table.lostKernelTables = below->lostTables;
+  }
   if (translatesBothHalves(mode))
     countUser(tables, mode, table, std::min(lastOfUser(mode), border - 1));
   table.kind = table.userBytes ? TopTableKind::Process : TopTableKind::Kernel;

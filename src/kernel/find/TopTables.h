@@ -37,7 +37,9 @@ struct TopTable {
   size_t sharers = 1;
   uint64_t userBytes = 0, kernelBytes = 0; ///< What it maps.
   uint64_t tableBytes = 0;                 ///< Below it, in the user half.
-  uint64_t absentTables = 0;               ///< Not in the dump.
+  uint64_t absentTables = 0;               ///< Of these, not in the dump.
+  /// Of the kernel's half, not in the dump, though no filter left them out.
+  uint64_t lostKernelTables = 0;
   bool isCut = false;                      ///< More tables than are followed.
 };
 

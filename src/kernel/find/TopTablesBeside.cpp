@@ -41,6 +41,7 @@ void TopTableFinder::addUserTable(const TopTable &owner) {
   const auto below =
       tables.lookBelow(root, firstShared(mode), mode.coverage.last());
   table.kernelBytes = below ? below->mappedBytes() : 0;
+  table.lostKernelTables = below ? below->lostTables : 0;
   add(std::move(table));
 }
 

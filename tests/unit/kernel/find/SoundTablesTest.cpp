@@ -80,6 +80,19 @@ TEST_F(SoundTablesTest, ATableOutOfRamIsNone) {
   EXPECT_EQ(look()->absentTables, 0u);
 }
 
+TEST_F(SoundTablesTest, AGapOfPagesMayHaveLostATable) {
+  memory.setAbsent(lastTable, Absence::OutsideRam);
+  ASSERT_TRUE(look()->isSound(true));
+  EXPECT_EQ(look()->absentTables, 1u);
+  EXPECT_EQ(look()->lostTables, 1u);
+  // Of half a MiB, behind the image's first.
+  tables.setEntry(VirtAddr(0x600000), 2, 0x180000 | userBits);
+  EXPECT_EQ(look()->lostTables, 2u);
+  memory.addZeros(PhysAddr(0x700000), page);
+  tables.setEntry(VirtAddr(0x800000), 2, 0x500000 | userBits); // 3 MiB
+  EXPECT_FALSE(look()->isSound(true));
+}
+
 TEST_F(SoundTablesTest, OnlyAProcessHasATableOfSwappedPages) {
   setLast(0, 0x1234500000000002); // where 0x400000 was
   EXPECT_EQ(look()->swappedTables, 1u);

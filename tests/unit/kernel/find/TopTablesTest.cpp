@@ -203,6 +203,36 @@ TEST_F(TopTablesTest, SaysWhatIsNotThere) {
   EXPECT_EQ(found.tables[1].absentTables, 1u);
 }
 
+/// A filter leaves out what nobody needs; memory that is lost is none of that.
+TEST_F(TopTablesTest, SaysWhatIsLostOfTheKernelsHalf) {
+  for (const Absence absence :
+       {Absence::Truncated, Absence::OutsideRam, Absence::Excluded}) {
+    memory = {};
+    memory.addZeros(PhysAddr(ramStart), ramPages * page);
+    PageTableBuilder kernel(memory, x86_64::fourLevel, PhysAddr(0x110000));
+    mapAll(kernel, direct, kernel.leafBits(3));
+    kernel.map(VirtAddr(0xffffffff81000000), PhysAddr(ramStart),
+               kernel.leafBits(3), 3);
+    memory.setAbsent(kernel.tableOf(VirtAddr(0xffffffff81000000), 3), absence);
+    const TopTables found = find(getModes(Arch::X86_64));
+    ASSERT_EQ(text(found), "0x110000 kernel 1\n");
+    EXPECT_EQ(found.tables[0].absentTables, 0u);
+    EXPECT_EQ(found.tables[0].lostKernelTables, absence != Absence::Excluded);
+  }
+}
+
+/// The dump has a gap where the table was, as machines have gaps.
+TEST_F(TopTablesTest, AProcessWithALostTableIsOne) {
+  memory.addZeros(PhysAddr(ramStart), ramPages * page);
+  PageTableBuilder kernel(memory, x86_64::fourLevel, PhysAddr(0x110000));
+  mapAll(kernel, direct, kernel.leafBits(3));
+  addProcess(kernel, PhysAddr(0x180000));
+  memory.setAbsent(PhysAddr(0x181000), Absence::OutsideRam);
+  const TopTables found = find(getModes(Arch::X86_64));
+  ASSERT_EQ(text(found), "0x110000 kernel 2\n0x180000 kernel 2\n");
+  EXPECT_EQ(found.tables[1].absentTables, 1u);
+}
+
 /// A table of pages of the direct map, taken for a top table: the page of the
 /// real one is a table that it leads to, and then everything is where the
 /// kernel has it. What its other entries lead to is zeros, or not in the dump.
