@@ -266,7 +266,7 @@ void HalfAudit::checkKernelsUserHalf(uint64_t distance) {
     return;
   kernelsUserTable_ = std::move(bytes);
   run_.walk.forget();
-  LeakVisitor visitor(run_, 2 * readPerCpuOffsets(scene_.kernel).size());
+  LeakVisitor visitor(run_, 2 * readPerCpuOffsets(scene_.kernel).all.size());
   for (const auto &[first, last] : getKernelSpans(scene_))
     run_.walk.walk(user, first, last, visitor);
 }

@@ -41,7 +41,8 @@ private:
   /// By the register that holds the per-CPU offset (x86-64). Up to 6.14 the
   /// per-CPU section began at 0, later the offset is of its start.
   void byPerCpuBase() {
-    const std::vector<uint64_t> offsets = readPerCpuOffsets(kernel_);
+    // One that a register holds is one.
+    const std::vector<uint64_t> offsets = readPerCpuOffsets(kernel_).all;
     if (offsets.size() < 2)
       return;
     const uint64_t start = firstPerCpuAddress();

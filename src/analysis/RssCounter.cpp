@@ -1,7 +1,5 @@
 #include "analysis/RssCounter.h"
 
-#include "kernel/tasks/CpuTasks.h"
-
 namespace vmpt {
 
 /// MM_FILEPAGES, MM_ANONPAGES, MM_SHMEMPAGES.
@@ -27,6 +25,8 @@ RssCounter::RssCounter(const Kernel &kernel, const TaskList &tasks)
   if (!total_ || !perCpuCount_ || !bytes)
     problem_ = "mm_struct.rss_stat is not known";
   perCpu_ = readPerCpuOffsets(kernel);
+  if (!perCpu_.problems.empty())
+    problem_ = perCpu_.problems.front();
 }
 
 std::optional<int64_t> RssCounter::counter(VirtAddr mm, unsigned index) const {
@@ -47,9 +47,15 @@ std::optional<int64_t> RssCounter::counter(VirtAddr mm, unsigned index) const {
   if (!parts)
     return std::nullopt;
   int64_t total = int64_t(*sum);
-  for (uint64_t offset : perCpu_)
-    if (auto part = reader.tryNumber(VirtAddr(*parts + offset), Field{0, 4}))
-      total += int32_t(*part);
+  for (uint64_t offset : perCpu_.sure()) {
+    const VirtAddr part(*parts + offset);
+    if (auto number = reader.tryNumber(part, Field{0, 4}))
+      total += int32_t(*number);
+    else if (const Translation found = kernel_.memory().find(part);
+             found.isMapped() ||
+             found.outcome == Translation::Outcome::TableAbsent)
+      return std::nullopt; // a CPU that is not possible has none
+  }
   return total;
 }
 

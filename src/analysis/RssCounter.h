@@ -8,6 +8,7 @@
 //
 #pragma once
 
+#include "kernel/tasks/CpuTasks.h"
 #include "kernel/tasks/TaskList.h"
 
 #include "llvm/ADT/DenseMap.h"
@@ -34,7 +35,7 @@ private:
   std::optional<Field> total_, perCpuCount_, perCpuParts_;
   llvm::DenseMap<uint64_t, int64_t> keptByThreads_; ///< By mm.
   uint64_t counterBytes_ = 0;
-  std::vector<uint64_t> perCpu_;
+  PerCpuOffsets perCpu_;
 };
 
 } // namespace vmpt

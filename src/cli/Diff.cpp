@@ -147,15 +147,12 @@ llvm::Error DiffCommand::read(Side &side, bool asListing) {
   if (!kernel)
     return kernel.takeError();
   llvm::Expected<TaskList> tasks =
-      session.readTasks(*kernel, {/*withThreads=*/false});
+      readTaskList(session, *kernel, /*withThreads=*/false, /*needsAll=*/true);
   if (tasks)
     side.tasks = std::move(*tasks);
   else
     session.gap("task-list", "processes are not compared: " +
                                  session.takeMessage(tasks.takeError()));
-  if (side.tasks)
-    for (const std::string &problem : side.tasks->problems)
-      session.gap("task-list", problem);
   llvm::Expected<Snapshot> snapshot = readSnapshot(
       *kernel, side.tasks ? &*side.tasks : nullptr, session.diagnostics());
   if (!snapshot)

@@ -4,6 +4,7 @@
 #include "cli/Commands.h"
 #include "kernel/pages/NonPresentEntry.h"
 #include "reports/PageSession.h"
+#include "reports/TaskChoice.h"
 #include "session/AnswerGaps.h"
 #include "views/MapPage.h"
 
@@ -57,14 +58,12 @@ std::vector<MapOption> MapCommand::optionsGiven() const {
 
 std::optional<TaskList> readTasks(Session &session, const Kernel &kernel) {
   llvm::Expected<TaskList> list =
-      session.readTasks(kernel, {/*withThreads=*/true});
+      readTaskList(session, kernel, /*withThreads=*/true, /*needsAll=*/true);
   if (!list) {
     session.gap("tasks", "processes are not known: " +
                              session.takeMessage(list.takeError()));
     return std::nullopt;
   }
-  for (const std::string &problem : list->problems)
-    session.gap("task-list", problem);
   return std::move(*list);
 }
 

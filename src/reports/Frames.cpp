@@ -1,5 +1,6 @@
 //===- Frames.cpp - page frames in full -----------------------------------===//
 #include "reports/Reports.h"
+#include "reports/TaskChoice.h"
 #include "support/Bits.h"
 #include "views/Page.h"
 
@@ -19,8 +20,7 @@ void findMappings(PageSession &pages, uint64_t limit,
   if (!tasks)
     session.gap("task-list", tasks.takeError());
   else
-    for (const std::string &problem : tasks->problems)
-      session.gap("task-list", problem);
+    tellLack(session, *tasks);
 
   std::vector<PhysicalRange> targets;
   std::multimap<uint64_t, PageDetails *> byFrame;

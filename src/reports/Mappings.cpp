@@ -1,18 +1,17 @@
 //===- Mappings.cpp - who maps physical memory ----------------------------===//
 #include "reports/Reports.h"
+#include "reports/TaskChoice.h"
 #include "views/ReverseMap.h"
 
 namespace vmpt {
 
 static TaskList readTasksOrNone(Session &session, const Kernel &kernel) {
   llvm::Expected<TaskList> tasks =
-      session.readTasks(kernel, {/*withThreads=*/true});
+      readTaskList(session, kernel, /*withThreads=*/true, /*needsAll=*/true);
   if (!tasks) {
     session.gap("task-list", tasks.takeError());
     return TaskList();
   }
-  for (const std::string &problem : tasks->problems)
-    session.gap("task-list", problem);
   return std::move(*tasks);
 }
 

@@ -32,15 +32,20 @@ std::string explainNoRoot(const Task &task) {
   return hasNoMm(task) ? explainNoMm(task) : task.rootProblem;
 }
 
+void tellLack(Session &session, const TaskList &list) {
+  for (const std::string &problem : list.problems)
+    session.gap("task-list", problem);
+}
+
 llvm::Expected<TaskList> readTaskList(Session &session, const Kernel &kernel,
                                       bool withThreads, bool needsAll) {
   llvm::Expected<TaskList> list = session.readTasks(kernel, {withThreads});
   if (!list)
     return list;
-  for (const std::string &problem : list->problems)
-    if (needsAll)
-      session.gap("task-list", problem);
-    else
+  if (needsAll)
+    tellLack(session, *list);
+  else
+    for (const std::string &problem : list->problems)
       session.warn("task-list", problem);
   return list;
 }

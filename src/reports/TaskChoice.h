@@ -27,6 +27,9 @@ std::string explainNoMm(const Task &task);
 /// Why a task has no tables to go through.
 std::string explainNoRoot(const Task &task);
 
+/// What the list lacks, as gaps.
+void tellLack(Session &session, const TaskList &list);
+
 /// The tasks of the session's kernel. What the list lacks is a gap for who
 /// \p needsAll of it, else warned of.
 llvm::Expected<TaskList> readTaskList(Session &session, const Kernel &kernel,

@@ -4,6 +4,7 @@
 #include "kernel/context/Problems.h"
 #include "kernel/tasks/TaskTables.h"
 #include "reports/Reports.h"
+#include "reports/TaskChoice.h"
 #include "support/Bits.h"
 
 namespace vmpt {
@@ -29,8 +30,7 @@ llvm::Error reportTasks(Session &session, const Kernel &kernel,
   std::vector<TaskTables> rows =
       countTaskTables(*list, image, session.memory(), session.diagnostics());
   std::vector<std::string> problems = list->problems;
-  for (const std::string &problem : problems)
-    session.gap("task-list", problem);
+  tellLack(session, *list);
   Problems missing;
   for (const TaskTables &row : rows)
     nameMissing(row, missing);

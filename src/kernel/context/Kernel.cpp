@@ -157,7 +157,8 @@ llvm::Error Kernel::learnMissing(Diagnostics &diagnostics) {
   diagnostics.warn("no struct layouts in the dump: the places in task_struct "
                    "are those that fit all " +
                    std::to_string(learned_->taskCount()) +
-                   " tasks looked at; --vmlinux or --btf give more");
+                   " tasks looked at; which of them run, and idle ones, "
+                   "are not known; --vmlinux or --btf give more");
   return llvm::Error::success();
 }
 

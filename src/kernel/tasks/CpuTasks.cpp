@@ -28,48 +28,36 @@ bool isLost(const Kernel &kernel, VirtAddr at) {
   return absent && absent->absence != Absence::Excluded;
 }
 
-/// Of the \p known offsets of CPUs, how many surely are ones? What the dump has
-/// lost of nr_cpu_ids and __per_cpu_offset goes to \p problems.
-size_t countSureCpus(const Kernel &kernel, size_t known,
-                     std::vector<std::string> &problems) {
-  std::optional<Symbol> ids = kernel.symbols().find("nr_cpu_ids");
-  std::optional<Symbol> table = kernel.symbols().find("__per_cpu_offset");
-  if (!ids || !table)
-    return known;
-  const StructReader &reader = kernel.reader();
-  const std::optional<uint64_t> count =
-      reader.tryNumber(ids->address, Field{0, 4});
-  const VirtAddr next = table->address + known * reader.wordBytes();
-  if (!count && isLost(kernel, ids->address))
-    problems.push_back("how many CPUs there are is not known: " +
-                       explainLoss(kernel, ids->address));
-  else if (count && known < std::min(*count, maxCpus) && isLost(kernel, next))
-    problems.push_back("where the data of CPU " + std::to_string(known) +
-                       " and of those behind it lie is not known: " +
-                       explainLoss(kernel, next));
-  return count ? known : 0; // What lies behind the last is no CPU's.
-}
-
 } // namespace
 
-std::vector<uint64_t> readPerCpuOffsets(const Kernel &kernel) {
+PerCpuOffsets readPerCpuOffsets(const Kernel &kernel) {
   std::optional<Symbol> table = kernel.symbols().find("__per_cpu_offset");
   if (!table)
-    return {0};
-  uint64_t count = maxCpus;
-  if (std::optional<Symbol> ids = kernel.symbols().find("nr_cpu_ids"))
-    count = std::min(
-        count,
-        kernel.reader().tryNumber(ids->address, Field{0, 4}).value_or(count));
-  std::vector<uint64_t> offsets;
+    return {{0}, 1, {}};
+  const std::optional<Symbol> ids = kernel.symbols().find("nr_cpu_ids");
   const StructReader &reader = kernel.reader();
-  for (uint64_t cpu = 0; cpu < count; ++cpu) {
-    std::optional<uint64_t> offset = reader.tryNumber(
-        table->address, Field{cpu * reader.wordBytes(), reader.wordBytes()});
-    if (!offset)
+  const unsigned word = reader.wordBytes();
+  std::optional<uint64_t> count;
+  if (ids)
+    count = reader.tryNumber(ids->address, Field{0, 4});
+  const uint64_t most = std::min(count.value_or(maxCpus), maxCpus);
+  PerCpuOffsets offsets;
+  while (offsets.all.size() < most)
+    if (auto offset = reader.tryNumber(table->address,
+                                       Field{offsets.all.size() * word, word}))
+      offsets.all.push_back(*offset);
+    else
       break;
-    offsets.push_back(*offset);
-  }
+  offsets.sureCount = ids && !count ? 0 : offsets.all.size();
+  const VirtAddr next = table->address + offsets.all.size() * word;
+  if (ids && !count && isLost(kernel, ids->address))
+    offsets.problems.push_back("how many CPUs there are is not known: " +
+                               explainLoss(kernel, ids->address));
+  else if (count && offsets.all.size() < most && isLost(kernel, next))
+    offsets.problems.push_back("where the data of CPU " +
+                               std::to_string(offsets.all.size()) +
+                               " and of those behind it lie is not known: " +
+                               explainLoss(kernel, next));
   return offsets;
 }
 
@@ -82,11 +70,11 @@ llvm::Expected<CpuTasks> readCpuTasks(const Kernel &kernel) {
                                 {&current, "rq", {"curr"}}};
   if (llvm::Error error = findFields(kernel.types(), wanted))
     return error;
+  PerCpuOffsets offsets = readPerCpuOffsets(kernel);
   CpuTasks found;
-  std::vector<uint64_t> offsets = readPerCpuOffsets(kernel);
-  offsets.resize(countSureCpus(kernel, offsets.size(), found.problems));
+  found.problems = std::move(offsets.problems);
   uint32_t cpu = 0;
-  for (uint64_t offset : offsets) {
+  for (uint64_t offset : offsets.sure()) {
     const VirtAddr queue(queues->value + offset);
     CpuTask task{cpu++, {}, {}};
     for (auto [field, to] :

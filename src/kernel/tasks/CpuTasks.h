@@ -16,7 +16,17 @@ struct CpuTask {
 
 /// What is added to a per-CPU symbol's address for each CPU. One 0 for a kernel
 /// that was built for one CPU, or does not say.
-std::vector<uint64_t> readPerCpuOffsets(const Kernel &kernel);
+struct PerCpuOffsets {
+  std::vector<uint64_t> all; ///< In order. Behind the CPUs may be other data.
+  size_t sureCount = 0;      ///< So many surely are CPUs'.
+  /// What the dump has lost of nr_cpu_ids and __per_cpu_offset.
+  std::vector<std::string> problems;
+
+  llvm::ArrayRef<uint64_t> sure() const {
+    return llvm::ArrayRef<uint64_t>(all).take_front(sureCount);
+  }
+};
+PerCpuOffsets readPerCpuOffsets(const Kernel &kernel);
 
 struct CpuTasks {
   std::vector<CpuTask> tasks; ///< One for each CPU that ever ran.

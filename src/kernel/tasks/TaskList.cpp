@@ -97,10 +97,15 @@ llvm::Error TaskListReader::readTask(VirtAddr at, Task &task) {
   task.address = at;
   task.pid = uint32_t(pid);
   task.tgid = uint32_t(tgid);
-  task.state = states_.letter(
-      state, reader_.tryNumber(at, fields_.exitState).value_or(0));
   task.isKernelThread = flags & kernelThreadFlag;
   task.mm = VirtAddr(mm);
+  const std::optional<uint64_t> exitState =
+      reader_.tryNumber(at, fields_.exitState);
+  task.state = states_.letter(state, exitState.value_or(0));
+  // TASK_DEAD is none of the states that have letters.
+  if (!exitState && task.state == TaskStates::running && !mm &&
+      !task.isKernelThread)
+    task.state = TaskStates::unknown;
   if (pid > maxPids || tgid > maxPids)
     return llvm::make_error<LookupError>("pid " + hex(pid) +
                                          " is no process number");
@@ -139,6 +144,11 @@ bool TaskListReader::add(VirtAddr at, bool isUnlinked) {
   }
   if (task.pid == 0)
     return true; // see addIdle()
+  if (task.state == TaskStates::unknown && !fields_.exitState)
+    problems_.add("pid " + llvm::Twine(task.pid) +
+                  " has ended or runs, which is not known: where "
+                  "task_struct has exit_state is not (tried " +
+                  kernel_.types().describe() + ")");
   list_.tasks.push_back(std::move(task));
   return true;
 }

@@ -18,7 +18,8 @@ public:
   /// Of a release. The first letter is that of no bit.
   explicit TaskStates(KernelVersion version);
 
-  /// '?' for bits that have no letter.
+  static constexpr char running = 'R', unknown = '?';
+  /// `unknown` for bits that have no letter.
   char letter(uint64_t state, uint64_t exitState) const;
 
 private:

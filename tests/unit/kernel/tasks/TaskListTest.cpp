@@ -7,7 +7,6 @@
 using namespace vmpt;
 using namespace vmpt::testing;
 using ::testing::AllOf;
-using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -209,6 +208,22 @@ TEST_F(TaskListTest, AZombieHasNoTables) {
   EXPECT_EQ(task.rootProblem, "");
 }
 
+/// As where layouts are learned from tasks that do not show it.
+TEST_F(TaskListTest, WithoutExitStateWhatHasNoMemoryMayHaveEnded) {
+  kernel.places.erase("task_struct.exit_state");
+  const VirtAddr dead = kernel.task(72, "dead");
+  kernel.set(dead, "task_struct.__state", 0x80);
+  EXPECT_EQ(readOne(dead).state, '?');
+  EXPECT_THAT(list.problems,
+              ElementsAre(HasSubstr("pid 72 has ended or runs")));
+  kernel.set(dead, "task_struct.mm", kernel.mm());
+  EXPECT_EQ(readOne(dead).state, 'R');
+  kernel.makeKernelThread(dead, "");
+  kernel.set(dead, "task_struct.mm", 0);
+  EXPECT_EQ(readOne(dead).state, 'R');
+  EXPECT_THAT(list.problems, IsEmpty());
+}
+
 TEST_F(TaskListTest, KernelThreadsHaveTheirFullNames) {
   VirtAddr thread = kernel.task(10, "rcu_tasks_trace");
   kernel.makeKernelThread(thread, "rcu_tasks_trace_kthread");
@@ -378,124 +393,6 @@ TEST_F(TaskListTest, ThreadsHoldTheMemoryOfALeaderThatIsGone) {
   kernel.set(two, "task_struct.mm", 0);
   list = read(false);
   EXPECT_EQ(list.findPid(10)->memoryHolder(), nullptr);
-}
-
-class IdleTasks : public TaskListTest {
-protected:
-  void SetUp() override {
-    makeFive();
-    kernel.places["rq.curr"] = {0, 8};
-    kernel.places["rq.idle"] = {8, 8};
-    VirtAddr queues = kernel.objects.allocate(128),
-             offsets = kernel.objects.allocate(16);
-    kernel.objects.setWord(offsets + 8, 64);
-    kernel.symbols["runqueues"] = queues;
-    kernel.symbols["__per_cpu_offset"] = offsets;
-    VirtAddr count = kernel.objects.allocate(8);
-    kernel.objects.setWord(count, 2);
-    kernel.symbols["nr_cpu_ids"] = count;
-    second = kernel.task(0, "swapper/1");
-    setQueue(0, tasks[1], kernel.initTask);
-    setQueue(1, second, second);
-    for (VirtAddr task : {tasks[1], second})
-      kernel.set(task, "task_struct.on_cpu", 1);
-    kernel.set(second, "task_struct.thread_info.cpu", 1);
-  }
-  /// A page of its own that the dump lacks.
-  VirtAddr losePage(Absence absence) {
-    const VirtAddr lost = kernel.objects.allocate(8192, 4096);
-    kernel.objects.memory.setAbsent(kernel.objects.physical(lost), absence);
-    return lost;
-  }
-  void setQueue(unsigned cpu, VirtAddr current, VirtAddr idle) {
-    VirtAddr queue = kernel.symbols["runqueues"] + 64 * cpu;
-    kernel.objects.setWord(queue, current.value);
-    kernel.objects.setWord(queue + 8, idle.value);
-  }
-  TaskList readIdle() {
-    return valueOf(readTaskList(kernel.kernel(), {false, true}));
-  }
-  VirtAddr second;
-};
-
-TEST_F(IdleTasks, ThatRunAreListed) {
-  list = read();
-  EXPECT_THAT(list.problems, IsEmpty());
-  EXPECT_THAT(pids(list), ElementsAre(0, 1, 2, 3, 4, 5));
-  EXPECT_EQ(list.tasks[0].comm, "swapper/1");
-  EXPECT_EQ(list.tasks[0].cpu, 1u);
-  EXPECT_THAT(pids(readIdle()), ElementsAre(0, 0, 1, 2, 3, 4, 5));
-}
-
-TEST_F(IdleTasks, MayHavePanicked) {
-  kernel.objects.memory.writeNumber<uint32_t>(
-      kernel.objects.physical(kernel.panicCpu), 1);
-  list = read();
-  for (const Task &task : list.tasks)
-    EXPECT_EQ(task.hasPanicked, task.pid == 0) << task.pid;
-}
-
-/// Neither on_cpu nor per-CPU data: the run queue says who runs.
-TEST_F(IdleTasks, OfAKernelForOneCpu) {
-  kernel.places.erase("task_struct.on_cpu");
-  kernel.places.erase("task_struct.thread_info.cpu");
-  kernel.symbols.erase("__per_cpu_offset");
-  list = readIdle();
-  EXPECT_THAT(pids(list), ElementsAre(0, 1, 2, 3, 4, 5));
-  for (const Task &task : list.tasks)
-    EXPECT_EQ(task.isRunning, task.pid == 2) << task.pid;
-}
-
-TEST_F(IdleTasks, ThatMakeNoSenseAreNamed) {
-  setQueue(0, tasks[1], tasks[2]);
-  setQueue(1, second, nowhere);
-  list = readIdle();
-  EXPECT_THAT(pids(list), ElementsAre(1, 2, 3, 4, 5));
-  EXPECT_THAT(list.problems,
-              ElementsAre("the idle task of CPU 0 would have pid 3",
-                          HasSubstr("the idle task of CPU 1 cannot be read")));
-}
-
-TEST_F(IdleTasks, ThatMayRunAndAreLostAreNamed) {
-  const VirtAddr lost = losePage(Absence::Truncated);
-  kernel.objects.setWord(kernel.symbols["__per_cpu_offset"] + 8,
-                         lost - kernel.symbols["runqueues"]);
-  EXPECT_THAT(read().problems,
-              ElementsAre(AllOf(HasSubstr("what CPU 1 runs is not known"),
-                                HasSubstr("truncated"))));
-  setQueue(0, lost, lost);
-  EXPECT_THAT(read().problems,
-              Contains(HasSubstr("the idle task of CPU 0 cannot be read")));
-}
-
-TEST_F(IdleTasks, OfAnUnknownNumberOfCpus) {
-  kernel.symbols["nr_cpu_ids"] = losePage(Absence::Truncated);
-  list = read();
-  EXPECT_THAT(pids(list), ElementsAre(1, 2, 3, 4, 5));
-  EXPECT_THAT(list.problems,
-              ElementsAre(HasSubstr("how many CPUs there are is not known")));
-}
-
-/// As vmpt trim does, if it was not asked for idle tasks.
-TEST_F(IdleTasks, ThatWereLeftOutAreNotMissed) {
-  kernel.symbols["nr_cpu_ids"] = losePage(Absence::Excluded);
-  list = read();
-  EXPECT_THAT(pids(list), ElementsAre(1, 2, 3, 4, 5));
-  EXPECT_THAT(list.problems, IsEmpty());
-}
-
-/// An impossible CPU: its data were those of start-up, which are gone.
-TEST_F(IdleTasks, OfCpusThatCannotBeAreNotMissed) {
-  kernel.objects.setWord(kernel.symbols["__per_cpu_offset"] + 8,
-                         nowhere - kernel.symbols["runqueues"]);
-  EXPECT_THAT(read().problems, IsEmpty());
-}
-
-TEST_F(IdleTasks, WithoutRunQueuesOnlyTheFirstIsKnown) {
-  kernel.symbols.erase("runqueues");
-  list = readIdle();
-  EXPECT_THAT(pids(list), ElementsAre(0, 1, 2, 3, 4, 5));
-  EXPECT_THAT(list.problems, ElementsAre(HasSubstr("other than init_task")));
 }
 
 TEST_F(TaskListTest, NoBeginningIsAnError) {
