@@ -41,6 +41,9 @@ CrashScene::CrashScene(const Kernel &kernel, const Machine &machine,
       llvm::consumeError(cpu.takeError());
   } else {
     llvm::consumeError(panicCpu.takeError());
+    if (!kernel.kallsyms())
+      crash.miss("symbols", "the kernel's symbols are not known: " +
+                                kernel.kallsymsProblem());
   }
 }
 

@@ -96,8 +96,8 @@ llvm::Error ListingOutput::prepareNames() {
     return kernel.takeError();
   namer_ = std::make_unique<RangeNamer>(*kernel);
   if (!kernel->kallsyms())
-    session_.gap("symbols", "the kernel's symbols have no names: there are no "
-                            "kallsyms in the dump");
+    session_.gap("symbols", "the kernel's symbols have no names: " +
+                                kernel->kallsymsProblem());
   reportNames("module-list", "modules", namer_->readModules());
   reportNames("vmalloc-list", "areas of vmalloc space", namer_->readVmalloc());
   selection_.namer = [this](VirtAddr first, VirtAddr last) {

@@ -19,11 +19,14 @@
 #include "dump/writer/VerifiedRanges.h"
 #include "kernel/find/VmcoreinfoScan.h"
 #include "kernel/tasks/TaskTables.h"
+#include "listing/Plan.h"
+#include "listing/Wording.h"
 #include "paging/TableUse.h"
 #include "paging/modes/X86_64.h"
 #include "session/Convert.h"
 #include "session/Trim.h"
 #include "support/BuiltKernel.h"
+#include "support/Parallel.h"
 
 #include "llvm/Support/Format.h"
 
@@ -281,6 +284,26 @@ private:
   Diagnostics silent_;
 };
 
+/// What reports/TaskListing.cpp does for `vmpt task --all`, to nowhere.
+void listAll(const Processes &made, unsigned threads) {
+  std::vector<ListedTables> known(threads);
+  countInOrder<std::string>(
+      made.count, threads,
+      [&](unsigned worker, size_t i, std::string &text) {
+        const ListingPlan plan = valueOf(
+            planTaskListing(made.image, *made.built.memory,
+                            *made.tasks.tasks[i].root, /*userOnly=*/false));
+        llvm::raw_string_ostream os(text);
+        TextPrinter printer(plan.wording, plan.context, os);
+        valueOf(runListing(plan, *made.built.memory, printer, ~uint64_t(0),
+                           &known[worker]));
+      },
+      [&](size_t, const std::string &text) {
+        llvm::nulls() << text;
+        return true;
+      });
+}
+
 void addTaskRows(std::vector<Row> &rows) {
   auto made = std::make_shared<Processes>();
   rows.push_back(
@@ -316,6 +339,8 @@ void addTaskRows(std::vector<Row> &rows) {
                     countTaskTables(made->tasks, made->image,
                                     *made->built.memory, silent);
                   }});
+  rows.push_back({"task --all, the listings", "tasks", made->count,
+                  [=](unsigned threads) { listAll(*made, threads); }});
 }
 
 /// 64 MiB of what random images are made of, as makedumpfile -c would write.

@@ -184,7 +184,9 @@ void Kernel::addKallsyms() {
   llvm::Expected<std::unique_ptr<Kallsyms>> kallsyms =
       readKallsyms(memory_, image_.vmcoreinfo, image_.imageRuns);
   if (!kallsyms) {
-    evidence_.tried(llvm::toString(kallsyms.takeError()));
+    const std::string tried = llvm::toString(kallsyms.takeError());
+    kallsymsProblem_ = llvm::StringRef(tried).split("; ").first.str();
+    evidence_.tried(tried);
     return;
   }
   kallsyms_ = std::move(*kallsyms);

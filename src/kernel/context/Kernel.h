@@ -92,6 +92,8 @@ public:
   Evidence evidence() const;
   /// The dump's own, or null.
   const Kallsyms *kallsyms() const { return kallsyms_.get(); }
+  /// Why there are none.
+  llvm::StringRef kallsymsProblem() const { return kallsymsProblem_; }
 
   /// Is there a source that declares all structs (BTF, a vmlinux)?
   bool knowsStructs() const;
@@ -125,6 +127,7 @@ private:
   VmcoreinfoSymbols vmcoreinfoSymbols_;
   VmcoreinfoPlaces vmcoreinfoPlaces_;
   std::unique_ptr<Kallsyms> kallsyms_;
+  std::string kallsymsProblem_;
   std::unique_ptr<BtfTypes> btf_;
   std::vector<DebugFile> files_;
   std::unique_ptr<LearnedLayout> learned_;

@@ -145,7 +145,7 @@ Votes countVotes(llvm::ArrayRef<TellingPage> pages) {
 }
 
 /// Fewer may be pages of a guest, or copies.
-constexpr size_t leastPages = 16;
+constexpr size_t leastPages = 8;
 
 std::optional<std::string> describeBorder(llvm::ArrayRef<TellingPage> pages) {
   for (const auto &[distance, count] : countVotes(pages)) {

@@ -37,14 +37,12 @@ readKallsyms(const AddressSpace &memory, const Vmcoreinfo &vmcoreinfo,
   if (auto stext = vmcoreinfo.symbol("_stext"))
     machine.stext = VirtAddr(*stext);
 
-  std::string tried;
+  std::string named;
   if (auto tables = KallsymsTables::find(vmcoreinfo)) {
     auto kallsyms = Kallsyms::create(memory, *tables, machine);
     if (kallsyms)
       return kallsyms;
-    tried = llvm::toString(kallsyms.takeError()) + "; ";
-  } else {
-    tried = "VMCOREINFO does not name all tables of kallsyms; ";
+    named = llvm::toString(kallsyms.takeError());
   }
   std::vector<VirtualRange> ranges;
   for (const MappedRun &run : image)
@@ -52,9 +50,13 @@ readKallsyms(const AddressSpace &memory, const Vmcoreinfo &vmcoreinfo,
   const AddressSpace scanned = unrecorded(memory);
   auto scan = makeReader(scanned);
   auto found = findKallsyms(scan, ranges, machine);
-  if (!found)
-    return llvm::make_error<LookupError>(tried +
+  if (!found && !named.empty())
+    return llvm::make_error<LookupError>(named + "; " +
                                          llvm::toString(found.takeError()));
+  if (!found)
+    return llvm::make_error<LookupError>(
+        llvm::toString(found.takeError()) +
+        "; VMCOREINFO does not name all tables of kallsyms");
   if (&memory.physical().forScanning() == &memory.physical())
     return found;
   return Kallsyms::create(memory, (*found)->tables(), machine);

@@ -27,7 +27,7 @@ private:
 
 /// kallsyms, by VMCOREINFO where it names the tables and they hold, else found
 /// in \p image, the kernel's mapped rodata. The LookupError says what was
-/// tried.
+/// tried, what tells most in front of "; ".
 llvm::Expected<std::unique_ptr<Kallsyms>>
 readKallsyms(const AddressSpace &memory, const Vmcoreinfo &vmcoreinfo,
              llvm::ArrayRef<MappedRun> image);

@@ -276,9 +276,9 @@ findKallsyms(VirtualReader read, llvm::ArrayRef<VirtualRange> ranges,
   }
   if (auto found = finder.takeResult())
     return found;
-  return llvm::make_error<LookupError>(
-      "no kallsyms found by structure in " + hex(searched) +
-      " bytes of mapped kernel memory; pass a vmlinux or System.map");
+  return llvm::make_error<LookupError>("no kallsyms found by structure in " +
+                                       hex(searched) +
+                                       " bytes of mapped kernel memory");
 }
 
 } // namespace vmpt

@@ -93,7 +93,7 @@ TEST_F(Displacement, PagesThatTheTablesMapNowhereSayThatToo) {
 
 TEST_F(Displacement, AFewPagesAreNotBelieved) {
   addLists(MiB, 100);
-  addLists(24 * MiB, 15, MiB);
+  addLists(24 * MiB, 7, MiB);
   EXPECT_EQ(find(), "");
 }
 
