@@ -165,6 +165,23 @@ def check_roots(tap, vmpt, dump, folder):
                    f"exit status {result.returncode}, {set(roots) ^ set(now)}: {said}", f"roots: a table of {whose} is lost")
 
 
+def check_log(tap, vmpt, dump, folder):
+    """Nobody panicked: panic_cpu says so, or else a log of which nothing is lost."""
+    def page_of(name):
+        return int(run(vmpt, "translate", dump, name, "--brief").stdout.split()[1], 16) & -PAGE
+    data, damaged = dump.read_bytes(), folder / "without-log"
+    for lost, status, kind in ((["panic_cpu"], 0, "none"), (["__log_buf+0x2000"], 1, "none"),
+                               (["panic_cpu", "__log_buf+0x2000"], 1, "unknown")):
+        content = data
+        for name in lost:
+            content = without_page(content, page_of(name))
+        damaged.write_bytes(content)
+        result = run(vmpt, "explain", damaged, "--format", "json")
+        found = json.loads(result.stdout)["kind"]
+        tap.report(None if (result.returncode, found) == (status, kind) else
+                   f"exit status {result.returncode}, {found}: {result.stderr.decode()}", f"explain: without {' and '.join(lost)}")
+
+
 def main():
     vmpt, source = sys.argv[1], Path(sys.argv[2])
     tap = Tap()
@@ -188,6 +205,7 @@ def main():
                 tap.report(problem, f"{command}: {kind}")
         check_lists(tap, vmpt, dump, folder)
         check_roots(tap, vmpt, dump, folder)
+        check_log(tap, vmpt, dump, folder)
     tap.end()
 
 
