@@ -167,6 +167,9 @@ llvm::Error SurveyCommand::judgeOutputs() const {
   const bool exists = ::stat(database_->c_str(), &database) == 0;
   if (exists && !S_ISREG(database.st_mode))
     return refuse("'" + *database_ + "': is no regular file, as a database is");
+  // SQLite takes one byte for none.
+  if (exists && database.st_size == 1)
+    return refuse("'" + *database_ + "': is no database");
   const bool isOutput =
       hasFile() && (*output_ == *database_ ||
                     (exists && ::stat(output_->c_str(), &output) == 0 &&

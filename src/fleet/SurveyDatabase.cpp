@@ -51,6 +51,7 @@ public:
   ~Database() override { ::sqlite3_close(handle_); }
 
   llvm::Error prepare();
+
   llvm::Error
   review(const std::function<bool(const SurveySummary &)> &isStale,
          const std::function<void(const SurveySummary &)> &onDump) override;
@@ -58,6 +59,7 @@ public:
   llvm::Error add(const Record &record, llvm::StringRef line) override;
 
 private:
+  llvm::Error makeTables();
   llvm::Error fail() const {
     return llvm::make_error<UsageError>("cannot be used: " +
                                         llvm::Twine(::sqlite3_errmsg(handle_)));
@@ -144,21 +146,32 @@ llvm::Expected<int64_t> Database::ask(const char *sql) {
   return statement.number(0);
 }
 
+constexpr const char *countTables = "SELECT count(*) FROM sqlite_schema";
+
+/// Unless another survey makes them meanwhile.
+llvm::Error Database::makeTables() {
+  if (llvm::Error error = execute("BEGIN IMMEDIATE"))
+    return error;
+  llvm::Expected<int64_t> count = ask(countTables);
+  if (!count)
+    return count.takeError();
+  std::string sql;
+  if (*count == 0)
+    sql = tables +
+          ("PRAGMA application_id = " + std::to_string(applicationId) +
+           "; PRAGMA user_version = " + std::to_string(tablesVersion) + ";");
+  return execute((sql + "COMMIT").c_str());
+}
+
 llvm::Error Database::prepare() {
   constexpr int waitMilliseconds = 10'000; // For one that only reads.
   ::sqlite3_busy_timeout(handle_, waitMilliseconds);
-  llvm::Expected<int64_t> count = ask("SELECT count(*) FROM sqlite_schema");
+  llvm::Expected<int64_t> count = ask(countTables);
   if (!count)
     return count.takeError();
-  if (*count == 0) {
-    const std::string sql =
-        std::string("BEGIN IMMEDIATE;") + tables +
-        "PRAGMA application_id = " + std::to_string(applicationId) +
-        "; PRAGMA user_version = " + std::to_string(tablesVersion) +
-        "; COMMIT;";
-    if (llvm::Error error = execute(sql.c_str()))
+  if (*count == 0)
+    if (llvm::Error error = makeTables())
       return error;
-  }
   llvm::Expected<int64_t> application = ask("PRAGMA application_id");
   if (!application)
     return application.takeError();

@@ -40,8 +40,28 @@ void verify(Session &session, RecordWriter &writer) {
                 "pages that the file should have cannot be read");
 }
 
+/// Pages in the midst of a file, of which nobody knew before they were looked
+/// for.
+void reportLostPages(Session &session) {
+  const PhysicalMemory &memory = *session.dump().memory;
+  uint64_t truncated = 0, corrupt = 0;
+  for (const MemoryRange &range : memory.ranges()) {
+    truncated += range.absence == Absence::Truncated ? range.size : 0;
+    corrupt += range.absence == Absence::Corrupt ? range.size : 0;
+  }
+  if (truncated && !memory.truncatedBytes())
+    session.gap("truncated", "the file is truncated: " + hex(truncated) +
+                                 " bytes of memory that it should have are "
+                                 "missing");
+  if (corrupt)
+    session.gap("pages-unreadable",
+                hex(corrupt) + " bytes of memory that the file should have are "
+                               "corrupt");
+}
+
 void writeDump(Session &session, const InfoParts &parts, RecordWriter &writer) {
   const Dump &dump = session.wholeDump();
+  reportLostPages(session);
   writeTrimmed(writer, dump);
   writeContainer(writer, dump);
   writeMemory(writer, dump);

@@ -29,6 +29,12 @@ Session::open(Request request, llvm::raw_ostream &out,
   return session;
 }
 
+/// The kernel writes no zero bytes into it; a buffer may end with some.
+static bool isCutText(const Note &note) {
+  return note.name == "VMCOREINFO" && note.type == 0 &&
+         note.desc.text().rtrim('\0').contains('\0');
+}
+
 llvm::Error Session::openFiles() {
   if (request_.path.empty() && request_.open.mappings.empty())
     return llvm::make_error<UsageError>(
@@ -46,6 +52,9 @@ llvm::Error Session::openFiles() {
     dump_.memory = std::move(live);
   }
   reportLoss();
+  if (llvm::any_of(dump_.notes, isCutText))
+    gap("vmcoreinfo-cut", "the VMCOREINFO note has a zero byte in its text; "
+                          "what is behind it is not read");
   return llvm::Error::success();
 }
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from cases import find_dumps
+from containers import make_flattened, make_kdump
 from tap import Tap, first_difference, run, sound_messages
 
 CASE = "tasks/x86_64-6.1-lab-4level-pti"
@@ -182,6 +183,30 @@ def check_log(tap, vmpt, dump, folder):
                    f"exit status {result.returncode}, {found}: {result.stderr.decode()}", f"explain: without {' and '.join(lost)}")
 
 
+def check_container(tap, vmpt, dump, folder):
+    """What is wrong with the file, of which nobody knows before all of it is looked at."""
+    kdump = make_kdump(dump, folder / "kdump").read_bytes()
+    first = 4096 * (1 + struct.unpack_from("<i", kdump, 432)[0] + struct.unpack_from("<i", kdump, 436)[0])  # descriptors
+    note = dump.read_bytes()
+    text = note.find(b"OFFSET(page.flags)=")
+    head, offset, count = make_flattened(dump, folder / "flattened").read_bytes()[:4096], *(
+        struct.unpack_from(format, note, at)[0] for format, at in (("<Q", 32), ("<H", 56)))
+    behind = offset + 56 * count
+    # makedumpfile -F -E writes zeros first, and its program headers last.
+    flattened = head + b"".join(struct.pack(">QQ", at, len(data)) + data for at, data in ((0, note[:64] + bytes(behind - 64)), (behind, note[behind:])))
+    for name, data, status, said in (
+            ("a descriptor of too many bytes", kdump[:first + 248] + struct.pack("<I", 0x7FFFFFFF) + kdump[first + 252:], 1, "0x1000 bytes of memory .* corrupt"),
+            ("a descriptor behind the file", kdump[:first + 240] + struct.pack("<Q", 1 << 40) + kdump[first + 248:], 1, "truncated: 0x1000 bytes"),
+            ("a zero byte in VMCOREINFO", note[:text] + b"\0" + note[text + 1:], 1, "a zero byte in its text"),
+            ("a wrong place in VMCOREINFO", note[:text + 19] + b"8" + note[text + 20:], 1, r"OFFSET\(page.flags\) is 8, and 0 in BTF"),
+            ("a flattened file without its headers", flattened, 2, "is truncated, and lacks its program headers")):
+        damaged = folder / "damaged-file"
+        damaged.write_bytes(data)
+        result = run(vmpt, "info", damaged, "--sources")
+        tap.report(None if result.returncode == status and re.search(said, result.stderr.decode()) else
+                   f"exit status {result.returncode}: {result.stderr.decode()}", f"info: {name}")
+
+
 def main():
     vmpt, source = sys.argv[1], Path(sys.argv[2])
     tap = Tap()
@@ -206,6 +231,7 @@ def main():
         check_lists(tap, vmpt, dump, folder)
         check_roots(tap, vmpt, dump, folder)
         check_log(tap, vmpt, dump, folder)
+        check_container(tap, vmpt, dump, folder)
     tap.end()
 
 

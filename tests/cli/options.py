@@ -47,6 +47,7 @@ CONTRADICTIONS = (
     # A text that leads to the same root, but says that it is of another kernel.
     (X86, "kernel", "--vmcoreinfo {renamed}", "--vmcoreinfo contradicts the dump: kernel 6.1.0-56-amd64, the file is of kernel 5.4.1"),
     (IN_MEMORY, "kernel", "--vmcoreinfo {renamed_in_memory}", "--vmcoreinfo contradicts the dump: kernel 6.1.*, the file is of kernel 5.4.1"),
+    (X86, "kernel", "--vmcoreinfo {damaged}", r"--vmcoreinfo contradicts the dump: OFFSET\(page\.flags\) is 0 there, and the file's is 8"),
     (X86, "vmcoreinfo", "--vmcoreinfo {other}", "--vmcoreinfo contradicts the dump: kernel 6.1.0-56-amd64"),
     (X86, "translate", "0 --root 0x8e10001", "--root 0x8e10001: it is not aligned"),
     (X86, "task", "--root 0x8e10001", "--root 0x8e10001: it is not aligned"),
@@ -176,6 +177,8 @@ class Checker:
         self.words["own"].write_bytes(own)
         self.words["other"].write_bytes(own.replace(b"OSRELEASE=6.1.0-56-amd64", b"OSRELEASE=5.4.1").replace(
             b"SYMBOL(swapper_pg_dir)=ffffffff", b"SYMBOL(swapper_pg_dir)=ffffffef"))
+        self.words["damaged"] = folder / "damaged"
+        self.words["damaged"].write_bytes(own.replace(b"OFFSET(page.flags)=0", b"OFFSET(page.flags)=8"))
         # A page of the kernel's data that a trimmed dump has.
         markers = re.search(r"address_markers.* at (0x\w+)", run(vmpt, "info", self.dump(X86)).stdout.decode())[1]
         answer = run(vmpt, "translate", self.dump(X86), "--brief", markers).stdout.decode()

@@ -151,8 +151,9 @@ def check_words(tap, vmpt, dump, folder):
     both = {Path(dump).name: "gaps", "other": "gaps"}
     for name, text in (("lines", f"{dump}\n\n{other}\n"), ("no last line feed", f"{dump}\n{other}"), ("NULs", f"{dump}\0{other}\0")):
         tap.report(Survey(vmpt, "-", stdin=None, input=text.encode()).problem(1, both), f"a list: {name}")
-    empty = folder / "nothing"
+    empty, byte = folder / "nothing", folder / "byte"
     empty.mkdir()
+    byte.write_bytes(b"x")
     for name, words in (("an empty list", ["-"]), ("an empty folder", [empty])):
         tap.report(Survey(vmpt, *words).problem(0, {}, ["there is no file to survey"]), name)
     for name, words, said in (
@@ -163,6 +164,7 @@ def check_words(tap, vmpt, dump, folder):
             ("an output that is the dump", [dump, "-o", dump], "is no survey's result"),
             ("an output without a name", [dump, "-o", ""], "--output names no file"),
             ("a database on standard output", [dump, "--sqlite", "-"], "--sqlite '-' is no file that a database"),
+            ("a database of one byte", [dump, "--sqlite", byte], "is no database"),
             ("a database in a pipe", [dump, "--sqlite", "/dev/stdout"], "'/dev/stdout': is no regular file"),
             ("a database that is the output", [dump, "-o", folder / "one", "--sqlite", folder / "one"],
              "is named by --output and by --sqlite"),

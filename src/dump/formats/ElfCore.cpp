@@ -384,6 +384,11 @@ llvm::Error readElfCore(const FileImage &image, Dump &dump) {
   }
   if (llvm::Error error = refuseOtherCores(*segments, dump))
     return error;
+  // The headers of a flattened file are its last records.
+  if (loadCount == 0 && !image.quirks().empty())
+    return llvm::make_error<FormatError>(
+        "the file is truncated, and lacks its program headers: " +
+        image.quirks().front());
   if (loadCount == 0)
     return llvm::make_error<UnsupportedError>(
         "no PT_LOAD segment has a physical address, so this is not a dump of "

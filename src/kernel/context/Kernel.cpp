@@ -1,6 +1,7 @@
 #include "kernel/context/Kernel.h"
 
 #include "kernel/context/LearnedPlaces.h"
+#include "kernel/context/VmcoreinfoCheck.h"
 
 #include "llvm/ADT/StringExtras.h"
 
@@ -33,6 +34,12 @@ Kernel::create(const KernelImage &image, const PhysicalMemory &memory,
   kernel->addKnownPlaces();
   kernel->addKallsyms();
   kernel->addBtf();
+  const StructReader &reader = kernel->reader_;
+  const Field word{0, image.wordBytes()};
+  if (auto other = findOtherValues(
+          image.vmcoreinfo, kernel->kallsyms_.get(), kernel->btf_.get(),
+          [&](VirtAddr at) { return reader.tryNumber(at, word); }))
+    diagnostics.gap("vmcoreinfo-contradicts", *other);
   if (llvm::Error error =
           kernel->judge(kernel->findContradiction(), diagnostics))
     return error;

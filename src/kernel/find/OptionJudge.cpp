@@ -3,6 +3,7 @@
 #include "kernel/find/KernelArch.h"
 #include "kernel/find/KernelFinder.h"
 #include "paging/modes/Modes.h"
+#include "support/Text.h"
 
 #include "llvm/ADT/STLExtras.h"
 
@@ -223,6 +224,23 @@ llvm::Error checkValues(const KernelOverrides &overrides) {
   return llvm::Error::success();
 }
 
+/// The first key of the dump's \p own text that the \p given one has with
+/// another value.
+static std::optional<std::string> findOtherValue(const Vmcoreinfo &given,
+                                                 const Vmcoreinfo &own) {
+  llvm::StringRef rest = given.text();
+  while (!rest.empty()) {
+    auto [line, next] = rest.split('\n');
+    rest = next;
+    auto [key, value] = line.split('=');
+    const auto known = key.size() < line.size() ? own.find(key) : std::nullopt;
+    if (known && *known != value)
+      return printable(key) + " is " + printable(*known) +
+             " there, and the file's is " + printable(value);
+  }
+  return std::nullopt;
+}
+
 llvm::Error checkApplies(const KernelOverrides &overrides,
                          const KernelArch &arch) {
   for (KernelOption option : overrides.given()) {
@@ -250,8 +268,12 @@ std::optional<std::string> findContradiction(const KernelOverrides &overrides,
          (option != KernelOption::Arch && found->root != proven.root)))
       continue;
     if (isConfirmed && option == KernelOption::Vmcoreinfo &&
-        !isOfAnother(Vmcoreinfo::parse(*overrides.vmcoreinfoText), proven))
+        !isOfAnother(Vmcoreinfo::parse(*overrides.vmcoreinfoText), proven)) {
+      if (auto other = findOtherValue(
+              Vmcoreinfo::parse(*overrides.vmcoreinfoText), proven.vmcoreinfo))
+        return overrides.describe(option) + " contradicts the dump: " + *other;
       continue;
+    }
     // A text that is not the dump's may be its better half.
     if (&proven == found && option == KernelOption::Vmcoreinfo)
       continue;
