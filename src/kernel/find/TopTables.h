@@ -40,7 +40,7 @@ struct TopTable {
   uint64_t absentTables = 0;               ///< Of these, not in the dump.
   /// Of the kernel's half, not in the dump, though no filter left them out.
   uint64_t lostKernelTables = 0;
-  bool isCut = false;                      ///< More tables than are followed.
+  bool isCut = false; ///< More tables than are followed.
 };
 
 struct TopTables {
