@@ -11,9 +11,9 @@ namespace vmpt {
 
 /// Of SYMBOL(), SIZE(), OFFSET() and NUMBER() of an enumerator, those that the
 /// kernel's own \p symbols and \p types (either may be null) have otherwise: a
-/// sentence with the first, and how many there are. \p wordAt reads a word of
-/// the kernel's memory. VMCOREINFO is a note in the
+/// sentence with the first, and how many there are. VMCOREINFO is a note in the
 /// file or a page of memory, so it may be damaged, or made up, apart from them.
+/// \p wordAt reads a word of the kernel's memory.
 std::optional<std::string>
 findOtherValues(const Vmcoreinfo &info, const SymbolSource *symbols,
                 const TypeSource *types,
