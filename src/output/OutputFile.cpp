@@ -4,9 +4,11 @@
 
 #include <cerrno>
 #include <climits>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
+#include <optional>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -264,12 +266,36 @@ llvm::Error OutputFile::moveIntoPlace() {
   return llvm::Error::success();
 }
 
+namespace {
+
+/// A signal that would end the process waits, or a finished file would be left
+/// with a name that nobody asked for.
+class BlockedSignals {
+public:
+  BlockedSignals() {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_BLOCK, &all, &before_);
+  }
+  ~BlockedSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  BlockedSignals(const BlockedSignals &) = delete;
+  BlockedSignals &operator=(const BlockedSignals &) = delete;
+
+private:
+  sigset_t before_;
+};
+
+} // namespace
+
 llvm::Error OutputFile::commit() {
   if (llvm::Error error = flush())
     return error;
   const bool isStream = kind_ == Kind::Stream;
   if (!isStream && ::ftruncate(fd_, off_t(position_)) != 0)
     return systemError("cannot set the size");
+  std::optional<BlockedSignals> untilItHasItsName;
+  if (!isStream)
+    untilItHasItsName.emplace();
   if (!isStream && temporary_.empty())
     if (llvm::Error error = giveName())
       return error;
