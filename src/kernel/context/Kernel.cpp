@@ -26,6 +26,22 @@ Kernel::Kernel(const KernelImage &image, const PhysicalMemory &memory,
       vmcoreinfoPlaces_(image.vmcoreinfo), reader_(memory_, image.wordBytes()) {
 }
 
+/// VMCOREINFO_SYMBOL_ARRAY() says where an array is, which may be what a
+/// pointer of that name holds (mem_section, vmemmap). Static symbols share
+/// names.
+static bool mayBeAt(const Kernel &kernel, const Symbol &known, VirtAddr said) {
+  const std::optional<uint64_t> held = kernel.reader().tryNumber(
+      known.address, Field{0, kernel.image().wordBytes()});
+  if (!held || *held == said.value)
+    return true;
+  bool isThere = false;
+  kernel.kallsyms()->forEach([&](const Symbol &symbol) {
+    isThere |= symbol.address == said && symbol.name == known.name;
+    return !isThere;
+  });
+  return isThere;
+}
+
 llvm::Expected<std::unique_ptr<Kernel>>
 Kernel::create(const KernelImage &image, const PhysicalMemory &memory,
                DebugInputs inputs, Diagnostics &diagnostics) {
@@ -34,11 +50,11 @@ Kernel::create(const KernelImage &image, const PhysicalMemory &memory,
   kernel->addKnownPlaces();
   kernel->addKallsyms();
   kernel->addBtf();
-  const StructReader &reader = kernel->reader_;
-  const Field word{0, image.wordBytes()};
-  if (auto other = findOtherValues(
-          image.vmcoreinfo, kernel->kallsyms_.get(), kernel->btf_.get(),
-          [&](VirtAddr at) { return reader.tryNumber(at, word); }))
+  if (auto other = findOtherValues(image.vmcoreinfo, kernel->kallsyms_.get(),
+                                   kernel->btf_.get(),
+                                   [&](const Symbol &known, VirtAddr said) {
+                                     return mayBeAt(*kernel, known, said);
+                                   }))
     diagnostics.gap("vmcoreinfo-contradicts", *other);
   if (llvm::Error error =
           kernel->judge(kernel->findContradiction(), diagnostics))

@@ -17,7 +17,7 @@ std::optional<Named> parseKey(llvm::StringRef line) {
   return Named{kind, rest};
 }
 
-using WordAt = llvm::function_ref<std::optional<uint64_t>(VirtAddr)>;
+using MayBeAt = llvm::function_ref<bool(const Symbol &, VirtAddr)>;
 
 /// Most NUMBER()s are macros, for which all of a kernel's enums would be looked
 /// through.
@@ -28,8 +28,8 @@ bool isEnumerator(llvm::StringRef name) {
 class Comparison {
 public:
   Comparison(const Vmcoreinfo &info, const SymbolSource *symbols,
-             const TypeSource *types, WordAt wordAt)
-      : info_(info), symbols_(symbols), types_(types), wordAt_(wordAt) {}
+             const TypeSource *types, MayBeAt mayBeAt)
+      : info_(info), symbols_(symbols), types_(types), mayBeAt_(mayBeAt) {}
 
   std::optional<std::string> run();
 
@@ -51,7 +51,7 @@ private:
   const Vmcoreinfo &info_;
   const SymbolSource *symbols_;
   const TypeSource *types_;
-  const WordAt wordAt_;
+  const MayBeAt mayBeAt_;
   std::string first_;
   size_t count_ = 0;
 };
@@ -60,12 +60,8 @@ void Comparison::compareSymbols(llvm::ArrayRef<llvm::StringRef> names) {
   auto found = symbols_->findAll(names);
   for (size_t i = 0; i < names.size(); ++i) {
     const std::optional<uint64_t> said = info_.symbol(names[i]);
-    if (!found[i] || !said || found[i]->address.value == *said)
-      continue;
-    // VMCOREINFO_SYMBOL_ARRAY() says where the array is, which may be what a
-    // pointer of that name holds (mem_section, vmemmap).
-    const std::optional<uint64_t> held = wordAt_(found[i]->address);
-    if (held && *held != *said)
+    if (found[i] && said && found[i]->address.value != *said &&
+        !mayBeAt_(*found[i], VirtAddr(*said)))
       add("SYMBOL(" + names[i] + ")", hex(*said), hex(found[i]->address),
           symbols_->describe());
   }
@@ -86,14 +82,18 @@ void Comparison::comparePlace(const Named &key) {
 }
 
 std::optional<std::string> Comparison::run() {
+  // Kernels have some 150; a crafted text may have any number.
+  constexpr unsigned mostKeys = 500;
+  unsigned asked = 0;
   std::vector<llvm::StringRef> names;
   llvm::StringRef rest = info_.text();
-  while (!rest.empty()) {
+  while (!rest.empty() && asked < mostKeys) {
     auto [line, next] = rest.split('\n');
     rest = next;
     const std::optional<Named> key = parseKey(line);
     if (!key)
       continue;
+    ++asked;
     if (key->kind == "SYMBOL")
       names.push_back(key->name);
     else if (types_)
@@ -112,8 +112,8 @@ std::optional<std::string> Comparison::run() {
 std::optional<std::string> findOtherValues(const Vmcoreinfo &info,
                                            const SymbolSource *symbols,
                                            const TypeSource *types,
-                                           WordAt wordAt) {
-  return Comparison(info, symbols, types, wordAt).run();
+                                           MayBeAt mayBeAt) {
+  return Comparison(info, symbols, types, mayBeAt).run();
 }
 
 } // namespace vmpt

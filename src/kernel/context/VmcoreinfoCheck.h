@@ -13,10 +13,11 @@ namespace vmpt {
 /// kernel's own \p symbols and \p types (either may be null) have otherwise: a
 /// sentence with the first, and how many there are. VMCOREINFO is a note in the
 /// file or a page of memory, so it may be damaged, or made up, apart from them.
-/// \p wordAt reads a word of the kernel's memory.
+/// \p mayBeAt is asked of a symbol that is elsewhere: may it be right all the
+/// same?
 std::optional<std::string>
 findOtherValues(const Vmcoreinfo &info, const SymbolSource *symbols,
                 const TypeSource *types,
-                llvm::function_ref<std::optional<uint64_t>(VirtAddr)> wordAt);
+                llvm::function_ref<bool(const Symbol &, VirtAddr)> mayBeAt);
 
 } // namespace vmpt
