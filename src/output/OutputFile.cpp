@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
-#include <optional>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -290,18 +289,22 @@ private:
 llvm::Error OutputFile::commit() {
   if (llvm::Error error = flush())
     return error;
-  const bool isStream = kind_ == Kind::Stream;
-  if (!isStream && ::ftruncate(fd_, off_t(position_)) != 0)
+  auto close = [this]() -> llvm::Error {
+    if (::close(std::exchange(fd_, -1)) != 0)
+      return systemError("cannot close");
+    return llvm::Error::success();
+  };
+  if (kind_ == Kind::Stream)
+    return close();
+  if (::ftruncate(fd_, off_t(position_)) != 0)
     return systemError("cannot set the size");
-  std::optional<BlockedSignals> untilItHasItsName;
-  if (!isStream)
-    untilItHasItsName.emplace();
-  if (!isStream && temporary_.empty())
+  const BlockedSignals untilItHasItsName;
+  if (temporary_.empty())
     if (llvm::Error error = giveName())
       return error;
-  if (::close(std::exchange(fd_, -1)) != 0)
-    return systemError("cannot close");
-  return isStream ? llvm::Error::success() : moveIntoPlace();
+  if (llvm::Error error = close())
+    return error;
+  return moveIntoPlace();
 }
 
 } // namespace vmpt

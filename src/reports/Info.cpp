@@ -2,6 +2,7 @@
 #include "views/Info.h"
 #include "analysis/CpuNumbers.h"
 #include "memory/MemoryScan.h"
+#include "memory/MemorySummary.h"
 #include "reports/Reports.h"
 #include "session/AnswerGaps.h"
 
@@ -45,9 +46,9 @@ void verify(Session &session, RecordWriter &writer) {
 void reportLostPages(Session &session) {
   const PhysicalMemory &memory = *session.dump().memory;
   uint64_t truncated = 0, corrupt = 0;
-  for (const MemoryRange &range : memory.ranges()) {
-    truncated += range.absence == Absence::Truncated ? range.size : 0;
-    corrupt += range.absence == Absence::Corrupt ? range.size : 0;
+  for (const MemoryBlock &block : summarize(memory)) {
+    truncated += block.absentBytes[size_t(Absence::Truncated)];
+    corrupt += block.absentBytes[size_t(Absence::Corrupt)];
   }
   if (truncated && !memory.truncatedBytes())
     session.gap("truncated", "the file is truncated: " + hex(truncated) +

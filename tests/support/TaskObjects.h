@@ -12,10 +12,18 @@
 #include "KernelObjects.h"
 #include "kernel/context/Kernel.h"
 #include "kernel/find/KernelArch.h"
+#include "kernel/tasks/TaskList.h"
 
 #include <map>
 
 namespace vmpt::testing {
+
+inline std::vector<uint32_t> pids(const TaskList &list) {
+  std::vector<uint32_t> all;
+  for (const Task &task : list.tasks)
+    all.push_back(task.pid);
+  return all;
+}
 
 class TaskObjects {
 public:
@@ -75,6 +83,15 @@ public:
     }
     objects.setWord(last, head.value);
     objects.setWord(head + 8, last.value);
+  }
+  /// init, and four more; on the list and known to the pid structures.
+  std::vector<VirtAddr> makeFive() {
+    std::vector<VirtAddr> tasks;
+    for (uint32_t pid = 1; pid <= 5; ++pid)
+      tasks.push_back(task(pid, ("t" + llvm::Twine(pid)).str()));
+    linkTasks(tasks);
+    setPids(tasks);
+    return tasks;
   }
   /// The pid structures of \p tasks, all in one node.
   VirtAddr setPids(const std::vector<VirtAddr> &tasks) {

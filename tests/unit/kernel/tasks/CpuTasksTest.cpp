@@ -18,10 +18,7 @@ namespace {
 class IdleTasks : public ::testing::Test {
 protected:
   void SetUp() override {
-    for (uint32_t pid = 1; pid <= 5; ++pid)
-      tasks.push_back(kernel.task(pid, ("t" + llvm::Twine(pid)).str()));
-    kernel.linkTasks(tasks);
-    kernel.setPids(tasks);
+    tasks = kernel.makeFive();
     kernel.places["rq.curr"] = {0, 8};
     kernel.places["rq.idle"] = {8, 8};
     VirtAddr queues = kernel.objects.allocate(128),
@@ -53,12 +50,6 @@ protected:
   TaskList read() { return valueOf(readTaskList(kernel.kernel(), {true})); }
   TaskList readIdle() {
     return valueOf(readTaskList(kernel.kernel(), {false, true}));
-  }
-  static std::vector<uint32_t> pids(const TaskList &list) {
-    std::vector<uint32_t> all;
-    for (const Task &task : list.tasks)
-      all.push_back(task.pid);
-    return all;
   }
 
   TaskObjects kernel;

@@ -19,19 +19,7 @@ protected:
   TaskList read(bool withThreads = true) {
     return valueOf(readTaskList(kernel.kernel(), {withThreads}));
   }
-  static std::vector<uint32_t> pids(const TaskList &list) {
-    std::vector<uint32_t> all;
-    for (const Task &task : list.tasks)
-      all.push_back(task.pid);
-    return all;
-  }
-  /// init, and four more; on the list and known to the pid structures.
-  void makeFive() {
-    for (uint32_t pid = 1; pid <= 5; ++pid)
-      tasks.push_back(kernel.task(pid, ("t" + llvm::Twine(pid)).str()));
-    kernel.linkTasks(tasks);
-    kernel.setPids(tasks);
-  }
+  void makeFive() { tasks = kernel.makeFive(); }
   void setNext(VirtAddr task, VirtAddr next) {
     kernel.objects.setWord(kernel.tasksLink(task), next.value);
   }
